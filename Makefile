@@ -1,0 +1,50 @@
+# `make` prints the targets. On a fresh machine only Python 3.11 or newer, git and make are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install repro test lint docs format plots clean
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/installed
+
+install: $(VENV)/installed ## create .venv and install the pipeline
+
+repro: $(VENV)/installed ## run the pipeline: dvc repro
+	$(BIN)/dvc repro
+	$(BIN)/dvc metrics show
+
+plots: $(VENV)/installed ## draw the plots: dvc plots show
+	$(BIN)/dvc plots show
+
+lint: $(VENV)/installed-test ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint ## lint, check types and run the tests
+	$(BIN)/pytest
+
+docs: $(VENV)/installed ## refresh the generated parts of README.md
+	$(BIN)/python -m recipes.tables README.md
+
+format: $(VENV)/installed-test ## reformat the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## delete what can be made again, except DVC's cache
+	rm -rf $(VENV) .scratch dvc_plots build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
