@@ -1,0 +1,1 @@
+"""The pipeline: one script a stage, and the modules that they share."""

@@ -1,0 +1,97 @@
+"""Decode: the model's answers become the organisers' submission files.
+
+Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. Writes SUBMISSIONS, one
+folder a task, and METRICS/decode.json: for each sub-task how many answers there were, how many
+could not be read in full, and how many had to be replaced by the fallback.
+
+    python -m stages.decode data/sample data/predictions data/submissions metrics
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from stages import settings
+from stages.command import InputError, folders, run
+from stages.files import read_jsonl, whole_folder, write_json, write_text
+from stages.splits import Splits
+from stages.tasks import Run, Submission, load, raw_folder
+
+log = logging.getLogger(__name__)
+
+PREDICTION = ("id", "task", "answer", "finish", "tokens")
+
+
+class Settings(settings.StageSettings):
+    """What decode reads of params.yaml."""
+
+    tasks: Annotated[list[str], Field(min_length=1)]
+    encode: Splits
+    decode: Run
+
+
+def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str, Submission]:
+    """Decodes the answers to the chosen tasks.
+
+    Args:
+        raw: a folder with a folder of raw files for each task.
+        answers: the model's texts by the ids of the test questions.
+        chosen: the tasks, how data was held out, and the names to submit under.
+
+    Returns:
+        The submission of each task.
+
+    Raises:
+        InputError: for defects of the raw files, and if the answers belong to other questions.
+    """
+    submissions = {}
+    answered = 0
+    for name in chosen.tasks:
+        prefixes = (f"{name}:", f"{name}_")
+        own = {i: a for i, a in answers.items() if i.startswith(prefixes)}
+        answered += len(own)
+        folder = raw_folder(raw, name)
+        submission = load(name).decode(folder, chosen.encode, own, chosen.decode)
+        submissions[name] = submission
+        for subtask, tally in submission.tallies.items():
+            log.info(
+                "%s: %d answers, %d not readable in full, %d replaced by the fallback",
+                *(subtask, tally.rows, tally.unparsable, tally.fallback),
+            )
+    if answered < len(answers):
+        raise InputError(f"{len(answers) - answered} predictions belong to no task in params.yaml")
+    return submissions
+
+
+def main() -> None:
+    """Runs the stage."""
+    raw, predictions, submissions, metrics = folders(
+        __doc__,
+        raw="folder of raw files, one folder a task",
+        predictions="folder with the answers, test.jsonl",
+        submissions="folder to write",
+        metrics="folder for decode.json",
+    )
+    path = predictions / "test.jsonl"
+    rows = read_jsonl(path, PREDICTION)
+    answers = {str(row["id"]): str(row["answer"]) for row in rows}
+    if len(answers) < len(rows):
+        raise InputError(f"{path}: an id stands twice")
+    decoded = decode(raw, answers, settings.read(Settings))
+    with whole_folder(submissions) as folder:
+        for name, submission in decoded.items():
+            for file, text in submission.files.items():
+                write_text(folder / name / file, text)
+    tallies = {
+        s: asdict(t) for submission in decoded.values() for s, t in submission.tallies.items()
+    }
+    write_json(metrics / "decode.json", tallies)
+    log.info("wrote %s", metrics / "decode.json")
+
+
+if __name__ == "__main__":
+    run(main)

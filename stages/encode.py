@@ -1,0 +1,85 @@
+"""Encode: the organisers' files become questions and answers.
+
+Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
+test.jsonl, one object a line with the keys id, task, input, output; and summary.json, what was
+counted on the way.
+
+    python -m stages.encode data/sample data/encoded
+"""
+
+import logging
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+from tqdm import tqdm
+
+from stages import settings
+from stages.command import InputError, folders, run
+from stages.files import whole_folder, write_json, write_jsonl
+from stages.splits import SPLITS, Side, Splits
+from stages.tasks import Example, load, raw_folder
+
+log = logging.getLogger(__name__)
+
+
+class Settings(settings.StageSettings):
+    """What encode reads of params.yaml."""
+
+    tasks: Annotated[list[str], Field(min_length=1)]
+    encode: Splits
+
+
+def encode(raw: Path, chosen: Settings) -> tuple[dict[Side, list[Example]], dict[str, Any]]:
+    """Encodes the chosen tasks.
+
+    Args:
+        raw: a folder with a folder of raw files for each task.
+        chosen: the tasks and how data is held out.
+
+    Returns:
+        The examples of each split, and a summary: notes by task, rows by sub-task and split.
+
+    Raises:
+        InputError: for defects of the raw files, and if two examples have the same id.
+    """
+    splits: dict[Side, list[Example]] = {side: [] for side in SPLITS}
+    summary: dict[str, Any] = {"tasks": {}, "rows": {}}
+    for name in tqdm(chosen.tasks, desc="encode", unit="task"):
+        encoded = load(name).encode(raw_folder(raw, name), chosen.encode)
+        for side in SPLITS:
+            splits[side] += encoded.splits[side]
+        summary["tasks"][name] = dict(encoded.notes)
+        log.info("read %s: %s", raw / name, _words(encoded.notes))
+    for side in SPLITS:
+        summary["rows"][side] = dict(Counter(example.task for example in splits[side]))
+        log.info("%s: %d questions", side, len(splits[side]))
+    for side in ("train", "test"):
+        if not splits[side]:
+            raise InputError(f"{raw}: no {side} questions; see encode.test and encode.dev")
+    ids = Counter(example.id for side in SPLITS for example in splits[side])
+    if twice := [identifier for identifier, count in ids.items() if count > 1]:
+        raise InputError(f"{raw}: ids that are not unique: {', '.join(twice[:20])}")
+    return splits, summary
+
+
+def _words(notes: Any) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
+
+
+def main() -> None:
+    """Runs the stage."""
+    raw, encoded = folders(
+        __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
+    )
+    splits, summary = encode(raw, settings.read(Settings))
+    with whole_folder(encoded) as folder:
+        for side, examples in splits.items():
+            write_jsonl(folder / f"{side}.jsonl", map(asdict, examples))
+        write_json(folder / "summary.json", summary)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,127 @@
+"""Finetune: LoRA on the base model, with the train and dev splits of all tasks at once.
+
+Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
+safetensors; METRICS/finetune.json, losses and counts; and METRICS/finetune/, the learning curve.
+An interrupted run goes on where it stopped (stages/scratch.py).
+
+    python -m stages.finetune data/encoded models/adapter metrics
+"""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from stages import model, prompts, settings, training
+from stages.command import InputError, folders, run
+from stages.files import whole_folder, write_csv, write_json, write_text
+from stages.scratch import scratch
+
+log = logging.getLogger(__name__)
+
+
+class Settings(settings.StageSettings):
+    """What finetune reads of params.yaml."""
+
+    data: prompts.Data
+    model: model.Model
+    finetune: training.Finetune
+
+
+def encode_split(
+    path: Path, encoder: model.TextEncoder
+) -> tuple[list[model.TokenRow], dict[str, int]]:
+    """Reads a split and turns it into token ids.
+
+    Args:
+        path: the split's file. Examples without an answer cannot be learnt from and are left out.
+        encoder: knows the prompts and the tokenizer.
+
+    Returns:
+        The rows, and counts: examples, tokens, label tokens, cut examples, cut characters.
+    """
+    from tqdm import tqdm
+
+    rows = [
+        encoder.training(example["task"], example["input"], example["output"])
+        for example in tqdm(model.read_split(path), desc=f"read {path.name}", unit="example")
+        if example["output"] is not None
+    ]
+    counts = {
+        "examples": len(rows),
+        "tokens": sum(len(row.ids) for row in rows),
+        "label_tokens": training.label_tokens(rows),
+        "cut_examples": sum(row.cut > 0 for row in rows),
+        "cut_characters": sum(row.cut for row in rows),
+    }
+    log.info("%s: %s", path, ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()))
+    return rows, counts
+
+
+def save_adapter(adapted: Any, folder: Path) -> None:
+    """Writes the adapter as safetensors, and its settings with lists in a stable order."""
+    adapted.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))  # sets come in a random order
+    stable = {k: sorted(v) if isinstance(v, list) else v for k, v in sorted(config.items())}
+    write_text(path, json.dumps(stable, indent=2) + "\n")
+    (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in
+
+
+def main() -> None:
+    """Runs the stage."""
+    encoded, adapter, metrics = folders(
+        __doc__,
+        encoded="folder with train.jsonl and dev.jsonl",
+        adapter="folder to write the adapter to",
+        metrics="folder for finetune.json and finetune/",
+    )
+    chosen = settings.read(Settings)
+    asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
+    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
+    train_rows, train_counts = encode_split(encoded / "train.jsonl", encoder)
+    dev_rows, dev_counts = encode_split(encoded / "dev.jsonl", encoder)
+    if not train_rows:
+        raise InputError(f"{encoded / 'train.jsonl'}: no example with an answer to learn from")
+
+    import torch
+
+    device, dtype = model.device_and_dtype()
+    torch.manual_seed(chosen.finetune.seed)
+    base = model.load_base(chosen.model, device, dtype)
+    model.check_fit(train_rows + dev_rows, base)
+    adapted = training.add_lora(base, chosen.finetune.lora)
+    texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype))
+    state = scratch("finetune", *texts, json.dumps([train_rows, dev_rows]))
+    progress = training.train(
+        *(adapted, train_rows, dev_rows, chosen.finetune, chosen.model.pad_id, dtype, state)
+    )
+    with whole_folder(adapter) as folder:
+        save_adapter(adapted, folder)
+    with whole_folder(metrics / "finetune") as folder:
+        header = ("update", "epoch", "learning_rate", "train_loss")
+        write_csv(folder / "train.csv", header, progress.train)
+        write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
+    per_epoch = progress.update // chosen.finetune.epochs
+    trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    write_json(
+        metrics / "finetune.json",
+        {
+            "updates": progress.update,
+            "train_loss": round(fmean(row[3] for row in progress.train[-per_epoch:]), 6),
+            "dev_loss": round(progress.dev[-1][2], 6) if progress.dev else None,
+            "best_dev_loss": round(progress.best, 6) if progress.dev else None,
+            "best_update": progress.best_update if progress.dev else None,
+            "trainable_parameters": trainable,
+            "train": train_counts,
+            "dev": dev_counts,
+        },
+    )
+    log.info("wrote %s", metrics / "finetune.json")
+    shutil.rmtree(state)
+
+
+if __name__ == "__main__":
+    run(main)

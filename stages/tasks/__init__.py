@@ -1,0 +1,183 @@
+"""The interface between the stages and the tasks.
+
+A task is a module of this package, named like its folder of raw files, with three functions:
+``encode`` (files to questions and answers), ``decode`` (answers to submission files) and ``score``
+(submission files to figures). No task knows anything about models.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, cast
+
+from pydantic import Field
+
+from stages.command import InputError
+from stages.settings import Section
+from stages.splits import Side, Splits
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question to the model.
+
+    Attributes:
+        id: unique over all splits; starts with the sub-task's name.
+        task: the sub-task's name, which selects the instruction.
+        input: the text that the question is about.
+        output: the answer, or None where it is unknown.
+    """
+
+    id: str
+    task: str
+    input: str
+    output: str | None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A task's examples by split, and what is worth reporting about the conversion.
+
+    Attributes:
+        splits: examples of each split, in a stable order.
+        notes: figures by name, such as how often an occurrence mark was needed.
+    """
+
+    splits: Mapping[Side, list[Example]]
+    notes: Mapping[str, int]
+
+
+@dataclass
+class Tally:
+    """How well a sub-task's answers could be read.
+
+    Attributes:
+        rows: answers.
+        unparsable: answers that could not be read in full.
+        fallback: answers of which nothing could be read, so that the fallback was submitted.
+    """
+
+    rows: int = 0
+    unparsable: int = 0
+    fallback: int = 0
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A task's submission: file contents by name, and a tally for each sub-task."""
+
+    files: Mapping[str, str]
+    tallies: Mapping[str, Tally]
+
+
+class Run(Section):
+    """Names under which answers are submitted."""
+
+    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    run: Annotated[int, Field(ge=1, le=5)]
+
+
+class Bootstrap(Section):
+    """How intervals are computed: the number of resamples and their seed."""
+
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The score of one ranked unit.
+
+    Attributes:
+        metric: the organisers' metric.
+        value: its value.
+        n: how many items were resampled and scored (documents, authors, posts).
+        low: lower end of the 95 % bootstrap interval.
+        high: upper end.
+        baseline: value of the majority or mean baseline.
+        better: which direction is better.
+        perfect: the best possible value.
+        details: secondary figures.
+    """
+
+    metric: str
+    value: float
+    n: int
+    low: float
+    high: float
+    baseline: float
+    better: Literal["higher", "lower"] = "higher"
+    perfect: float = 1.0
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def normalised(self) -> float:
+        """The value on a scale where the baseline is 0 and the perfect score 1."""
+        if self.baseline == self.perfect:
+            return float(self.value == self.perfect)
+        return (self.value - self.baseline) / (self.perfect - self.baseline)
+
+    def as_json(self) -> dict[str, Any]:
+        """The unit as ``metrics/evaluate.json`` holds it, rounded to six decimals."""
+        fields = {k: v for k, v in asdict(self).items() if k != "perfect"}
+        details = {k: round(v, 6) for k, v in self.details.items()}
+        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in fields.items()}
+        return {**rounded, "details": details}
+
+
+class Task(Protocol):
+    """What a task's module offers to the stages."""
+
+    def encode(self, folder: Path, splits: Splits) -> Encoded:
+        """Reads the raw files and asks the questions.
+
+        Raises:
+            InputError: naming file and line of every defect.
+        """
+
+    def decode(
+        self, folder: Path, splits: Splits, answers: Mapping[str, str], run: Run
+    ) -> Submission:
+        """Turns the answers to the test questions (by id) into the submission files.
+
+        Reads the test items from the raw files, never their gold.
+
+        Raises:
+            InputError: if the answers are not those to this test set.
+        """
+
+    def score(
+        self, folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
+    ) -> dict[str, Unit]:
+        """Scores the submission files in a folder; units without gold are absent.
+
+        Raises:
+            InputError: if a submission has missing, extra or duplicate items.
+        """
+
+
+def load(name: str) -> Task:
+    """Finds the module of a task.
+
+    Raises:
+        InputError: if there is no such task.
+    """
+    if not name.isidentifier() or not (Path(__file__).parent / f"{name}.py").is_file():
+        known = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
+        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(known)}")
+    return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
+
+
+def raw_folder(raw: Path, name: str) -> Path:
+    """The folder of a task's raw files.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    folder = raw / name
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder, but params.yaml selects the task {name}")
+    return folder
