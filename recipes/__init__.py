@@ -1,0 +1,1 @@
+"""Recipes that make the artifacts which the pipeline takes as given."""

@@ -1,0 +1,1 @@
+"""The small Italian base model: corpus generator, tokenizer and pretraining command."""

@@ -1,0 +1,1 @@
+"""Generators of invented sample data in the native formats of the tasks."""
