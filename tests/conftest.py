@@ -1,0 +1,36 @@
+"""Fixtures that several tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def root() -> Path:
+    """The project's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny LLaMA and its tokenizer; not to be changed."""
+    from tests import tiny
+
+    folder = tmp_path_factory.mktemp("base")
+    tiny.tokenizer(folder)
+    tiny.model(folder)
+    return folder
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Real data beside the project, for measurements; absent elsewhere."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}")
+    return folder

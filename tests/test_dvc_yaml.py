@@ -1,0 +1,102 @@
+"""dvc.yaml against the code: every module a stage imports and every param it reads is declared."""
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import settings
+
+STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+
+
+@pytest.fixture
+def graph(root: Path) -> Any:
+    return settings.load(root / "dvc.yaml")
+
+
+def imported(path: Path, root: Path) -> set[Path]:
+    """The project's modules that a file imports, at its top or inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    found = set()
+    for name in names:
+        file = root / f"{name.replace('.', '/')}.py"
+        if name == "stages.tasks" or name.startswith("stages.tasks."):
+            found |= set((root / "stages" / "tasks").glob("*.py"))  # loaded by name
+        elif name.startswith("stages.") and file.is_file():
+            found.add(file)
+    return found
+
+
+def dependencies(stage: str, root: Path) -> set[str]:
+    """The project's modules that a stage needs, directly or not, as dvc.yaml names them."""
+    todo, seen = {root / "stages" / f"{stage}.py"}, set()
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        todo |= imported(path, root) - seen
+    relative = {path.relative_to(root) for path in seen}
+    return {"stages/tasks" if path.parts[1] == "tasks" else path.as_posix() for path in relative}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_modules_are_dependencies(graph: Any, root: Path, stage: str) -> None:
+    declared = {dep for dep in graph["stages"][stage]["deps"] if dep.startswith("stages/")}
+    assert declared == dependencies(stage, root)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_declared_by_leaf(graph: Any, stage: str) -> None:
+    module = importlib.import_module(f"stages.{stage}")
+    assert graph["stages"][stage]["params"] == list(settings.leaves(module.Settings))
+
+
+def test_stages_are_scripts_of_the_same_name_and_sections(graph: Any, root: Path) -> None:
+    assert list(graph["stages"]) == STAGES
+    params = settings.load(root / "params.yaml")
+    for name, stage in graph["stages"].items():
+        assert stage["cmd"].startswith(f"python -m stages.{name} ")
+        assert name in params
+
+
+def test_folders_on_the_command_line_are_dependencies_or_outputs(graph: Any) -> None:
+    for stage in graph["stages"].values():
+        named = stage["deps"] + [
+            path
+            for kind in ("outs", "metrics", "plots")
+            for entry in stage.get(kind, [])
+            for path in ([entry] if isinstance(entry, str) else entry)
+        ]
+        for folder in stage["cmd"].split()[3:]:
+            assert any(n == folder or n.startswith(f"{folder}/") for n in named), folder
+
+
+def test_packages_themselves_hold_no_code(root: Path) -> None:
+    """They are in no stage's dependencies."""
+    tree = ast.parse((root / "stages" / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+def test_only_the_heavy_stages_know_the_model(root: Path) -> None:
+    for stage in ("encode", "decode", "evaluate"):
+        for module in dependencies(stage, root):
+            assert module not in ("stages/model.py", "stages/training.py")
+        paths = [root / m for m in dependencies(stage, root) if m.endswith(".py")]
+        paths += (root / "stages" / "tasks").glob("*.py")
+        for path in paths:
+            text = path.read_text(encoding="utf-8")
+            assert "import torch" not in text
+            assert "transformers" not in text.replace("(transformers|peft)", "")
+
+
+@pytest.mark.parametrize("stage", ["finetune", "infer"])
+def test_the_heavy_stages_do_not_know_the_tasks(root: Path, stage: str) -> None:
+    assert "stages/tasks" not in dependencies(stage, root)

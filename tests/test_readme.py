@@ -1,0 +1,38 @@
+"""README.md: its generated parts are up to date, and what it names exists."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from recipes import tables
+
+
+def test_generated_tables_are_up_to_date(root: Path) -> None:
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "metrics", "params.yaml"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    if changed.stdout.strip():
+        pytest.skip("params or metrics differ from the committed ones, which the README shows")
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert tables.render(text) == text, "run `make docs`"
+
+
+def test_links_lead_somewhere(root: Path) -> None:
+    for page in [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("data/*/README.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_make_targets_are_those_that_make_prints(root: Path) -> None:
+    printed = subprocess.run(["make"], cwd=root, capture_output=True, text=True).stdout
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.search(r"\.PHONY: (.*)", makefile)[1].split()) - {"help"}
+    assert {line.split()[0] for line in printed.splitlines()} == targets | {"help"}
+    for target in re.findall(r"`?make (\w+)", (root / "README.md").read_text(encoding="utf-8")):
+        assert target in targets, target

@@ -1,0 +1,239 @@
+"""The training loop: its loss, its updates, quantised bases, and going on after an interruption."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages import model, training
+from stages.command import InputError
+from stages.model import TokenRow
+from stages.training import Finetune
+from tests.test_model import CPU, FP32, settings
+
+PAD = 0
+
+
+def finetune(**changes: Any) -> Finetune:
+    lora = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": ["q_proj", "v_proj", "o_proj"]}
+    values: dict[str, Any] = {
+        "seed": 1,
+        "epochs": 2,
+        "batch": 8,
+        "learning_rate": 0.02,
+        "warmup": 0.1,
+        "clip": 1.0,
+        "keep": "last",
+        "lora": lora | changes.pop("lora", {}),
+    }
+    return Finetune.model_validate(values | changes)
+
+
+def examples(count: int, seed: int = 0) -> list[TokenRow]:
+    """Prompts of random ids, answered by their first two ids and the end token."""
+    draw = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        prompt = [1, *(draw.randrange(10, 60) for _ in range(draw.randrange(3, 30)))]
+        rows.append(TokenRow([*prompt, *prompt[1:3], 2], len(prompt), 0))
+    return rows
+
+
+def adapted(base: Path, chosen: Finetune, quantization: str = "none") -> Any:
+    torch.manual_seed(chosen.seed)
+    causal = model.load_base(settings(base, quantization=quantization), CPU, FP32)
+    return training.add_lora(causal, chosen.lora)
+
+
+def run(causal: Any, chosen: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Any:
+    return training.train(causal, examples(40), dev, chosen, PAD, FP32, scratch)
+
+
+def weights(causal: Any) -> dict[str, torch.Tensor]:
+    return {n: p.detach().clone() for n, p in causal.named_parameters() if p.requires_grad}
+
+
+def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+    """From the definition, a row at a time: the sum of -log p of each answer token."""
+    total = torch.zeros(())
+    for row in rows:
+        log_p = torch.log_softmax(causal(torch.tensor([row.ids])).logits[0].double(), dim=-1)
+        for position in range(row.prompt, len(row.ids)):
+            total = total - log_p[position - 1, row.ids[position]]
+    return total
+
+
+def test_the_loss_is_that_of_the_answers_alone(tiny_base: Path) -> None:
+    causal = adapted(tiny_base, finetune())
+    rows = examples(9)
+    ours, theirs = training.answer_loss(causal, rows, PAD), reference_loss(causal, rows)
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
+
+
+def test_the_loss_equals_that_of_transformers(tiny_base: Path) -> None:
+    causal = adapted(tiny_base, finetune())
+    rows = examples(9)
+    ids = model.pad([row.ids for row in rows], PAD, "right")
+    labels = model.pad([[-100] * r.prompt + r.ids[r.prompt :] for r in rows], -100, "right")
+    mask = model.pad([[1] * len(row.ids) for row in rows], 0, "right")
+    theirs = causal(input_ids=ids, attention_mask=mask, labels=labels).loss
+    ours = training.answer_loss(causal, rows, PAD).detach() / training.label_tokens(rows)
+    assert float(ours) == pytest.approx(float(theirs.detach()), rel=1e-6)
+
+
+def test_updates_do_not_depend_on_the_micro_batches(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves, kept = [], []
+    for tokens in (30, 10_000):
+        monkeypatch.setattr(training, "MICRO_BATCH", tokens)
+        causal = adapted(tiny_base, finetune())
+        curves.append(run(causal, finetune(), tmp_path / str(tokens)).train)
+        kept.append(weights(causal))
+    for one, other in zip(*curves, strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
+    for name, value in kept[0].items():
+        torch.testing.assert_close(value, kept[1][name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(autouse=True)
+def make_scratch(tmp_path: Path) -> None:
+    for name in ("30", "10000", "a", "b"):
+        (tmp_path / name).mkdir()
+
+
+def test_equal_seeds_equal_bytes_and_another_seed_other_weights(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    kept = []
+    for i, seed in enumerate((1, 1, 2)):
+        chosen = finetune(seed=seed, lora={"dropout": 0.1})
+        causal = adapted(tiny_base, chosen)
+        (tmp_path / f"s{i}").mkdir()
+        run(causal, chosen, tmp_path / f"s{i}")
+        kept.append(weights(causal))
+    assert all(torch.equal(value, kept[1][name]) for name, value in kept[0].items())
+    assert not any(torch.equal(value, kept[2][name]) for name, value in kept[0].items())
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
+def test_learns_with_every_form_of_the_base(
+    tiny_base: Path, tmp_path: Path, quantization: str
+) -> None:
+    """Dev loss is measured in between, which must not spoil the gradients (4-bit on CPUs)."""
+    chosen = finetune(epochs=6)
+    causal = adapted(tiny_base, chosen, quantization)
+    before = {n: p.detach().clone() for n, p in causal.named_parameters() if not p.requires_grad}
+    start = weights(causal)
+    progress = run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    losses = [loss for *_, loss in progress.dev]
+    assert len(losses) == 6
+    # Untrained: log 400 = 5.99; little can be gained through a frozen random head.
+    assert losses[-1] < losses[0] < 5.99
+    assert losses[-1] < 5.6
+    moved = [not torch.equal(value, start[name]) for name, value in weights(causal).items()]
+    assert all(moved)
+    for name, parameter in causal.named_parameters():
+        if name in before:
+            assert torch.equal(parameter, before[name]), name
+
+
+def test_only_the_targets_get_fp32_adapters(tiny_base: Path) -> None:
+    trainable = weights(adapted(tiny_base, finetune()))
+    assert len(trainable) == 2 * 2 * 3  # layers, matrices, targets
+    assert {value.dtype for value in trainable.values()} == {FP32}
+    assert all(any(t in name for t in ("q_proj", "v_proj", "o_proj")) for name in trainable)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_an_interrupted_training_goes_on_to_the_same_bytes(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+) -> None:
+    chosen = finetune(epochs=3, keep=keep, lora={"dropout": 0.1}, learning_rate=0.1)
+    dev = examples(10, seed=5)
+    causal = adapted(tiny_base, chosen)
+    whole = run(causal, chosen, tmp_path / "a", dev)
+    kept = weights(causal)
+
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)  # after each update
+    update, calls = training._update, []
+
+    def stopping(*arguments: Any) -> float:
+        calls.append(1)
+        if len(calls) == 9:
+            raise Stopped
+        return update(*arguments)
+
+    monkeypatch.setattr(training, "_update", stopping)
+    with pytest.raises(Stopped):
+        run(adapted(tiny_base, chosen), chosen, tmp_path / "b", dev)
+    causal = adapted(tiny_base, chosen)
+    resumed = run(causal, chosen, tmp_path / "b", dev)
+    assert len(calls) == 9 + whole.update - 8
+    assert resumed == whole
+    assert all(torch.equal(value, kept[name]) for name, value in weights(causal).items())
+
+
+def test_keeps_the_adapter_of_the_best_dev_loss(tiny_base: Path, tmp_path: Path) -> None:
+    """At a far too high learning rate the loss rises again; the kept weights are the best ones."""
+    dev = examples(10, seed=5)
+    chosen = finetune(epochs=6, learning_rate=1.0, keep="best")
+    causal = adapted(tiny_base, chosen)
+    progress = run(causal, chosen, tmp_path / "a", dev)
+    losses = [loss for *_, loss in progress.dev]
+    assert min(losses) < losses[-1]
+    assert progress.best == min(losses)
+    assert training.mean_loss(causal, dev, PAD, FP32) == pytest.approx(min(losses), rel=1e-6)
+
+
+@pytest.mark.parametrize("rate", [1e25, 1e4])
+def test_a_diverged_training_is_an_error(tiny_base: Path, tmp_path: Path, rate: float) -> None:
+    chosen = finetune(learning_rate=rate, epochs=20)
+    causal = adapted(tiny_base, chosen)
+    if rate > 1e20:
+        with pytest.raises(InputError, match=r"loss is (nan|inf) at update \d+: training has div"):
+            run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    else:
+        run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    assert not (tmp_path / "a" / "state.pt").exists() or rate < 1e20
+
+
+def test_out_of_memory_halves_the_micro_batches(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if only 60 tokens fitted: the same updates, in smaller pieces."""
+    chosen = finetune()
+    whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
+    answer_loss, refused = training.answer_loss, []
+
+    def small_memory(causal: Any, rows: Sequence[TokenRow], pad_id: int) -> torch.Tensor:
+        if len(rows) * max(len(row.ids) for row in rows) > 60:
+            refused.append(len(rows))
+            raise torch.OutOfMemoryError("as if")
+        return answer_loss(causal, rows, pad_id)
+
+    monkeypatch.setattr(training, "answer_loss", small_memory)
+    pieces = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
+    assert refused
+    for one, other in zip(whole.train, pieces.train, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_every_example_is_seen_once_an_epoch() -> None:
+    orders = [training._order(7, seed=3, epoch=e) for e in range(3)]
+    assert all(sorted(order) == list(range(7)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_the_learning_rate_rises_and_falls_linearly() -> None:
+    rates = [training.learning_rate(u, 10, 1.0, 0.2) for u in range(10)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+    assert training.learning_rate(0, 4, 1.0, 0.0) == 1.0
+    assert training.learning_rate(3, 4, 1.0, 1.0) == 1.0
