@@ -1,8 +1,9 @@
 """Training batches, made by processes that run beside the training.
 
 A batch depends on the seed and its index alone, so the number of processes does not change the
-stream. Documents do not share rows: they are sorted by length and padded in groups, which keeps
-them apart, lets attention stay plainly causal and pads little.
+stream. Documents do not share rows: each is padded to the next of a few widths, which keeps
+documents apart and lets attention stay plainly causal. Every batch has the same number of rows of
+each width, so that a GPU can replay the work on one batch for all of them.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-import random
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -23,31 +23,45 @@ if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
 
-LONGEST = 1024
-"""Tokens of the longest document that is kept."""
 NOTHING, PROMPT, ANSWER, PLAIN = 0, 1, 2, 3
 """Kinds of target tokens, each with its own weight in the loss; only the last two are learnt."""
+
+SHARES = {96: 0.04, 128: 0.09, 192: 0.34, 256: 0.28, 384: 0.2, 640: 0.05}
+"""Share of a batch's tokens, padding included, in rows of each width; as documents are long."""
+FIRST_SHARES = {96: 0.33, 128: 0.41, 192: 0.18, 256: 0.08}
+"""The same for batches of the first lesson."""
+FILLED = 0.96
+"""Share of a batch's rows that have a document at least; the others stay empty."""
 _BLOCKS_PER_BATCH = 100_000
-_BUFFER = 128
+
+Shapes = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One optimiser step's documents, in groups of like length.
+    """One optimiser step's documents, in groups of rows of one width.
 
     Attributes:
-        groups: token ids and kinds of tokens, two arrays of (documents, length) each.
+        shapes: rows and width of each group.
+        ids: token ids of all groups, one after the other, as a flat array.
+        kinds: the kinds of the same tokens.
         tokens: tokens without padding.
-        kinds: how many target tokens there are of each kind.
     """
 
-    groups: list[tuple[np.ndarray, np.ndarray]]
+    shapes: Shapes
+    ids: np.ndarray
+    kinds: np.ndarray
     tokens: int
-    kinds: tuple[int, int, int, int]
+
+
+def shapes_of(tokens: int, *, first: bool) -> Shapes:
+    """Returns rows and width of each group of a batch of so many tokens, padding included."""
+    shares = FIRST_SHARES if first else SHARES
+    return [(max(1, round(tokens * share / width)), width) for width, share in shares.items()]
 
 
 def make_batch(
-    tokenizer: Tokenizer, seed: int, index: int, tokens: int, groups: int, first_lesson: int = 0
+    tokenizer: Tokenizer, seed: int, index: int, tokens: int, first_lesson: int = 0
 ) -> Batch:
     """Makes one batch.
 
@@ -55,79 +69,45 @@ def make_batch(
         tokenizer: the model's tokenizer.
         seed: seed of the stream.
         index: number of the batch, from 0.
-        tokens: tokens after which no more documents are added.
-        groups: into how many groups of about as many tokens the documents are sorted.
+        tokens: size of the batch in tokens, padding included.
         first_lesson: batches at the start of the stream that only repeat short texts.
 
     Returns:
-        The batch, the same whoever asks.
+        The batch, the same whoever asks. Documents that no longer fit are left out.
     """
     import numpy as np
 
-    documents: list[tuple[list[int], int, int]] = []
-    total = 0
+    first = index < first_lesson
+    shapes = shapes_of(tokens, first=first)
+    groups: list[list[tuple[list[int], int, int]]] = [[] for _ in shapes]
+    wanted = FILLED * sum(rows for rows, _ in shapes)
     for part in count():
-        items = block(seed, index * _BLOCKS_PER_BATCH + part, first=index < first_lesson)
+        items = block(seed, index * _BLOCKS_PER_BATCH + part, first=first)
         strings = [item.prompt for item in items] + [item.answer for item in items]
         encoded = [e.ids for e in tokenizer.encode_batch_fast(strings, add_special_tokens=False)]
         for item, prompt, answer in zip(
             items, encoded[: len(items)], encoded[len(items) :], strict=True
         ):
             ids = [BOS, *prompt, *answer, EOS]
-            if len(ids) <= LONGEST:
-                kind = PLAIN if item.draft is None else ANSWER
-                documents.append((ids, 1 + len(prompt), kind))
-                total += len(ids)
-                if total >= tokens:
+            for group, (rows, width) in zip(groups, shapes, strict=True):
+                if len(ids) <= width:
+                    if len(group) < rows:
+                        kind = PLAIN if item.draft is None else ANSWER
+                        group.append((ids, 1 + len(prompt), kind))
                     break
-        if total >= tokens:
+        if sum(map(len, groups)) >= wanted:
             break
-    documents.sort(key=lambda d: len(d[0]))
-    cuts = [documents[a:b] for a, b in cut_points([len(d[0]) for d in documents], groups)]
-    arrays = []
-    for cut in cuts:
-        width = _rounded(len(cut[-1][0]))
-        ids_array = np.zeros((len(cut), width), dtype=np.uint16)
-        kind_array = np.zeros((len(cut), width), dtype=np.uint8)
-        for row, (ids, border, kind) in enumerate(cut):
+    flat_ids, flat_kinds = [], []
+    for group, shape in zip(groups, shapes, strict=True):
+        ids_array, kinds = np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint8)
+        for row, (ids, border, kind) in enumerate(group):
             ids_array[row, : len(ids)] = ids
-            kind_array[row, 1:border] = PROMPT
-            kind_array[row, border : len(ids)] = kind
-        arrays.append((ids_array, kind_array))
-    numbers = [int(sum((kinds == k).sum() for _, kinds in arrays)) for k in range(4)]
-    return Batch(arrays, total, (0, numbers[1], numbers[2], numbers[3]))
-
-
-def _rounded(length: int) -> int:
-    return -(-length // 16) * 16
-
-
-def cut_points(lengths: list[int], groups: int) -> list[tuple[int, int]]:
-    """Cuts sorted lengths into groups so that padding each to its longest costs the least.
-
-    Args:
-        lengths: lengths in rising order.
-        groups: at most how many groups to make.
-
-    Returns:
-        Start and end (exclusive) of each group, in order.
-    """
-    ends = [
-        k + 1
-        for k, length in enumerate(lengths)
-        if k + 1 == len(lengths) or _rounded(length) != _rounded(lengths[k + 1])
-    ]
-    starts = [0, *ends]
-    best: list[tuple[int, list[tuple[int, int]]]] = [(0, [])]
-    best += [(1 << 60, []) for _ in ends]
-    for _ in range(groups):
-        for right in range(len(ends), 0, -1):
-            width = _rounded(lengths[ends[right - 1] - 1])
-            for left in range(right):
-                cost = best[left][0] + width * (starts[right] - starts[left])
-                if cost < best[right][0]:
-                    best[right] = (cost, [*best[left][1], (starts[left], starts[right])])
-    return best[-1][1]
+            kinds[row, 1:border] = PROMPT
+            kinds[row, border : len(ids)] = kind
+        flat_ids.append(ids_array.ravel())
+        flat_kinds.append(kinds.ravel())
+    held = sum(len(ids) for group in groups for ids, _, _ in group)
+    return Batch(shapes, np.concatenate(flat_ids), np.concatenate(flat_kinds), held)
 
 
 def _work(
@@ -136,7 +116,6 @@ def _work(
     first: int,
     step: int,
     tokens: int,
-    groups: int,
     first_lesson: int,
     out: multiprocessing.Queue[Batch],
 ) -> None:
@@ -145,14 +124,13 @@ def _work(
 
     tokenizer = Tokenizer.from_str(tokenizer_json)
     for index in count(first, step):
-        out.put(make_batch(tokenizer, seed, index, tokens, groups, first_lesson))
+        out.put(make_batch(tokenizer, seed, index, tokens, first_lesson))
 
 
 def fresh_batches(
     tokenizer: Tokenizer,
     seed: int,
     tokens: int,
-    groups: int,
     workers: int,
     first_lesson: int = 0,
 ) -> Generator[Batch, None, None]:
@@ -161,8 +139,7 @@ def fresh_batches(
     Args:
         tokenizer: the model's tokenizer.
         seed: seed of the stream.
-        tokens: tokens of a batch.
-        groups: groups of a batch.
+        tokens: size of a batch in tokens, padding included.
         workers: processes that make batches; 0 makes them in this process.
         first_lesson: batches at the start that only repeat short texts.
 
@@ -174,13 +151,13 @@ def fresh_batches(
     """
     if workers == 0:
         for index in count():
-            yield make_batch(tokenizer, seed, index, tokens, groups, first_lesson)
+            yield make_batch(tokenizer, seed, index, tokens, first_lesson)
     context: Any = multiprocessing.get_context("spawn")
     queues = [context.Queue(maxsize=6) for _ in range(workers)]
     processes = [
         context.Process(
             target=_work,
-            args=(tokenizer.to_str(), seed, k, workers, tokens, groups, first_lesson, queues[k]),
+            args=(tokenizer.to_str(), seed, k, workers, tokens, first_lesson, queues[k]),
             daemon=True,
         )
         for k in range(workers)
@@ -207,29 +184,3 @@ def _take(source: Any, process: Any) -> Batch:
                 raise RuntimeError(
                     f"a data worker ended with exit code {process.exitcode}"
                 ) from None
-
-
-def reused(fresh: Iterator[Batch], times: int, seed: int) -> Generator[Batch, None, None]:
-    """Yields each fresh batch, and after it `times` - 1 drawn from the latest ones.
-
-    Args:
-        fresh: the batches as they are made.
-        times: how often a batch is used on average; 1 uses each once.
-        seed: seed of the draw.
-
-    Yields:
-        The batches.
-    """
-    if times == 1:
-        yield from fresh
-        return
-    rng = random.Random(seed)
-    buffer: list[Batch] = []
-    for batch in fresh:
-        yield batch
-        if len(buffer) < _BUFFER:
-            buffer.append(batch)
-        else:
-            buffer[rng.randrange(_BUFFER)] = batch
-        for _ in range(times - 1):
-            yield rng.choice(buffer)

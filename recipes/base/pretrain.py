@@ -16,14 +16,13 @@ import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from recipes.base.batches import ANSWER, PLAIN, Batch, fresh_batches, reused
+from recipes.base.batches import ANSWER, PLAIN, Batch, Shapes, fresh_batches
 from recipes.base.corpus import Item, held_out
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 
@@ -38,9 +37,7 @@ class Settings:
         batch_rows: batch size in units of 1,024 tokens.
         first_lesson: tokens at the start that only repeat short texts. Copying forms there: in
             5.6 M tokens of the whole mix alone none did.
-        groups: passes per batch; more of them pad less and launch more kernels.
         workers: processes that make batches; 0 makes them in the training process.
-        reuse: how often a batch is used on average, when the workers are slower than the device.
         learning_rate: peak of the cosine schedule.
         warm_up: share of the schedule in which the learning rate rises.
         weight_decay: of AdamW, on matrices only.
@@ -53,7 +50,6 @@ class Settings:
         tokenizer_texts: texts that the tokenizer learns from.
         evaluation_items: held-out items per family.
         device: `cuda`, `cpu` or empty for whichever there is.
-        compile: whether to compile the model.
     """
 
     tokens: int = 300_000_000
@@ -61,9 +57,7 @@ class Settings:
     time_limit: float = 0.0
     batch_rows: int = 128
     first_lesson: int = 4_000_000
-    groups: int = 5
     workers: int = 0
-    reuse: int = 1
     learning_rate: float = 3.0e-3
     warm_up: float = 0.03
     weight_decay: float = 0.1
@@ -76,13 +70,34 @@ class Settings:
     tokenizer_texts: int = 40_000
     evaluation_items: int = 40
     device: str = ""
-    compile: bool = False
+
+
+PLAINLY_CAUSAL = "plainly_causal"
+
+
+def _causal_attention(
+    module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float, **_: Any
+) -> tuple[Any, None]:
+    """Attention to all tokens before, whatever the mask: rows are padded at their ends only."""
+    from torch.nn.functional import scaled_dot_product_attention
+
+    out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+    return out.transpose(1, 2).contiguous(), None
 
 
 def build_model(settings: Settings) -> Any:
     """Returns a LLaMA model with random weights."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        AttentionInterface,
+        AttentionMaskInterface,
+        LlamaConfig,
+        LlamaForCausalLM,
+    )
+
+    # Making a mask would wait for the device, which cannot be recorded in a CUDA graph.
+    AttentionInterface.register(PLAINLY_CAUSAL, _causal_attention)
+    AttentionMaskInterface.register(PLAINLY_CAUSAL, lambda *_, **__: None)
 
     torch.manual_seed(settings.seed)
     config = LlamaConfig(
@@ -98,7 +113,7 @@ def build_model(settings: Settings) -> Any:
         pad_token_id=PAD,
         bos_token_id=BOS,
         eos_token_id=EOS,
-        attn_implementation="sdpa",
+        attn_implementation=PLAINLY_CAUSAL,
     )
     return LlamaForCausalLM(config)
 
@@ -137,24 +152,19 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
         betas=(0.9, 0.95),
         fused=device == "cuda",
     )
-    network = torch.compile(model.model, dynamic=True) if settings.compile else model.model
-    table = [0.0] * 4
-    table[ANSWER], table[PLAIN] = 1.0, settings.plain_weight
-    fresh = fresh_batches(
-        tokenizer,
-        settings.seed,
-        settings.batch_rows * 1024,
-        settings.groups,
-        settings.workers,
-        settings.first_lesson // (settings.batch_rows * 1024),
+    weights = [0.0] * 4
+    weights[ANSWER], weights[PLAIN] = 1.0, settings.plain_weight
+    size = settings.batch_rows * 1024
+    source = fresh_batches(
+        tokenizer, settings.seed, size, settings.workers, settings.first_lesson // size
     )
+    gradients = (Replayed if device == "cuda" else Gradients)(model, weights, device)
     model.train()
     tokens, steps = 0, 0
     sums = torch.zeros(4, device=device)
     shown: dict[str, float] = {"loss": math.nan, "answer_loss": math.nan}
     begun = since = time.monotonic()
     since_tokens, waited = 0, 0.0
-    source = reused(fresh, settings.reuse, settings.seed)
     while True:
         asked = time.monotonic()
         batch = next(source)
@@ -167,10 +177,9 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
             rate = learning_rate(settings, progress)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            sums += _step(network, model.lm_head, batch, table, device)
+            sums += gradients(batch)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
             tokens += batch.tokens
             steps += 1
         if progress >= 1 or now - since >= 10:
@@ -191,7 +200,6 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
             break
     seconds = time.monotonic() - begun
     source.close()
-    fresh.close()
     return {
         "steps": steps,
         "tokens": tokens,
@@ -201,36 +209,96 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
     }
 
 
-def _step(network: Any, head: Any, batch: Batch, table: list[float], device: str) -> torch.Tensor:
-    """Adds up the gradients of one batch; returns the sums of losses and weights for the log."""
-    import torch
-    from torch.nn import functional
+class Gradients:
+    """Computes the gradients of one batch; replaces those of the batch before."""
 
-    def moved(array: np.ndarray) -> torch.Tensor:
-        host = torch.from_numpy(array.astype("int64"))
-        return host.pin_memory().to(device, non_blocking=True) if device == "cuda" else host
+    def __init__(self, model: Any, weights: list[float], device: str) -> None:
+        import torch
 
-    weights = torch.tensor(table, device=device)
-    total = max(sum(n * w for n, w in zip(batch.kinds, table, strict=True)), 1e-9)
-    sums = torch.zeros(4, device=device)
-    for ids_array, kind_array in batch.groups:
-        ids, kinds = moved(ids_array), moved(kind_array)
-        kind = kinds[:, 1:]
-        learnt = kind >= ANSWER
-        kind = kind[learnt]
-        with torch.autocast(device, dtype=torch.bfloat16):
-            hidden = network(input_ids=ids, use_cache=False).last_hidden_state
-            logits = head(hidden[:, :-1][learnt])
-        losses = functional.cross_entropy(logits.float(), ids[:, 1:][learnt], reduction="none")
-        weight = weights[kind]
-        loss = (losses * weight).sum()
-        scaled: Any = loss / total
-        scaled.backward()
-        answers = (kind == ANSWER).float()
-        sums += torch.stack(
-            [loss.detach(), weight.sum(), (losses.detach() * answers).sum(), answers.sum()]
-        )
-    return sums
+        self.device = device
+        self._model = model
+        self._weights = torch.tensor(weights, device=device)
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        """Works on a batch.
+
+        Returns:
+            The weighted loss, its weight, the unweighted loss of the answers, their tokens (sums).
+        """
+        import torch
+
+        ids, kinds = (torch.from_numpy(array.astype("int64")) for array in (batch.ids, batch.kinds))
+        return self.work(batch.shapes, ids.to(self.device), kinds.to(self.device))
+
+    def work(self, shapes: Shapes, ids: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Works on flat tensors on the device, without waiting for it."""
+        import torch
+        from torch.nn import functional
+
+        for parameter in self._model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        starts = torch.zeros_like(kinds, dtype=torch.bool)  # a row's first token is no target
+        sums = torch.zeros(4, device=self.device)
+        at = 0
+        for rows, width in shapes:
+            starts[at : at + rows * width : width] = True
+            at += rows * width
+        total = self._weights[kinds].masked_fill(starts, 0.0).sum().clamp(min=1.0)
+        at = 0
+        for rows, width in shapes:
+            part = ids[at : at + rows * width].view(rows, width)
+            kind = kinds[at : at + rows * width].view(rows, width)[:, 1:]
+            at += rows * width
+            with torch.autocast(self.device, dtype=torch.bfloat16, cache_enabled=False):
+                logits = self._model(input_ids=part, use_cache=False).logits[:, :-1]
+            losses = functional.cross_entropy(
+                logits.flatten(0, 1).float(), part[:, 1:].flatten(), reduction="none"
+            ).view_as(kind)
+            weights = self._weights[kind]
+            loss = (losses * weights).sum()
+            scaled: Any = loss / total
+            scaled.backward()
+            answers = kind == ANSWER
+            sums += torch.stack(
+                [loss.detach(), weights.sum(), (losses.detach() * answers).sum(), answers.sum()]
+            )
+        return sums
+
+
+class Replayed(Gradients):
+    """The same on a GPU, as one CUDA graph for each kind of batch.
+
+    So small a model is bound by the launches of its kernels: each batch is some 3,000 of them.
+    """
+
+    def __init__(self, model: Any, weights: list[float], device: str) -> None:
+        super().__init__(model, weights, device)
+        self._graphs: dict[tuple[tuple[int, int], ...], tuple[Any, ...]] = {}
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        """Works on a batch; the result is overwritten by the next call."""
+        import torch
+
+        key = tuple(batch.shapes)
+        given = [torch.from_numpy(array.astype("int64")) for array in (batch.ids, batch.kinds)]
+        if key not in self._graphs:
+            held = [array.to(self.device) for array in given]
+            beside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            beside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(beside):  # warms up what must not happen while recording
+                for _ in range(3):
+                    self.work(batch.shapes, *held)
+            torch.cuda.current_stream().wait_stream(beside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                sums = self.work(batch.shapes, *held)
+            self._graphs[key] = (graph, held, sums)
+        graph, held, result = self._graphs[key]
+        for place, array in zip(held, given, strict=True):
+            place.copy_(array.pin_memory(), non_blocking=True)
+        graph.replay()
+        return cast("torch.Tensor", result)
 
 
 def answers_of(model: Any, tokenizer: Any, items: list[Item], batch_size: int = 128) -> list[str]:
@@ -375,15 +443,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--first-lesson", type=float, default=4e6, help="tokens of short texts to repeat at first"
     )
-    parser.add_argument("--groups", type=int, default=5, help="passes per batch")
     parser.add_argument(
         "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2), help="data processes"
     )
-    parser.add_argument("--reuse", type=int, default=1, help="uses of each batch, on average")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--evaluation-items", type=int, default=40, help="per family; 0 for none")
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
-    parser.add_argument("--compile", action="store_true", help="compile the model")
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
     given["tokens"], given["first_lesson"] = int(given["tokens"]), int(given["first_lesson"])

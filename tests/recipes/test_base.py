@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from recipes.base import corpus, families
-from recipes.base.batches import cut_points, fresh_batches, make_batch, reused
-from recipes.base.pretrain import Settings, learning_rate, pretrain
+from recipes.base.batches import fresh_batches, make_batch, shapes_of
+from recipes.base.pretrain import Gradients, Settings, build_model, learning_rate, pretrain
 from recipes.base.texts import GENRES, Writer, compile_template
 from recipes.base.tokenizer import NEVER_ONE_PIECE, save_tokenizer, train_tokenizer
 
@@ -109,38 +109,67 @@ def test_the_tokenizer_spells_markers_and_labels(tokenizer: Any) -> None:
     assert tokenizer.encode("[AB] 123").tokens == ["[", "A", "B", "]", "Ġ", "1", "2", "3"]
 
 
-def test_cut_points_pad_least() -> None:
-    assert cut_points([10, 12, 16, 500], 2) == [(0, 3), (3, 4)]
-    assert cut_points([10, 20, 40], 1) == [(0, 3)]
-
-
 def test_batches_are_the_same_for_any_number_of_workers(tokenizer: Any) -> None:
-    alone = fresh_batches(tokenizer, seed=1, tokens=3000, groups=2, workers=0)
-    beside = fresh_batches(tokenizer, seed=1, tokens=3000, groups=2, workers=2)
+    alone = fresh_batches(tokenizer, seed=1, tokens=4000, workers=0)
+    beside = fresh_batches(tokenizer, seed=1, tokens=4000, workers=2)
     for a, b in islice(zip(alone, beside, strict=False), 3):
-        assert a.tokens == b.tokens >= 3000
-        assert a.kinds == b.kinds
-        for (ids_a, kinds_a), (ids_b, kinds_b) in zip(a.groups, b.groups, strict=True):
-            np.testing.assert_array_equal(ids_a, ids_b)
-            np.testing.assert_array_equal(kinds_a, kinds_b)
+        assert a.tokens == b.tokens
+        assert a.shapes == b.shapes
+        np.testing.assert_array_equal(a.ids, b.ids)
+        np.testing.assert_array_equal(a.kinds, b.kinds)
     beside.close()
 
 
-def test_batches_hold_whole_documents(tokenizer: Any) -> None:
-    batch = make_batch(tokenizer, seed=1, index=0, tokens=4000, groups=3)
-    assert sum((kinds > 0).sum() + len(ids) for ids, kinds in batch.groups) == batch.tokens
-    for ids, kinds in batch.groups:
-        assert (ids[:, 0] == 1).all()
-        assert ((ids == 2).sum(axis=1) == 1).all()
+@pytest.mark.parametrize("first", [False, True])
+def test_batches_hold_whole_documents_in_rows_of_fixed_width(tokenizer: Any, first: bool) -> None:
+    batch = make_batch(tokenizer, seed=1, index=0, tokens=9000, first_lesson=int(first))
+    assert batch.shapes == shapes_of(9000, first=first)
+    at = documents = 0
+    for rows, width in batch.shapes:
+        ids = batch.ids[at : at + rows * width].reshape(rows, width)
+        kinds = batch.kinds[at : at + rows * width].reshape(rows, width)
+        at += rows * width
+        filled = ids[:, 0] == 1
+        documents += filled.sum()
+        assert not ids[~filled].any()
+        assert ((ids == 2).sum(axis=1) == filled).all()
         assert (kinds[ids == 2] >= 2).all()
+        assert (kinds[ids == 0] == 0).all()
+    assert at == len(batch.ids) == len(batch.kinds)
+    assert (batch.kinds > 0).sum() + documents == batch.tokens
 
 
-def test_reuse_repeats_batches() -> None:
-    made: list[Any] = [0, 1, 2, 3]
-    fresh: Any = iter(made)
-    used = list(reused(fresh, 3, seed=0))
-    assert len(used) == 12
-    assert [b for k, b in enumerate(used) if k % 3 == 0] == made
+def test_gradients_are_those_of_each_document_alone(tokenizer: Any) -> None:
+    """Padding, groups and other documents of a batch change nothing."""
+    import torch
+
+    model = build_model(Settings(hidden=32, layers=1, heads=2, intermediate=64))
+    weights = [0.0, 0.0, 1.0, 0.3]
+    batch = make_batch(tokenizer, seed=1, index=0, tokens=4000)
+    weighted, weight, _, answers = Gradients(model, weights, "cpu")(batch).tolist()
+    found = model.model.layers[0].mlp.up_proj.weight.grad.clone()
+    assert answers == (batch.kinds == 2).sum()
+    model.zero_grad()
+    losses = torch.zeros(())
+    at, total = 0, 0.0
+    for rows, width in batch.shapes:
+        for _ in range(rows):
+            ids = torch.tensor(batch.ids[at : at + width].astype(int))
+            kinds = batch.kinds[at : at + width]
+            at += width
+            ids = ids[ids > 0]
+            if len(ids):
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    logits = model(input_ids=ids[None]).logits[0, :-1]
+                loss = torch.nn.functional.cross_entropy(logits.float(), ids[1:], reduction="none")
+                scale = torch.tensor(weights)[torch.tensor(kinds[1 : len(ids)].astype(int))]
+                losses = losses + (loss * scale).sum()
+                total += float(scale.sum())
+    torch.autograd.backward(losses / total)
+    assert weight == pytest.approx(total)
+    assert weighted == pytest.approx(losses.item(), rel=2e-3)
+    expected = model.model.layers[0].mlp.up_proj.weight.grad
+    assert (found - expected).norm() < 0.03 * expected.norm()
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
@@ -155,7 +184,7 @@ def test_a_tiny_run_writes_a_model_that_loads(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     settings = Settings(
-        tokens=20 * 1000, batch_rows=1, groups=2, hidden=32, layers=1, heads=2, intermediate=64,
+        tokens=40 * 1000, batch_rows=2, hidden=32, layers=1, heads=2, intermediate=64,
         tokenizer_texts=600, evaluation_items=1, device="cpu",
     )  # fmt: skip
     threads = torch.get_num_threads()
