@@ -37,10 +37,8 @@ class Defects:
             raise InputError("\n".join(self.found[:SHOWN] + more))
 
 
-def read_lines(path: Path, *, empty: bool = False) -> list[str]:
-    r"""Reads a UTF-8 file as lines without their ends (``\n`` or ``\r\n``).
-
-    Other characters that Unicode counts as line ends stay in the line, for they occur in texts.
+def read_text(path: Path, *, empty: bool = False) -> str:
+    """Reads a UTF-8 file as it is, without a byte order mark.
 
     Args:
         path: the file.
@@ -55,14 +53,34 @@ def read_lines(path: Path, *, empty: bool = False) -> list[str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if not content.strip() and not empty:
         raise InputError(f"{path}:1: the file is empty")
-    defects = Defects(path)
-    lines = []
-    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            lines.append(raw.removesuffix(b"\r").decode("utf-8"))
-        except UnicodeDecodeError as error:
-            defects.add(number, f"byte {error.start + 1} is not UTF-8 (0x{raw[error.start]:02x})")
-    defects.check()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        defects = Defects(path)
+        for number, line in enumerate(content.split(b"\n"), start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                at = error.start
+                defects.add(number, f"byte {at + 1} is not UTF-8 (0x{line[at]:02x})")
+        defects.check()
+        raise
+
+
+def read_lines(path: Path, *, empty: bool = False) -> list[str]:
+    r"""Reads a UTF-8 file as lines without their ends (``\n`` or ``\r\n``).
+
+    Other characters that Unicode counts as line ends stay in the line, for they occur in texts.
+
+    Args:
+        path: the file.
+        empty: whether it may be empty.
+
+    Raises:
+        InputError: as `read_text`.
+    """
+    lines = [line.removesuffix("\r") for line in read_text(path, empty=empty).split("\n")]
     return lines[: len(lines) - (not lines[-1])]
 
 

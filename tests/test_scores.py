@@ -36,23 +36,78 @@ def test_the_interval_is_that_of_resampled_items() -> None:
         right, given_, wanted = map(sum, zip(*draw.choices(counts, k=40), strict=True))
         resampled.append(2 * right / (given_ + wanted))
     resampled.sort()
-    columns = list(zip(*counts, strict=True))
 
-    def f1(*columns, axis):
-        return scores.f1_of_counts(*(c.sum(axis) for c in columns))
+    def f1(sums):
+        return scores.f1_of_counts(*sums.T)
 
-    low, high = scores.interval(f1, columns, Bootstrap(resamples=4000, seed=1))
+    low, high = scores.interval(f1, counts, Bootstrap(resamples=4000, seed=1))
     assert low == pytest.approx(resampled[100], abs=0.01)
     assert high == pytest.approx(resampled[3900], abs=0.01)
-    assert (low, high) == scores.interval(f1, columns, Bootstrap(resamples=4000, seed=1))
+    assert (low, high) == scores.interval(f1, counts, Bootstrap(resamples=4000, seed=1))
 
 
-def test_the_interval_of_one_item_is_its_value() -> None:
-    def mean(column, axis):
-        return column.mean(axis)
+def test_the_interval_of_equal_items_is_their_value() -> None:
+    for count in (1, 9):
+        unit = scores.mean_unit("accuracy", [0.5] * count, 0.0, Bootstrap(resamples=100, seed=1))
+        assert (unit.low, unit.value, unit.high) == (0.5, 0.5, 0.5)
 
-    assert scores.interval(mean, [[0.5]], Bootstrap(resamples=100, seed=1)) == (0.5, 0.5)
-    assert scores.interval(mean, [[0.5] * 9], Bootstrap(resamples=100, seed=1)) == (0.5, 0.5)
+
+labels = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1)
+
+
+@settings(deadline=None)
+@given(labels)
+def test_average_f1_follows_the_definition(pairs: list[tuple[str, str]]) -> None:
+    """Label d has neither gold nor submission: 0 in the macro average, no weight in the other."""
+    gold, found = zip(*pairs, strict=True)
+    f1 = {}
+    for label in "abcd":
+        right = sum(g == f == label for g, f in pairs)
+        both = gold.count(label) + found.count(label)
+        f1[label] = 2 * right / both if both else 0.0
+    few = Bootstrap(resamples=100, seed=1)
+    macro = scores.f1_unit(gold, found, "abcd", "a", few)
+    assert macro.value == pytest.approx(sum(f1.values()) / 4)
+    assert macro.details == pytest.approx({f"f1_{k}": v for k, v in f1.items()})
+    weighted = scores.f1_unit(gold, found, "abcd", "a", few, average="weighted")
+    expected = sum(v * gold.count(k) for k, v in f1.items()) / len(gold)
+    assert weighted.value == pytest.approx(expected)
+    share = gold.count("a") / len(gold)
+    assert macro.baseline == pytest.approx(2 * share / (1 + share) / 4)
+    counts = scores.f1_counts(*(scores.indicator(side, "abcd") for side in (gold, found))).sum(0)
+    assert scores.average_f1(counts, "macro") == pytest.approx(macro.value)
+    assert scores.average_f1(counts, "weighted") == pytest.approx(weighted.value)
+
+
+def test_sets_of_labels_are_scored_label_by_label() -> None:
+    """F1 of a: 1 right of 2 given and 1 wanted, 2/3; of b: 1 of 1 and 2, 2/3; of c: 0."""
+    gold, found = [{"a", "b"}, {"b"}, set()], [{"a", "b"}, {"a"}, set()]
+    unit = scores.f1_unit(gold, found, "abc", {"b"}, Bootstrap(resamples=100, seed=1))
+    assert unit.value == pytest.approx(4 / 9)
+    assert unit.baseline == pytest.approx((2 * 2 / 5) / 3)
+
+
+def test_pearson_of_sums_is_pearson() -> None:
+    draw = random.Random(2)
+    gold = [draw.gauss(3, 1) for _ in range(50)]
+    found = [g + draw.gauss(0, 1) for g in gold]
+    many = Bootstrap(resamples=2000, seed=1)
+    unit = scores.pearson_unit([(gold, found)], many)
+    mean = (sum(gold) / 50, sum(found) / 50)
+    products = [(g - mean[0]) * (f - mean[1]) for g, f in zip(gold, found, strict=True)]
+    squares = [sum((v - m) ** 2 for v in c) for c, m in zip((gold, found), mean, strict=True)]
+    assert unit.value == pytest.approx(sum(products) / (squares[0] * squares[1]) ** 0.5)
+    assert unit.low < unit.value < unit.high
+    two = scores.pearson_unit([(gold, gold), (gold, [-g for g in gold])], many)
+    assert (two.metric, two.value) == ("mean_pearson", pytest.approx(0.0))
+    assert (two.low, two.high) == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert scores.pearson_unit([(gold, [1.0] * 50)], many).value == 0.0
+    assert scores.spearman([1, 2, 3, 4], [1, 10, 100, 50]) == pytest.approx(0.8)
+
+
+def test_the_majority_does_not_depend_on_order() -> None:
+    assert scores.majority(["b", "a", "b", "a", "c"]) == "a"
+    assert scores.majority([0, 1, 1]) == 1
 
 
 def test_the_headline_is_the_mean_of_values_normalised_against_the_baseline() -> None:

@@ -31,7 +31,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stages.command import InputError
 from stages.files import Defects, read_lines
@@ -541,12 +541,9 @@ def score(
     given = [set(submitted[document.id].relations or ()) for document in gold]
     precision, recall, f1 = micro_scores(wanted, given)
 
-    def micro_f1(*columns: Any, axis: int) -> Any:
-        return f1_of_counts(*(column.sum(axis) for column in columns))
-
     right = [len(w & g) for w, g in zip(wanted, given, strict=True)]
-    counts = [right, [len(g) for g in given], [len(w) for w in wanted]]
-    low, high = interval(micro_f1, counts, bootstrap)
+    counts = list(zip(right, map(len, given), map(len, wanted), strict=True))
+    low, high = interval(lambda sums: f1_of_counts(*sums.T), counts, bootstrap)
     details = {"precision": precision, "recall": recall, "overlap_f1": overlap_f1(wanted, given)}
     return {NAME: Unit("micro_f1", f1, len(gold), low, high, 0.0, details=details)}
 
