@@ -19,7 +19,7 @@ from stages import settings
 from stages.command import InputError, folders, run
 from stages.files import read_jsonl, whole_folder, write_json, write_text
 from stages.splits import Splits
-from stages.tasks import Run, Submission, load, raw_folder
+from stages.tasks import Run, Submission, load, owner, raw_folder
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str,
     submissions = {}
     answered = 0
     for name in chosen.tasks:
-        prefixes = (f"{name}:", f"{name}_")
-        own = {i: a for i, a in answers.items() if i.startswith(prefixes)}
+        own = {i: a for i, a in answers.items() if owner(i) == name}
         answered += len(own)
         folder = raw_folder(raw, name)
         submission = load(name).decode(folder, chosen.encode, own, chosen.decode)

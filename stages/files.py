@@ -37,6 +37,17 @@ class Defects:
             raise InputError("\n".join(self.found[:SHOWN] + more))
 
 
+def required(path: Path) -> Path:
+    """Returns a path whose file must be there.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.parent}: no {path.name}, which the task needs")
+    return path
+
+
 def read_text(path: Path, *, empty: bool = False) -> str:
     """Reads a UTF-8 file as it is, without a byte order mark.
 

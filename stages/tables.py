@@ -7,10 +7,13 @@ or raises a ValueError saying what was expected.
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from stages.command import InputError
 from stages.files import Defects, read_lines, read_text
 
 Parser = Callable[[str], Any]
@@ -18,13 +21,14 @@ Parser = Callable[[str], Any]
 FIELD = 10_000_000  # characters of the longest cell
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """A record: the line on which it begins (from 1), and its values by column."""
 
     line: int
     values: dict[str, Any]
 
-    def __getitem__(self, column: Any) -> Any:
+    def __getitem__(self, column: str) -> Any:
         """The value of a column."""
         return self.values[column]
 
@@ -201,11 +205,40 @@ def read_objects(
 
 
 def _check_unique(rows: Iterable[Row], column: str | None, defects: Defects) -> None:
+    if column is None:
+        return
     lines: dict[Any, int] = {}
-    for row in rows if column else ():
+    for row in rows:
         first = lines.setdefault(row[column], row.line)
         if first != row.line:
             defects.add(row.line, f"{column} {row[column]} stands on line {first} too")
+
+
+def same_items(
+    path: Path, wanted: Sequence[str], found: Sequence[str], *, ordered: bool = True
+) -> None:
+    """Makes sure that a file has just the items of the test set.
+
+    Args:
+        path: the file.
+        wanted: identifiers of the test items, in order.
+        found: those of the file.
+        ordered: whether they must stand in the same order.
+
+    Raises:
+        InputError: naming the items that are missing, in excess, there twice, or out of order.
+    """
+    counts = Counter(found)
+    here, there = set(wanted), set(found)
+    for problem, items in (
+        ("missing items", [i for i in wanted if i not in there]),
+        ("items that are not in the test set", [i for i in there if i not in here]),
+        ("items that stand there twice", [i for i in wanted if counts[i] > 1]),
+        ("items out of order", [w for w, f in zip(wanted, found, strict=False) if w != f]),
+    ):
+        if items and (ordered or problem != "items out of order"):
+            some = ", ".join(sorted(items)[:20])
+            raise InputError(f"{path}: {problem}: {some} ({len(items)} in all)")
 
 
 # --- Writing --------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_updates_do_not_depend_on_the_micro_batches(
 ) -> None:
     curves, kept = [], []
     for tokens in (30, 10_000):
-        monkeypatch.setattr(training, "MICRO_BATCH", tokens)
+        monkeypatch.setitem(training.MICRO_BATCH, "cpu", tokens)
         causal = adapted(tiny_base, finetune())
         curves.append(run(causal, finetune(), tmp_path / str(tokens)).train)
         kept.append(weights(causal))
@@ -190,7 +190,9 @@ def test_keeps_the_adapter_of_the_best_dev_loss(tiny_base: Path, tmp_path: Path)
     losses = [loss for *_, loss in progress.dev]
     assert min(losses) < losses[-1]
     assert progress.best == min(losses)
-    assert training.mean_loss(causal, dev, PAD, FP32) == pytest.approx(min(losses), rel=1e-6)
+    assert training.mean_loss(causal, dev, PAD, FP32, 10_000) == pytest.approx(
+        min(losses), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("rate", [1e25, 1e4])

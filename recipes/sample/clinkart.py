@@ -32,7 +32,7 @@ from recipes.sample.clinkart_text import CASES, NARRATIVE, OUTCOMES, RESULTS, TE
 SEED = 20230963  # with it every rare and hard pattern finds a document in both splits
 TRAIN, TEST = 140, 22
 WITHOUT_RELATIONS = {"train": 25, "test": 4}
-LENGTHS = (578, 1900, 4043)  # characters: least, median, most
+LENGTHS = (578, 1700, 4043)  # characters: least, median, most
 RARE_USES = {"train": (4, 8), "test": (1, 1)}  # documents given each rare sentence pattern
 HARD_USES = {"train": (3, 4), "test": (1, 2)}
 HELD_OUT = 0.32  # share of the draws of a test document from the tests of test documents only
@@ -588,8 +588,8 @@ def plan_lengths(rng: random.Random, count: int, without: int) -> list[tuple[int
     plan = []
     for index in range(count):
         length = median * math.exp(rng.gauss(0.0, 0.42))
-        links = 0 if index < without else round(6.3 * math.exp(rng.gauss(0.0, 0.6)))
-        links = 0 if index < without else min(max(links, 1), 24)
+        links = 0 if index < without else round(7.0 * math.exp(rng.gauss(0.0, 0.75)))
+        links = 0 if index < without else min(max(links, 1), 36)
         if index == count - 1:
             links, length = 42, most - 150
         if index == count - 2:

@@ -6,7 +6,7 @@ A task is a module of this package, named like its folder of raw files, with thr
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, cast
@@ -129,7 +129,13 @@ class Unit:
 
 
 class Task(Protocol):
-    """What a task's module offers to the stages."""
+    """What a task's module offers to the stages.
+
+    Attributes:
+        REQUIRED: raw files without which the task cannot run; the others may be absent.
+    """
+
+    REQUIRED: Sequence[str]
 
     def encode(self, folder: Path, splits: Splits) -> Encoded:
         """Reads the raw files and asks the questions.
@@ -157,6 +163,16 @@ class Task(Protocol):
         Raises:
             InputError: if a submission has missing, extra or duplicate items.
         """
+
+
+def owner(identifier: str) -> str:
+    """The task that asked: ``acti`` of ``acti_a:7``, ``lecture`` of ``acti_a@lecture:7``.
+
+    An identifier begins with the sub-task's name, and that with the task's; only rows that the
+    lecture has encoded belong to another task than their sub-task's.
+    """
+    subtask, _, other = identifier.partition(":")[0].partition("@")
+    return other or subtask.partition("_")[0]
 
 
 def load(name: str) -> Task:

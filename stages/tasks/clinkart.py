@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.command import InputError
-from stages.files import Defects, read_lines
+from stages.files import Defects, read_lines, required
 from stages.sentences import sentences
 from stages.spans import Span, is_word, loose_occurrences, occurrences
 from stages.splits import SPLITS, Side, Splits
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 NAME = "clinkart"
 TRAIN, TEST, GOLD = "training.txt", "test.txt", "test_gold.txt"
+REQUIRED = (TRAIN,)
 
 
 class Relation(NamedTuple):
@@ -156,11 +157,9 @@ def documents(folder: Path, splits: Splits) -> dict[Side, list[Document]]:
     Raises:
         InputError: for defects, and if a test document stands in the training file too.
     """
-    if not (folder / TRAIN).is_file():
-        raise InputError(f"{folder}: no {TRAIN}, which CLinkaRT needs")
     test = folder / TEST
     split: dict[Side, list[Document]] = {side: [] for side in SPLITS}
-    for document in read(folder / TRAIN):
+    for document in read(required(folder / TRAIN)):
         side = splits.side(NAME, document.id, has_dev=False, has_test=test.is_file())
         split[side].append(document)
     if test.is_file():

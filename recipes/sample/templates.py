@@ -1,0 +1,46 @@
+"""Sentences from templates, drawn by a seeded generator: what the samples' generators share."""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Filler:
+    """Fills ``{slots}`` of templates with words drawn from lists; words may have slots too."""
+
+    def __init__(self, rng: random.Random, slots: Mapping[str, Sequence[str]]) -> None:
+        self.rng = rng
+        self._slots = slots
+
+    def fill(self, template: str) -> str:
+        """Returns a template with every slot filled."""
+        while _SLOT.search(template):
+            template = _SLOT.sub(lambda m: self.rng.choice(self._slots[m[1]]), template)
+        return template
+
+    def one_of(self, templates: Sequence[str]) -> str:
+        """Fills one of the templates."""
+        return self.fill(self.rng.choice(templates))
+
+
+def distinct(count: int, draw: Callable[[], str], seen: set[str]) -> list[str]:
+    """Draws texts that differ from one another and from those seen before.
+
+    Args:
+        count: how many.
+        draw: draws a text.
+        seen: texts that must not come again; the new ones are added.
+
+    Raises:
+        ValueError: if the templates do not give so many different texts.
+    """
+    found: list[str] = []
+    for _ in range(200 * count):
+        if len(found) == count:
+            return found
+        if (text := draw()) not in seen:
+            seen.add(text)
+            found.append(text)
+    raise ValueError(f"only {len(found)} of {count} different texts")

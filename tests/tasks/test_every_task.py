@@ -1,0 +1,185 @@
+"""What holds for every task, on its sample: gold survives, and any answer gives a submission."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stages import prompts, tasks
+from stages import settings as params
+from stages.command import InputError
+from stages.splits import SPLITS, Splits
+from stages.tasks import Bootstrap, Run, Submission, Unit
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample"
+TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
+SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+RUN = Run(team="prova", run=2)
+FEW = Bootstrap(resamples=100, seed=0)
+
+each_task = pytest.mark.parametrize("name", TASKS)
+
+
+def gold_answers(name: str, folder: Path) -> dict[str, str]:
+    test = tasks.load(name).encode(folder, SPLIT).splits["test"]
+    assert test
+    assert all(example.output is not None for example in test)
+    return {example.id: str(example.output) for example in test}
+
+
+def scored(name: str, folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Unit]:
+    submission = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    return score(name, folder, submission, out)
+
+
+def score(name: str, folder: Path, submission: Submission, out: Path) -> dict[str, Unit]:
+    shutil.rmtree(out, ignore_errors=True)
+    for file, content in submission.files.items():
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).write_bytes(content.encode("utf-8", "backslashreplace"))
+    return tasks.load(name).score(folder, SPLIT, out, RUN, FEW)
+
+
+def training_only(name: str, folder: Path) -> Path:
+    for file in tasks.load(name).REQUIRED:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SAMPLE / name / file, folder / file)
+    return folder
+
+
+def assert_perfect(units: Mapping[str, Unit]) -> None:
+    assert units
+    for name, unit in units.items():
+        # Coordinates keep so many decimals that a point is at most 100 m away.
+        tolerance = 0.1 if unit.metric == "mean_km" else 1e-9
+        assert unit.value == pytest.approx(unit.perfect, abs=tolerance), name
+        assert unit.low == pytest.approx(unit.high, abs=tolerance), name
+        assert abs(unit.baseline - unit.perfect) > 0.1, name
+
+
+@each_task
+def test_gold_survives_on_the_sample(name: str, tmp_path: Path) -> None:
+    folder = SAMPLE / name
+    answers = gold_answers(name, folder)
+    submission = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
+    assert sum(t.rows for t in submission.tallies.values()) == len(answers)
+    assert_perfect(score(name, folder, submission, tmp_path))
+
+
+@each_task
+def test_gold_survives_on_held_out_training_data(name: str, tmp_path: Path) -> None:
+    folder = training_only(name, tmp_path / "raw")
+    assert_perfect(scored(name, folder, gold_answers(name, folder), tmp_path / "out"))
+
+
+@each_task
+def test_ids_are_unique_and_begin_with_the_subtask(name: str) -> None:
+    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
+    examples = [example for side in SPLITS for example in encoded.splits[side]]
+    assert len({example.id for example in examples}) == len(examples)
+    for example in examples:
+        assert example.id.startswith(example.task)
+        assert tasks.owner(example.id) == name
+        assert example.input.strip()
+    assert all(encoded.splits[side] for side in SPLITS)
+
+
+@each_task
+def test_every_subtask_has_an_instruction_that_names_its_answers(name: str) -> None:
+    asked = params.read(prompts.Prompts, ROOT / "data" / "prompts" / "it.yaml")
+    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
+    answers: dict[str, set[str]] = {}
+    for side in SPLITS:
+        for example in encoded.splits[side]:
+            answers.setdefault(example.task, set()).add(str(example.output))
+    for subtask, given_answers in answers.items():
+        instruction = asked.instructions[subtask]
+        if len(given_answers) <= 6:
+            assert all(answer in instruction for answer in given_answers), subtask
+
+
+hard = st.sampled_from(
+    ["", "sì", "no", "[BREL] 3 [SEP] Hb [EREL]", "[PER] Anna [LOC", "[gap]", "3,5 4 nan", "uomo",
+     "[regione] Lazio [geo] 41.9 12.5", "certamente vero", "x" * 10_000, "\x00\x07\r\n", "中文",
+     "١٢"]
+)  # fmt: skip
+
+
+@each_task
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_answer_gives_a_valid_submission(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = SAMPLE / name
+    answers = gold_answers(name, folder)
+    whatever = data.draw(st.lists(hard | st.text(), min_size=4, max_size=4))
+    replaced = {i: whatever[n % 4] for n, i in enumerate(answers) if n % 3}
+    submission = tasks.load(name).decode(folder, SPLIT, answers | replaced, RUN)
+    for tally in submission.tallies.values():
+        assert tally.fallback <= tally.unparsable <= tally.rows
+    assert sum(tally.rows for tally in submission.tallies.values()) == len(answers)
+    for unit in score(name, folder, submission, tmp_path_factory.mktemp("out")).values():
+        assert unit.low <= unit.high
+
+
+@each_task
+def test_decode_never_reads_the_gold(name: str, tmp_path: Path) -> None:
+    """All files that are no input to encode's questions are damaged first."""
+    folder = tmp_path / name
+    shutil.copytree(SAMPLE / name, folder)
+    answers = gold_answers(name, folder)
+    whole = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    gold = [p for p in folder.rglob("*") if "gold" in str(p.relative_to(folder)).lower()]
+    for path in gold:
+        if path.is_file():
+            path.write_text("damaged", encoding="utf-8")
+    assert tasks.load(name).decode(folder, SPLIT, answers, RUN) == whole
+
+
+@each_task
+def test_without_gold_there_is_no_score_and_no_answer(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(SAMPLE / name, folder)
+    answers = gold_answers(name, folder)
+    gold = [p for p in folder.rglob("*") if "gold" in str(p.relative_to(folder)).lower()]
+    for path in gold:
+        if path.is_file():
+            path.unlink()
+    if gold:
+        encoded = tasks.load(name).encode(folder, SPLIT).splits["test"]
+        assert [example.id for example in encoded] == list(answers)
+        assert all(example.output is None for example in encoded)
+        assert scored(name, folder, answers, tmp_path / "out") == {}
+
+
+@each_task
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_answers_to_other_questions_are_refused(name: str, change: str) -> None:
+    answers = gold_answers(name, SAMPLE / name)
+    first = next(iter(answers))
+    if change == "missing":
+        del answers[first]
+    else:
+        answers[first + "0"] = "no"
+    with pytest.raises(InputError):
+        tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN)
+
+
+@each_task
+def test_every_file_of_the_sample_is_read(name: str, tmp_path: Path) -> None:
+    """Whatever stands in the sample has a reader: damage to any file is noticed by encode."""
+    folder = tmp_path / name
+    shutil.copytree(SAMPLE / name, folder)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        kept = path.read_bytes()
+        path.write_bytes(b"\xff")
+        with pytest.raises(InputError, match=re.escape(path.name)):
+            tasks.load(name).encode(folder, SPLIT)
+        path.write_bytes(kept)
