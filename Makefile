@@ -39,8 +39,8 @@ lint: $(VENV)/installed-test ## check style and types
 test: lint ## lint, check types and run the tests
 	$(BIN)/pytest
 
-docs: $(VENV)/installed ## refresh the generated parts of README.md
-	$(BIN)/python -m recipes.tables README.md
+docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
+	$(BIN)/python -m recipes.tables README.md docs/tasks.md
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .

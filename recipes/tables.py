@@ -1,9 +1,9 @@
-"""Writes the generated tables of README.md: stages, tasks, params and scores.
+"""Writes the generated tables of README.md and docs/tasks.md: stages, tasks, params and scores.
 
 Each stands between two comments, ``<!-- NAME -->`` and ``<!-- /NAME -->``; the rest of the file is
 left as it is.
 
-    python -m recipes.tables README.md
+    python -m recipes.tables README.md docs/tasks.md
 """
 
 import argparse
@@ -44,10 +44,14 @@ def stages() -> str:
 
 
 def tasks() -> str:
-    """The tasks: every module of stages/tasks."""
-    modules = sorted((ROOT / "stages" / "tasks").glob("[!_]*.py"))
-    rows = [(f"[{m.stem}](stages/tasks/{m.name})", first_line(m)) for m in modules]
-    return table(("task", "what it is"), rows)
+    """The tasks: every module of stages/tasks, with its page, sub-tasks and ranked units."""
+    asked = settings.load(ROOT / "data" / "prompts" / "it.yaml")["instructions"]
+    rows = []
+    for module in sorted((ROOT / "stages" / "tasks").glob("[!_]*.py")):
+        name = module.stem
+        own = [f"`{subtask}`" for subtask in asked if subtask.partition("_")[0] == name]
+        rows.append((f"[{name}](docs/tasks/{name}.md)", first_line(module), ", ".join(own)))
+    return table(("task", "what it is", "sub-tasks"), rows)
 
 
 def params() -> str:
@@ -85,22 +89,29 @@ def scores() -> str:
     return table(header, rows)
 
 
-def render(text: str) -> str:
-    """Fills the tables of a Markdown text anew."""
+def render(text: str, folder: str = "") -> str:
+    """Fills the tables of a Markdown text anew.
+
+    Args:
+        text: the page.
+        folder: where it stands, from the root, for its links.
+    """
     for make in (stages, tasks, params, scores):
         name = make.__name__
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if match := pattern.search(text):
-            text = text[: match.start()] + f"{match[1]}{make()}\n{match[2]}" + text[match.end() :]
+            made = make().replace(f"]({folder}/", "](") if folder else make()
+            text = text[: match.start()] + f"{match[1]}{made}\n{match[2]}" + text[match.end() :]
     return text
 
 
 def main() -> None:
-    """Rewrites the file named on the command line."""
-    parser = argparse.ArgumentParser(description="Fill the generated tables of a Markdown file.")
-    parser.add_argument("file", type=Path)
-    path: Path = parser.parse_args().file
-    write_text(path, render(path.read_text(encoding="utf-8")))
+    """Rewrites the files named on the command line."""
+    parser = argparse.ArgumentParser(description="Fill the generated tables of Markdown files.")
+    parser.add_argument("files", nargs="+", help="from the root")
+    for name in parser.parse_args().files:
+        path = ROOT / name
+        write_text(path, render(path.read_text(encoding="utf-8"), name.rpartition("/")[0]))
 
 
 if __name__ == "__main__":

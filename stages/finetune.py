@@ -7,17 +7,21 @@ An interrupted run goes on where it stopped (stages/scratch.py).
     python -m stages.finetune data/encoded models/adapter metrics
 """
 
+import hashlib
 import json
 import logging
 import shutil
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages import model, prompts, settings, training
 from stages.command import InputError, folders, run
 from stages.files import whole_folder, write_csv, write_json, write_text
 from stages.scratch import scratch
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -30,24 +34,42 @@ class Settings(settings.StageSettings):
     finetune: training.Finetune
 
 
+def capped(split: "Dataset", cap: int | None, seed: int) -> "Dataset":
+    """Keeps at most so many examples of each sub-task, by the hash of id and seed."""
+    if cap is None:
+        return split
+    names, tasks = list(split["id"]), list(split["task"])
+    ranks = [hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest() for name in names]
+    kept: list[int] = []
+    for task in set(tasks):
+        rows = [i for i, other in enumerate(tasks) if other == task]
+        kept += sorted(rows, key=ranks.__getitem__)[:cap]
+    return split.select(sorted(kept))
+
+
 def encode_split(
-    path: Path, encoder: model.TextEncoder
-) -> tuple[list[model.TokenRow], dict[str, int]]:
+    path: Path, encoder: model.TextEncoder, cap: int | None = None, seed: int = 0
+) -> tuple[list[model.TokenRow], list[str], dict[str, int]]:
     """Reads a split and turns it into token ids.
 
     Args:
         path: the split's file. Examples without an answer cannot be learnt from and are left out.
         encoder: knows the prompts and the tokenizer.
+        cap: largest number of examples of a sub-task.
+        seed: of the choice when there are more.
 
     Returns:
-        The rows, and counts: examples, tokens, label tokens, cut examples, cut characters.
+        The rows, their sub-tasks, and counts: examples, tokens, label tokens, cut examples, cut
+        characters.
     """
     from tqdm import tqdm
 
+    split = model.read_split(path)
+    split = split.select([i for i, output in enumerate(split["output"]) if output is not None])
+    split = capped(split, cap, seed)
     rows = [
         encoder.training(example["task"], example["input"], example["output"])
-        for example in tqdm(model.read_split(path), desc=f"read {path.name}", unit="example")
-        if example["output"] is not None
+        for example in tqdm(split, desc=f"read {path.name}", unit="example")
     ]
     counts = {
         "examples": len(rows),
@@ -57,7 +79,7 @@ def encode_split(
         "cut_characters": sum(row.cut for row in rows),
     }
     log.info("%s: %s", path, ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()))
-    return rows, counts
+    return rows, list(split["task"]), counts
 
 
 def save_adapter(adapted: Any, folder: Path) -> None:
@@ -81,22 +103,29 @@ def main() -> None:
     chosen = settings.read(Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
     encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
-    train_rows, train_counts = encode_split(encoded / "train.jsonl", encoder)
-    dev_rows, dev_counts = encode_split(encoded / "dev.jsonl", encoder)
+    train, cap, seed = encoded / "train.jsonl", chosen.finetune.cap, chosen.finetune.seed
+    train_rows, tasks, train_counts = encode_split(train, encoder, cap, seed)
+    dev_rows, _, dev_counts = encode_split(encoded / "dev.jsonl", encoder)
     if not train_rows:
-        raise InputError(f"{encoded / 'train.jsonl'}: no example with an answer to learn from")
+        raise InputError(f"{train}: no example with an answer to learn from")
+    if unknown := set(chosen.finetune.weights) - set(tasks):
+        raise InputError(
+            f"params.yaml: finetune.weights: no sub-task {', '.join(sorted(unknown))} in {train};"
+            f" it has {', '.join(sorted(set(tasks)))}"
+        )
 
     import torch
 
     device, dtype = model.device_and_dtype()
-    torch.manual_seed(chosen.finetune.seed)
+    torch.manual_seed(seed)
     base = model.load_base(chosen.model, device, dtype)
     model.check_fit(train_rows + dev_rows, base)
     adapted = training.add_lora(base, chosen.finetune.lora)
     texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype))
-    state = scratch("finetune", *texts, json.dumps([train_rows, dev_rows]))
+    state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))
     progress = training.train(
-        *(adapted, train_rows, dev_rows, chosen.finetune, chosen.model.pad_id, dtype, state)
+        *(adapted, train_rows, tasks, dev_rows),
+        *(chosen.finetune, chosen.model.pad_id, dtype, state),
     )
     with whole_folder(adapter) as folder:
         save_adapter(adapted, folder)

@@ -18,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 from stages.command import InputError, run
 
 PARAMS = Path("params.yaml")
+MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
 class Section(BaseModel):
@@ -101,9 +102,11 @@ def overlay(params: Any, changes: Mapping[str, Any], source: Path, prefix: str =
     for key, value in changes.items():
         if key not in params:
             raise InputError(f"{source}: {prefix}{key}: no such key in {PARAMS}")
-        if isinstance(value, Mapping) != isinstance(params[key], Mapping):
+        if f"{prefix}{key}" in MAPPINGS:
+            params[key] = value
+        elif isinstance(value, Mapping) != isinstance(params[key], Mapping):
             raise InputError(f"{source}: {prefix}{key}: a section in one of the two files only")
-        if isinstance(value, Mapping):
+        elif isinstance(value, Mapping):
             overlay(params[key], value, source, f"{prefix}{key}.")
         else:
             params[key] = value

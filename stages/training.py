@@ -47,6 +47,8 @@ class Finetune(Section):
     """How the adapter is trained; keys as in params.yaml."""
 
     seed: Annotated[int, Field(ge=0)]
+    cap: Annotated[int, Field(ge=1)] | None
+    weights: dict[str, Annotated[float, Field(ge=0.0, le=100.0)]]
     epochs: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=1)]
     learning_rate: Positive
@@ -220,6 +222,7 @@ def _autocast(model: Any, dtype: "torch.dtype") -> Any:
 def train(
     model: Any,
     train_rows: Sequence[TokenRow],
+    tasks: Sequence[str],
     dev_rows: Sequence[TokenRow],
     settings: Finetune,
     pad_id: int,
@@ -234,6 +237,7 @@ def train(
     Args:
         model: the base with a fresh adapter.
         train_rows: what to learn from.
+        tasks: their sub-tasks.
         dev_rows: what to measure on; may be empty.
         settings: see params.yaml.
         pad_id: what fills short rows.
@@ -254,7 +258,7 @@ def train(
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
-    per_epoch = math.ceil(len(train_rows) / settings.batch)
+    per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
     progress, best, memory = Progress(), {}, Memory(model.device.type)
 
@@ -288,7 +292,7 @@ def train(
     with tqdm(total=updates, initial=progress.update, desc="finetune", unit="update") as bar:
         while progress.update < updates:
             epoch, step = divmod(progress.update, per_epoch)
-            order = _order(len(train_rows), settings.seed, epoch)
+            order = _order(tasks, settings, epoch)
             batch = [
                 train_rows[i] for i in order[step * settings.batch : (step + 1) * settings.batch]
             ]
@@ -320,11 +324,25 @@ def train(
     return progress
 
 
-def _order(examples: int, seed: int, epoch: int) -> list[int]:
+def _order(tasks: Sequence[str], settings: Finetune, epoch: int) -> list[int]:
+    """Which examples an epoch sees, in which order.
+
+    A sub-task of weight 1 has each example once; of weight 2.3 each twice, and three tenths of
+    them, drawn anew in every epoch, once more.
+    """
     import torch
 
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(examples, generator=generator).tolist()
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+
+    def shuffled(rows: list[int]) -> list[int]:
+        return [rows[i] for i in torch.randperm(len(rows), generator=generator).tolist()]
+
+    chosen: list[int] = []
+    for task in sorted(set(tasks)):
+        rows = [i for i, name in enumerate(tasks) if name == task]
+        whole, part = divmod(round(settings.weights.get(task, 1.0) * len(rows)), len(rows))
+        chosen += rows * whole + shuffled(rows)[:part]
+    return shuffled(chosen)
 
 
 def _update(

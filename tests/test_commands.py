@@ -11,6 +11,7 @@ import pytest
 
 from stages import infer
 from tests import tiny
+from tests.params import put
 
 STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
 
@@ -29,15 +30,16 @@ def project(root: Path, tmp_path: Path) -> Path:
     shutil.copytree(root / "data" / "prompts", tmp_path / "data" / "prompts")
     tiny.tokenizer(tmp_path / "base")
     tiny.model(tmp_path / "base")
-    params = (root / "params.yaml").read_text(encoding="utf-8")
-    for old, new in (
-        ("base: data/base", "base: base"),
-        ("epochs: 4", "epochs: 1"),
-        ("max_new_tokens: 256", "max_new_tokens: 5"),
-    ):
-        assert old in params
-        params = params.replace(old, new)
-    (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
+    shutil.copy(root / "params.yaml", tmp_path)
+    put(
+        tmp_path,
+        {
+            "tasks": ["clinkart"],
+            "model.base": "base",
+            "finetune.epochs": 1,
+            "infer.max_new_tokens": 5,
+        },
+    )
     (tmp_path / "raw" / "clinkart").mkdir(parents=True)
     training = "".join(
         f"{i}|t|Hb {i} g/dl.\n{i}\tREL\t3-{5 + len(str(i))}\t0-2\n\n" for i in range(9)
@@ -72,6 +74,15 @@ def test_help_imports_nothing_heavy(root: Path, stage: str) -> None:
         assert heavy not in imported
 
 
+def test_a_weight_of_an_unknown_subtask_is_refused(project: Path) -> None:
+    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
+    put(project, {"finetune.weights": {"clinkart": 0.5, "hodi_c": 2.0}})
+    result = command(project, "stages.finetune", "encoded", "adapter", "metrics")
+    assert result.returncode == 1
+    assert "finetune.weights: no sub-task hodi_c" in result.stderr
+    assert not (project / "adapter").exists()
+
+
 def test_encode_writes_nothing_when_a_file_is_broken(project: Path) -> None:
     path = project / "raw" / "clinkart" / "training.txt"
     path.write_text(path.read_text() + "9|t|x\n9\tREL\t0-9\t0-1\n")
@@ -94,14 +105,12 @@ def test_a_broken_file_leaves_earlier_output_as_it_was(project: Path) -> None:
 
 
 def test_unknown_tasks_and_missing_folders_are_named(project: Path) -> None:
-    params = project / "params.yaml"
-    original = params.read_text()
-    params.write_text(original.replace("- clinkart", "- ../clinkart"))
+    put(project, {"tasks": ["../clinkart"]})
     assert (
         "no task '../clinkart'; known: clinkart"
         in command(project, "stages.encode", "raw", "encoded").stderr
     )
-    params.write_text(original)
+    put(project, {"tasks": ["clinkart"]})
     result = command(project, "stages.encode", "elsewhere", "encoded")
     assert "no such folder, but params.yaml selects the task clinkart" in result.stderr
 
@@ -181,14 +190,13 @@ def test_infer_goes_on_where_it_stopped(project: Path, monkeypatch: pytest.Monke
 
 def test_scratch_state_of_other_inputs_is_not_taken(project: Path) -> None:
     assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    for rank in ("8", "2"):
-        params = (project / "params.yaml").read_text()
-        (project / "params.yaml").write_text(params.replace("rank: 8", f"rank: {rank}"))
+    for rank in (8, 2):
+        put(project, {"finetune.lora.rank": rank})
         result = command(project, "stages.finetune", "encoded", "adapter", "metrics")
         assert result.returncode == 0
         assert "go on after" not in result.stderr
         config = json.loads((project / "adapter" / "adapter_config.json").read_text())
-        assert config["r"] == int(rank)
+        assert config["r"] == rank
     assert list((project / ".scratch" / "finetune").iterdir()) == []
 
 
@@ -208,8 +216,7 @@ def test_without_dev_answers_the_last_adapter_is_kept(project: Path, dev: str) -
 
 def test_without_test_questions_encode_says_what_to_do(project: Path) -> None:
     (project / "raw" / "clinkart" / "test.txt").unlink()
-    params = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(params.replace("test: 0.2", "test: 0.0"))
+    put(project, {"encode.test": 0.0})
     result = command(project, "stages.encode", "raw", "encoded")
     assert result.returncode == 1
     assert "no test questions; see encode.test" in result.stderr
@@ -275,8 +282,7 @@ def test_the_cheap_stages_never_import_torch(project: Path) -> None:
 
 def test_infer_without_an_adapter_asks_the_base(project: Path) -> None:
     assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    params = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(params.replace("adapter: true", "adapter: false"))
+    put(project, {"infer.adapter": False})
     result = command(project, "stages.infer", "encoded", "absent", "predictions")
     assert result.returncode == 0, result.stderr
     assert "load adapter" not in result.stderr

@@ -12,6 +12,7 @@ import pytest
 from stages.spans import Span
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Relation
+from tests.params import put
 
 STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
 
@@ -85,7 +86,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = short_documents(sample / "test_gold.txt", 12)
     write(raw / "test.txt", test, gold=False)
     write(raw / "test_gold.txt", test)
-    change(folder, "params.yaml", "max_new_tokens: 256", "max_new_tokens: 60")
+    put(
+        folder,
+        {
+            "tasks": ["clinkart"],
+            "finetune.epochs": 4,
+            "finetune.batch": 16,
+            "finetune.lora.rank": 8,
+            "infer.max_new_tokens": 60,
+        },
+    )
     dvc(folder, "init", "--no-scm", "--quiet")
     dvc(folder, "config", "core.analytics", "false")
     return folder
@@ -148,7 +158,7 @@ def test_a_comment_in_params_changes_nothing(workspace: Path) -> None:
 
 
 def test_another_rank_reruns_what_depends_on_it_and_nothing_else(workspace: Path) -> None:
-    change(workspace, "params.yaml", "rank: 8", "rank: 2")
+    put(workspace, {"finetune.lora.rank": 2})
     assert repro(workspace) == ["finetune", "infer", "decode", "evaluate"]
 
 

@@ -18,12 +18,6 @@ def test_the_shipped_file_asks_what_the_decoder_reads(root: Path) -> None:
         assert marker in shipped.instructions["clinkart"]
 
 
-def test_every_task_in_params_has_an_instruction(root: Path) -> None:
-    params = settings.load(root / "params.yaml")
-    shipped = settings.read(prompts.Prompts, root / params["data"]["prompts"])
-    assert set(params["tasks"]) <= set(shipped.instructions)
-
-
 def test_any_template_can_be_reproduced_byte_for_byte(tmp_path: Path) -> None:
     template = "\t {{header}} {input}\u00a0{instruction}\r\n{other} {}\n\n### R:\n "
     content = {"template": template, "header": "{input} è", "instructions": {"t": "{header}"}}

@@ -19,8 +19,14 @@ def test_generated_tables_are_up_to_date(root: Path) -> None:
     )
     if changed.stdout.strip():
         pytest.skip("params or metrics differ from the committed ones, which the README shows")
-    text = (root / "README.md").read_text(encoding="utf-8")
-    assert tables.render(text) == text, "run `make docs`"
+    for folder, name in (("", "README.md"), ("docs", "tasks.md")):
+        text = (root / folder / name).read_text(encoding="utf-8")
+        assert tables.render(text, folder) == text, "run `make docs`"
+
+
+def test_every_task_has_a_page(root: Path) -> None:
+    modules = {p.stem for p in (root / "stages" / "tasks").glob("[!_]*.py")}
+    assert {p.stem for p in (root / "docs" / "tasks").glob("*.md")} == modules
 
 
 def test_links_lead_somewhere(root: Path) -> None:

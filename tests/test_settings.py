@@ -18,7 +18,7 @@ def test_every_stage_reads_the_default_params(stage: object, root: Path) -> None
 
 def test_every_param_is_read_by_some_stage_or_by_dvc_yaml(root: Path) -> None:
     def keys(value: object, prefix: str = "") -> set[str]:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or prefix in settings.MAPPINGS:
             return {prefix}
         return {k for key in value for k in keys(value[key], f"{prefix}.{key}".lstrip("."))}
 
@@ -41,7 +41,7 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ("rank: 8", "rank: many", r"finetune\.lora\.rank: .*integer, found 'many'"),
         ("rank: 8", "rango: 8", r"finetune\.lora\.rango: Extra inputs are not permitted"),
         ("rank: 8", "rango: 8", r"finetune\.lora\.rank: Field required"),
-        ("dropout: 0.05", "dropout: 1.0", r"finetune\.lora\.dropout: .*less than 1"),
+        ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
             "learning_rate: 4.0e-3",
             "learning_rate: -1",
@@ -65,7 +65,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> N
     path = changed(root, tmp_path, "learning_rate: 4.0e-3", "learning_rate: 4e-3")
     assert settings.read(finetune.Settings, path).finetune.learning_rate == 0.004
     path = changed(root, tmp_path, "- clinkart", "- no")
-    assert settings.read(encode.Settings, path).tasks == ["no"]
+    assert "no" in settings.read(encode.Settings, path).tasks
 
 
 def test_leaves_are_dotted_keys() -> None:

@@ -1,6 +1,7 @@
 """The training loop: its loss, its updates, quantised bases, and going on after an interruption."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def finetune(**changes: Any) -> Finetune:
     lora = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": ["q_proj", "v_proj", "o_proj"]}
     values: dict[str, Any] = {
         "seed": 1,
+        "cap": None,
+        "weights": {},
         "epochs": 2,
         "batch": 8,
         "learning_rate": 0.02,
@@ -49,7 +52,21 @@ def adapted(base: Path, chosen: Finetune, quantization: str = "none") -> Any:
 
 
 def run(causal: Any, chosen: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Any:
-    return training.train(causal, examples(40), dev, chosen, PAD, FP32, scratch)
+    return training.train(causal, examples(40), ["x"] * 40, dev, chosen, PAD, FP32, scratch)
+
+
+def test_weights_say_how_often_examples_come_up() -> None:
+    tasks = ["a"] * 10 + ["b"] * 20 + ["c"] * 5
+    chosen = finetune(weights={"a": 2.3, "b": 0.25, "c": 0.0})
+    orders = [training._order(tasks, chosen, epoch) for epoch in range(3)]
+    for order in orders:
+        counts = Counter(order)
+        assert sorted(counts[i] for i in range(10)) == [2] * 7 + [3] * 3
+        assert sorted(counts[i] for i in range(10, 30)) == [0] * 15 + [1] * 5
+        assert max(order) < 30
+    assert len({tuple(sorted(order)) for order in orders}) == 3
+    assert training._order(tasks, chosen, 1) == orders[1]
+    assert sorted(training._order(tasks, finetune(), 0)) == list(range(35))
 
 
 def weights(causal: Any) -> dict[str, torch.Tensor]:
@@ -229,7 +246,7 @@ def test_out_of_memory_halves_the_micro_batches(
 
 
 def test_every_example_is_seen_once_an_epoch() -> None:
-    orders = [training._order(7, seed=3, epoch=e) for e in range(3)]
+    orders = [training._order(["x", "y"] * 3 + ["x"], finetune(), epoch=e) for e in range(3)]
     assert all(sorted(order) == list(range(7)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
 
