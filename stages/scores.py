@@ -142,6 +142,7 @@ def f1_unit(
     *,
     average: Average = "macro",
     details: Mapping[str, float] | None = None,
+    groups: Sequence[int] | None = None,
 ) -> Unit:
     """Scores labels, or sets of labels, by macro or weighted F1.
 
@@ -153,7 +154,10 @@ def f1_unit(
         bootstrap: number of resamples and seed.
         average: over the labels.
         details: further figures; the F1 of each label is added as ``f1_LABEL``.
+        groups: the number, from 0, of the group of each item, such as a token's sentence; groups
+            are resampled. Without it every item is.
     """
+    import numpy as np
     from sklearn.metrics import f1_score
 
     wanted, given = indicator(gold, labels), indicator(found, labels)
@@ -162,12 +166,16 @@ def f1_unit(
     def score(submitted: "Array", average: Average | None) -> Any:
         return f1_score(wanted, submitted, average=average, zero_division=0)
 
-    low, high = interval(lambda s: average_f1(s, average), f1_counts(wanted, given), bootstrap)
+    counts = f1_counts(wanted, given)
+    if groups is not None:
+        of_items, counts = counts, np.zeros((max(groups) + 1, 3 * len(labels)), dtype=int)
+        np.add.at(counts, np.asarray(groups), of_items)
+    low, high = interval(lambda s: average_f1(s, average), counts, bootstrap)
     each = {f"f1_{k}": float(v) for k, v in zip(labels, score(given, None), strict=True)}
     return Unit(
         f"{average}_f1",
         float(score(given, average)),
-        len(gold),
+        len(counts),
         low,
         high,
         float(score(constant, average)),

@@ -3,7 +3,10 @@
 Offsets count characters from 0; the end is exclusive.
 """
 
+import bisect
 import re
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -41,6 +44,32 @@ def loose_occurrences(text: str, mention: str, within: Span) -> list[Span]:
     return [Span(*m.span()) for m in pattern.finditer(text, within.start, within.end)]
 
 
+def token_occurrences(tokens: Sequence[str], mention: str) -> list[Span]:
+    """Finds every place of a mention in a tokenised text.
+
+    White space does not matter: ``d'Italia`` is found in the tokens ``d'``, ``Italia``. A place
+    begins and ends with a token.
+
+    Args:
+        tokens: the text's tokens, none of them blank.
+        mention: what is looked for.
+
+    Returns:
+        Spans of tokens, not of characters.
+    """
+    wanted = "".join(mention.split())
+    if not wanted:
+        return []
+    bare = ["".join(token.split()) for token in tokens]
+    text = "".join(bare)
+    token_at = {offset: i for i, offset in enumerate(accumulate(map(len, bare), initial=0))}
+    return [
+        Span(token_at[place.start], token_at[place.end])
+        for place in occurrences(text, wanted, Span(0, len(text)))
+        if place.start in token_at and place.end in token_at
+    ]
+
+
 def is_word(text: str, span: Span) -> bool:
     """Says whether a span neither begins nor ends inside a word or number.
 
@@ -51,3 +80,100 @@ def is_word(text: str, span: Span) -> bool:
         return 0 < left < len(text) and text[left - 1].isalnum() and text[left].isalnum()
 
     return not inside(span.start) and not inside(span.end)
+
+
+# --- Mentions in answers --------------------------------------------------------------------------
+
+
+class Markers:
+    """Markers such as ``[PER]`` between the mentions of an answer, in any case of letters.
+
+    A mention that holds a marker's text gets one more opening bracket: ``[[PER]`` is the text
+    ``[PER]``.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._pattern = re.compile(rf"(\[+)({'|'.join(names)})\]", re.IGNORECASE)
+
+    def escape(self, mention: str) -> str:
+        """A mention as the answer writes it."""
+        return self._pattern.sub(r"[\g<0>", mention)
+
+    def split(self, answer: str) -> tuple[str, list[tuple[str, str]]]:
+        """Cuts an answer at its markers.
+
+        Returns:
+            The text before the first marker; and for each marker its name, in capitals, and the
+            text that follows it up to the next one.
+        """
+        pieces = self._pattern.split(answer)  # text, brackets, name, text, brackets, name, …, text
+        found = [("", pieces[0])]
+        for brackets, name, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+            if len(brackets) == 1:
+                found.append((name.upper(), after))
+            else:
+                previous, text = found[-1]
+                found[-1] = (previous, f"{text}{brackets[1:]}{name}]{after}")
+        return found[0][1], found[1:]
+
+
+_MARK = re.compile(r"(.*\S) \[(-?[0-9]{1,6})\]", re.DOTALL)
+
+
+def with_mark(mention: str, mark: int) -> str:
+    """A mention with its occurrence mark: ``Roma [2]``."""
+    return f"{mention} [{mark}]"
+
+
+def read_mark(mention: str) -> tuple[str, int | None]:
+    """Parts a mention from its occurrence mark, None where it has none."""
+    match = _MARK.fullmatch(mention)
+    return (match[1], int(match[2])) if match else (mention, None)
+
+
+class _Chain(NamedTuple):
+    """Mentions placed in order: where the last one ends, which it is, and those before it."""
+
+    end: int = 0
+    mention: int = -1
+    place: Span = Span(0, 0)
+    before: "_Chain | None" = None
+
+
+def place_in_order(options: Sequence[Sequence[Span]]) -> list[Span | None]:
+    """Chooses a place for each mention of an answer that lists them in the order of the text.
+
+    As many mentions as possible are placed in this order without overlaps, each as early as it can
+    be (a longest increasing subsequence whose elements have alternatives). The others, which the
+    answer has out of order, take their first place that is still free.
+
+    Args:
+        options: the places of each mention, of which both starts and ends ascend.
+
+    Returns:
+        The place of each mention, None where there is none.
+    """
+    chains = [_Chain()]  # the chain of n mentions that ends first, for each n
+    for index, places in enumerate(options):
+        for n in reversed(range(len(chains))):
+            first = bisect.bisect_left(places, chains[n].end, key=lambda place: place.start)
+            if first == len(places):
+                continue
+            longer = _Chain(places[first].end, index, places[first], chains[n])
+            if n + 1 == len(chains):
+                chains.append(longer)
+            elif longer.end < chains[n + 1].end:
+                chains[n + 1] = longer
+    found: list[Span | None] = [None] * len(options)
+    chain = chains[-1]
+    while chain.before:
+        found[chain.mention] = chain.place
+        chain = chain.before
+    taken = [place for place in found if place]
+    for index, places in enumerate(options):
+        if found[index] is None:
+            free = (p for p in places if not any(p.overlaps(t) for t in taken))
+            if place := next(free, None):
+                found[index] = place
+                taken.append(place)
+    return found

@@ -87,6 +87,19 @@ def test_sets_of_labels_are_scored_label_by_label() -> None:
     assert unit.baseline == pytest.approx((2 * 2 / 5) / 3)
 
 
+def test_groups_of_items_are_resampled_and_items_scored() -> None:
+    """A group that holds every item varies as little as one item; the value stays the same."""
+    gold, found = list("aabbb"), list("abbba")
+    few = Bootstrap(resamples=100, seed=1)
+    alone = scores.f1_unit(gold, found, "ab", "a", few)
+    one = scores.f1_unit(gold, found, "ab", "a", few, groups=[0] * 5)
+    each = scores.f1_unit(gold, found, "ab", "a", few, groups=range(5))
+    assert (alone.n, one.n, each.n) == (5, 1, 5)
+    assert one.value == one.low == one.high == alone.value
+    assert one.details == alone.details
+    assert each == alone
+
+
 def test_pearson_of_sums_is_pearson() -> None:
     draw = random.Random(2)
     gold = [draw.gauss(3, 1) for _ in range(50)]

@@ -36,7 +36,15 @@ from typing import NamedTuple
 from stages.command import InputError
 from stages.files import Defects, read_lines, required
 from stages.sentences import sentences
-from stages.spans import Span, is_word, loose_occurrences, occurrences
+from stages.spans import (
+    Markers,
+    Span,
+    is_word,
+    loose_occurrences,
+    occurrences,
+    read_mark,
+    with_mark,
+)
 from stages.splits import SPLITS, Side, Splits
 from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Tally, Unit
 
@@ -279,9 +287,7 @@ def encode(folder: Path, splits: Splits) -> Encoded:
 
 NO_RELATION = "[NOREL]"
 
-# A mention that holds a marker's text gets one more opening bracket: "[[SEP]" is the text "[SEP]".
-_MARKER = re.compile(r"(\[+)(BREL|SEP|EREL|NOREL)\]", re.IGNORECASE)
-_MARK = re.compile(r"(.*\S) \[(-?[0-9]{1,6})\]", re.DOTALL)
+MARKERS = Markers("BREL", "SEP", "EREL", "NOREL")
 
 
 class Pair(NamedTuple):
@@ -292,7 +298,7 @@ class Pair(NamedTuple):
 
     def __str__(self) -> str:
         """The pair between its markers."""
-        result, test = (_MARKER.sub(r"[\g<0>", mention) for mention in self)
+        result, test = map(MARKERS.escape, self)
         return f"[BREL] {result} [SEP] {test} [EREL]"
 
 
@@ -339,7 +345,7 @@ def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation)
     index = starts.index(span.start)
     mark = index - first + (index >= first)
     mentions = list(pair)
-    mentions[end] += f" [{mark}]"
+    mentions[end] = with_mark(mentions[end], mark)
     return Pair(*mentions)
 
 
@@ -352,13 +358,10 @@ def read_answer(answer: str) -> tuple[list[Pair], bool]:
     Returns:
         The well-formed pairs in order, and whether the whole answer was well-formed.
     """
-    pieces = _MARKER.split(answer)  # text, brackets, name, text, brackets, name, …, text
-    tokens: list[tuple[str, str]] = [("text", pieces[0])]
-    for brackets, name, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        if len(brackets) == 1:
-            tokens += [(name.upper(), ""), ("text", after)]
-        else:
-            tokens[-1] = ("text", f"{tokens[-1][1]}{brackets[1:]}{name}]{after}")
+    before, parts = MARKERS.split(answer)
+    tokens = [("text", before)]
+    for name, after in parts:
+        tokens += [(name, ""), ("text", after)]
     kinds = [kind for kind, value in tokens if kind != "text" or value.strip()]
     if kinds == ["NOREL"]:
         return [], True
@@ -450,9 +453,9 @@ def _distance(result: Span, test: Span) -> float:
 
 def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
     """The places of a mention, with the cost of a place inside a word."""
-    if match := _MARK.fullmatch(mention):
-        mark = int(match[2])
-        everywhere = occurrences(text, match[1], Span(0, len(text)))
+    bare, mark = read_mark(mention)
+    if mark is not None:
+        everywhere = occurrences(text, bare, Span(0, len(text)))
         first = bisect.bisect_left(everywhere, chunk.start, key=lambda s: s.start)
         index = first + mark - (mark > 0)
         if mark and 0 <= index < len(everywhere):
