@@ -117,7 +117,7 @@ def read_table(
     defects.check()
     (line, header), *records = records
     parsers = {**columns, **(optional or {})}
-    if sorted(set(header) & set(columns)) != sorted(columns) or set(header) - set(parsers):
+    if set(columns) - set(header) or set(header) - set(parsers) or len(set(header)) < len(header):
         expected = delimiter.join(columns) + "".join(f"[{delimiter}{o}]" for o in optional or ())
         defects.add(line, f"expected the header {expected!r}, found {delimiter.join(header)!r}")
         defects.check()
@@ -136,7 +136,7 @@ def read_table(
         if len(values) == len(header):
             rows.append(Row(line, values))
     _check_unique(rows, unique, defects)
-    if not rows:
+    if not records:
         defects.add(line, "the table has no rows")
     defects.check()
     return rows
@@ -269,5 +269,9 @@ def write_table(
             raise ValueError("an unquoted cell holds a delimiter or a line end")
         return "".join(delimiter.join(record) + "\n" for record in cells)
     table = io.StringIO()
-    csv.writer(table, delimiter=delimiter, lineterminator="\n").writerows(records)
+    for record in records:
+        # The csv module leaves a carriage return unquoted if it is not the line end written.
+        quoting = csv.QUOTE_ALL if any("\r" in str(cell) for cell in record) else csv.QUOTE_MINIMAL
+        writer = csv.writer(table, delimiter=delimiter, lineterminator="\n", quoting=quoting)
+        writer.writerow(record)
     return table.getvalue()
