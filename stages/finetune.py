@@ -105,7 +105,7 @@ def main() -> None:
     encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
     train, cap, seed = encoded / "train.jsonl", chosen.finetune.cap, chosen.finetune.seed
     train_rows, tasks, train_counts = encode_split(train, encoder, cap, seed)
-    dev_rows, _, dev_counts = encode_split(encoded / "dev.jsonl", encoder)
+    dev_rows, _, dev_counts = encode_split(encoded / "dev.jsonl", encoder, cap, seed)
     if not train_rows:
         raise InputError(f"{train}: no example with an answer to learn from")
     if unknown := set(chosen.finetune.weights) - set(tasks):

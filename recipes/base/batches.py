@@ -11,12 +11,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
-from itertools import accumulate, count
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from recipes.base.corpus import LESSONS, block
+from recipes.base.corpus import block
 from recipes.base.tokenizer import BOS, EOS
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 NOTHING, PROMPT, ANSWER, PLAIN = 0, 1, 2, 3
 """Kinds of target tokens, each with its own weight in the loss; only the last two are learnt."""
 
-SHARES = {128: 0.065, 192: 0.215, 256: 0.295, 384: 0.315, 640: 0.11}
+SHARES = {96: 0.04, 128: 0.09, 192: 0.34, 256: 0.28, 384: 0.2, 640: 0.05}
 """Share of a batch's tokens, padding included, in rows of each width; as documents are long."""
-LESSON_SHARES = {96: 0.18, 128: 0.52, 192: 0.24, 256: 0.06}
-"""The same for batches of a lesson."""
+FIRST_SHARES = {96: 0.33, 128: 0.41, 192: 0.18, 256: 0.08}
+"""The same for batches of the first lesson."""
 FILLED = 0.96
 """Share of a batch's rows that have a document at least; the others stay empty."""
 _BLOCKS_PER_BATCH = 100_000
@@ -54,14 +54,14 @@ class Batch:
     tokens: int
 
 
-def shapes_of(tokens: int, *, lesson: bool) -> Shapes:
+def shapes_of(tokens: int, *, first: bool) -> Shapes:
     """Returns rows and width of each group of a batch of so many tokens, padding included."""
-    shares = LESSON_SHARES if lesson else SHARES
+    shares = FIRST_SHARES if first else SHARES
     return [(max(1, round(tokens * share / width)), width) for width, share in shares.items()]
 
 
 def make_batch(
-    tokenizer: Tokenizer, seed: int, index: int, tokens: int, lessons: Sequence[int] = ()
+    tokenizer: Tokenizer, seed: int, index: int, tokens: int, first_lesson: int = 0
 ) -> Batch:
     """Makes one batch.
 
@@ -70,20 +70,19 @@ def make_batch(
         seed: seed of the stream.
         index: number of the batch, from 0.
         tokens: size of the batch in tokens, padding included.
-        lessons: batches of each lesson, which stand at the start of the stream.
+        first_lesson: batches at the start of the stream that only repeat short texts.
 
     Returns:
         The batch, the same whoever asks. Documents that no longer fit are left out.
     """
     import numpy as np
 
-    borders = accumulate(lessons)
-    lesson = next((one for one, end in zip(LESSONS, borders, strict=False) if index < end), None)
-    shapes = shapes_of(tokens, lesson=lesson is not None)
+    first = index < first_lesson
+    shapes = shapes_of(tokens, first=first)
     groups: list[list[tuple[list[int], int, int]]] = [[] for _ in shapes]
     wanted = FILLED * sum(rows for rows, _ in shapes)
     for part in count():
-        items = block(seed, index * _BLOCKS_PER_BATCH + part, lesson=lesson)
+        items = block(seed, index * _BLOCKS_PER_BATCH + part, first=first)
         strings = [item.prompt for item in items] + [item.answer for item in items]
         encoded = [e.ids for e in tokenizer.encode_batch_fast(strings, add_special_tokens=False)]
         for item, prompt, answer in zip(
@@ -117,7 +116,7 @@ def _work(
     first: int,
     step: int,
     tokens: int,
-    lessons: Sequence[int],
+    first_lesson: int,
     out: multiprocessing.Queue[Batch],
 ) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -125,7 +124,7 @@ def _work(
 
     tokenizer = Tokenizer.from_str(tokenizer_json)
     for index in count(first, step):
-        out.put(make_batch(tokenizer, seed, index, tokens, lessons))
+        out.put(make_batch(tokenizer, seed, index, tokens, first_lesson))
 
 
 def fresh_batches(
@@ -133,7 +132,7 @@ def fresh_batches(
     seed: int,
     tokens: int,
     workers: int,
-    lessons: Sequence[int] = (),
+    first_lesson: int = 0,
 ) -> Generator[Batch, None, None]:
     """Yields batch 0, 1, 2, ... without end.
 
@@ -142,7 +141,7 @@ def fresh_batches(
         seed: seed of the stream.
         tokens: size of a batch in tokens, padding included.
         workers: processes that make batches; 0 makes them in this process.
-        lessons: batches of each lesson, which stand at the start of the stream.
+        first_lesson: batches at the start that only repeat short texts.
 
     Yields:
         The batches in order, the same for any number of workers.
@@ -152,13 +151,13 @@ def fresh_batches(
     """
     if workers == 0:
         for index in count():
-            yield make_batch(tokenizer, seed, index, tokens, lessons)
+            yield make_batch(tokenizer, seed, index, tokens, first_lesson)
     context: Any = multiprocessing.get_context("spawn")
     queues = [context.Queue(maxsize=6) for _ in range(workers)]
     processes = [
         context.Process(
             target=_work,
-            args=(tokenizer.to_str(), seed, k, workers, tokens, lessons, queues[k]),
+            args=(tokenizer.to_str(), seed, k, workers, tokens, first_lesson, queues[k]),
             daemon=True,
         )
         for k in range(workers)

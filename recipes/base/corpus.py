@@ -31,13 +31,14 @@ _OTHER_HEADERS = (
     "Segue un compito; rispondi come richiesto.",
 )
 HEADER_SHARE = 0.3
-"""Items with the header of the pipeline's prompts; the others have another one or, mostly, none,
+"""Items with a long header; the others have another one or, mostly, none,
 which saves a quarter of the tokens."""
 PLAIN_SHARE = 0.10
 LONGEST_INPUT = 1000
 SHORT_INPUT = 220
 SHORT_SHARE = 0.75
 """Most inputs are short: what is learnt from an answer costs the tokens of its input."""
+FIRST_LESSON_INPUT = 90
 
 _MARKERS = "BREL SEP EREL NOREL PER LOC ORG BT ET regione geo gap".split()
 _MARKER = re.compile(
@@ -132,34 +133,10 @@ def item(writer: Writer) -> Item:
     return Item(family, frame(one.instruction, one.input, header), one.answer, one)
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A part of the stream in which little but one skill can be learnt, as its texts are short.
-
-    Attributes:
-        families: what is asked.
-        longest: largest number of characters of an input.
-    """
-
-    families: tuple[str, ...]
-    longest: int
-
-    def item(self, writer: Writer) -> Item:
-        """Draws one document, without a header."""
-        family = writer.pick(self.families)
-        one = draft(writer, family, self.longest)
-        return Item(family, frame(one.instruction, one.input, ""), one.answer, one)
-
-
-LESSONS = (
-    Lesson(("repeat",), 90),
-    Lesson(
-        ("repeat", "neighbour", "neighbour", "repeat_between", "contains", "nearest_number"), 100
-    ),
-)
-"""Before everything else the model learns to copy, then to find in the input a word that the
-instruction names. The whole mix alone teaches the one late, the other not at all within 600 M
-tokens."""
+def first_lesson(writer: Writer) -> Item:
+    """Draws a short text to repeat, without a header: nothing but copying can be learnt from it."""
+    one = draft(writer, "repeat", FIRST_LESSON_INPUT)
+    return Item("repeat", frame(one.instruction, one.input, ""), one.answer, one)
 
 
 def writer_for(seed: int, part: str, index: int = 0) -> Writer:
@@ -167,20 +144,20 @@ def writer_for(seed: int, part: str, index: int = 0) -> Writer:
     return Writer(random.Random(f"{seed}/{part}/{index}"))
 
 
-def block(seed: int, index: int, size: int = 64, *, lesson: Lesson | None = None) -> list[Item]:
+def block(seed: int, index: int, size: int = 64, *, first: bool = False) -> list[Item]:
     """Returns one block of the stream.
 
     Args:
         seed: seed of the whole stream.
         index: number of the block, from 0.
         size: documents in the block.
-        lesson: the lesson that the block belongs to, if any.
+        first: whether the block belongs to the first lesson.
 
     Returns:
         The documents, the same whoever asks.
     """
     writer = writer_for(seed, "train", index)
-    return [lesson.item(writer) if lesson else item(writer) for _ in range(size)]
+    return [first_lesson(writer) if first else item(writer) for _ in range(size)]
 
 
 def stream(seed: int) -> Iterator[Item]:

@@ -1164,14 +1164,14 @@ def record(w: Writer) -> Draft | None:
 
 FAMILIES: dict[str, tuple[Family, int]] = {
     "repeat": (repeat, 7),
-    "repeat_between": (repeat_between, 8),
+    "repeat_between": (repeat_between, 5),
     "marked_part": (marked_part, 4),
-    "neighbour": (neighbour, 12),
+    "neighbour": (neighbour, 8),
     "nth_word": (nth_word, 3),
     "edge_sentence": (edge_sentence, 2),
     "list_numbers": (list_numbers, 4),
     "list_words": (list_words, 6),
-    "contains": (contains, 8),
+    "contains": (contains, 5),
     "choose": (choose, 5),
     "count": (count, 3),
     "decimals": (decimals, 1),

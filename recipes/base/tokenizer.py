@@ -1,15 +1,12 @@
 """The tokenizer of the base model: byte-level BPE that learns from plain texts only.
 
-Every character that is no letter is a piece of its own, the space too, and so are capitals in a
-row. So a word has the same pieces at the start of a text, after a space, an apostrophe or a
-bracket, and can be found and copied by its pieces; and a marker such as ``[BREL]`` is spelt with
-pieces that pretraining has trained, which LoRA needs: it leaves embeddings frozen.
+Digits, brackets and capitals in a row are pieces of their own. So a marker such as ``[BREL]`` is
+spelt with pieces that pretraining has trained, which LoRA needs: it leaves embeddings frozen.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 from recipes.base.corpus import plain, writer_for
@@ -19,8 +16,10 @@ if TYPE_CHECKING:
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 PAD, BOS, EOS = 0, 1, 2
-_SPACE = "Ġ"  # as byte-level BPE writes it
-_ISOLATED = r"[^\p{L}\p{M}]|\p{Lu}(?=\p{Lu})|(?<=\p{Lu})\p{Lu}"
+BRACKETS = "[]<>{}()|#*§«»_="
+_ISOLATED = (
+    r"\p{N}|[" + "".join("\\" + c for c in BRACKETS) + r"]|\p{Lu}(?=\p{Lu})|(?<=\p{Lu})\p{Lu}"
+)
 NEVER_ONE_PIECE = (
     "[BREL] [SEP] [EREL] [NOREL] [PER] [LOC] [ORG] [BT1] [ET1] [BT2] [ET2] [regione] [geo] [gap] "
     "BREL SEP EREL NOREL PER LOC ORG BT1 ET1 regione geo gap cospirazione non_cospirazione "
@@ -43,7 +42,7 @@ def train_tokenizer(seed: int, texts: int = 40_000, pieces: int = 2048) -> Token
         The tokenizer; encoding adds no special pieces.
 
     Raises:
-        ValueError: a piece joins a sign to something, or is a marker or label of a later task.
+        ValueError: a piece joins a bracket to something, or is a marker or label of a later task.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -52,7 +51,7 @@ def train_tokenizer(seed: int, texts: int = 40_000, pieces: int = 2048) -> Token
     setup.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(_ISOLATED), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]
     )
     setup.decoder = decoders.ByteLevel()
@@ -75,18 +74,18 @@ def check_pieces(tokenizer: Tokenizer) -> None:
         tokenizer: the trained tokenizer.
 
     Raises:
-        ValueError: a piece joins a sign to something, or is a marker or label of a later task.
+        ValueError: a piece joins a bracket to something, or is a marker or label of a later task.
     """
     vocabulary = tokenizer.get_vocab()
     ids = [vocabulary.get(piece) for piece in SPECIAL]
     if ids != [PAD, BOS, EOS]:
         raise ValueError(f"the special pieces {SPECIAL} have the ids {ids}, expected 0, 1, 2")
-    ascii_signs = set(map(chr, range(33, 127))) - set(ascii_letters)
+    ascii_brackets = set(BRACKETS) & set(map(chr, range(128)))
     for piece, index in vocabulary.items():
-        if index > EOS and len(piece) > 1 and (ascii_signs | {_SPACE}).intersection(piece):
-            raise ValueError(f"the piece {piece!r} joins a sign or a space to something")
+        if index > EOS and len(piece) > 1 and ascii_brackets & set(piece):
+            raise ValueError(f"the piece {piece!r} joins a bracket to something")
     for word in NEVER_ONE_PIECE:
-        if word in vocabulary:
+        if word in vocabulary or "Ġ" + word in vocabulary:
             raise ValueError(f"{word!r}, of a later task, is a single piece; change the seed")
 
 

@@ -97,33 +97,33 @@ Barthel;;ms;;/100;15;85;0;100;s dn score ger neu
 NIHSS;;ms;v;/42;3;24;0;0;s up score neu
 DAS28;;ms;;;2.9;7.4;1;< 2,6;s up reu
 T-score;;ms;;;neg;neg;1;> -1;s end ger reu
-BNP;;ms;;pg/ml;190;3900;0;< 100;n up car ger !
+BNP;;ms;;pg/ml;190;3900;0;< 100;n up car ger
 calcemia;;fs;;mg/dl;10.7;14.9;1;8,5-10,5;n up end onc nef ped !
-fosforemia;;fs;;mg/dl;4.6;7.4;1;2,5-4,5;n up nef end !
+fosforemia;;fs;;mg/dl;4.6;7.4;1;2,5-4,5;n up nef end
 uricemia;;fs;;mg/dl;7.4;13.8;1;< 7;n up nef reu ema car !
-natriemia;;fs;;mEq/l;112;131;0;135-145;n dn int * !
+natriemia;;fs;;mEq/l;112;131;0;135-145;n dn int *
 kaliemia;;fs;;mEq/l;5.2;7.1;1;3,5-5,0;n up * !
-omocisteina;;fs;;μmol/l;18;96;0;< 15;n up neu ger car !
+omocisteina;;fs;;μmol/l;18;96;0;< 15;n up neu ger car
 cistatina; C;fs;;mg/l;1.2;4.1;1;< 1,0;n up nef !
-mioglobina;;fs;;ng/ml;140;9800;0;< 110;n up car neu reu !
+mioglobina;;fs;;ng/ml;140;9800;0;< 110;n up car neu reu
 lipasi;;fs;;U/l;190;3400;0;< 60;n up enz gas end !
-ammoniemia;;fs;;μmol/l;71;246;0;< 50;n up gas neu !
+ammoniemia;;fs;;μmol/l;71;246;0;< 50;n up gas neu
 prolattina;;fs;;ng/ml;34;412;0;< 25;n up end neu !
-ACTH;;ms;v;pg/ml;4;310;0;10-50;n up end !
+ACTH;;ms;v;pg/ml;4;310;0;10-50;n up end
 renina;;fs;;μU/ml;0.6;98;1;4-40;n up end nef car !
-tireoglobulina;;fs;;ng/ml;41;390;0;< 40;n up end onc !
+tireoglobulina;;fs;;ng/ml;41;390;0;< 40;n up end onc
 proteinorrachia;;fs;;mg/dl;58;412;0;< 45;n up int neu inf !
-transferrina;;fs;;mg/dl;98;189;0;200-360;n dn int ema gas ger ped !
+transferrina;;fs;;mg/dl;98;189;0;200-360;n dn int ema gas ger ped
 folati;;mp;;ng/ml;1.1;3.4;1;> 4;n dn ema gas ger !
-trombociti;;mp;;k/mmc;11;98;0;150.000-400.000;n dn ema inf ped onc !
+trombociti;;mp;;k/mmc;11;98;0;150.000-400.000;n dn ema inf ped onc
 schistociti;;mp;;%;2;11;0;< 1;n up pct ema nef !
-IgE; totali;fp;;UI/ml;210;4100;0;< 100;n up ped pne !
+IgE; totali;fp;;UI/ml;210;4100;0;< 100;n up ped pne
 prealbumina;;fs;;mg/dl;6;17;0;20-40;n dn ger gas onc !
-CA125;;ms;;U/ml;48;1960;0;< 35;n up onc female !
+CA125;;ms;;U/ml;48;1960;0;< 35;n up onc female
 enolasi; neuronospecifica;fs;;ng/ml;21;240;0;< 16;n up onc !
-DLCO;;fs;;%;24;69;0;> 75;s dn pct pne reu !
+DLCO;;fs;;%;24;69;0;> 75;s dn pct pne reu
 MoCA;;ms;;/30;8;25;0;> 26;s dn score neu ger !
-bilirubinemia;;fs;;mg/dl;1.6;17.4;1;< 1,2;n up inf ema gas ped !
+bilirubinemia;;fs;;mg/dl;1.6;17.4;1;< 1,2;n up inf ema gas ped
 BK-viremia;;fs;;copie/ml;2100;480000;0;;n up nef !
 PA;;fs;;bp;85;195;0;;v *
 pressione; arteriosa;fs;;bp;80;200;0;;v *
@@ -139,7 +139,7 @@ peso; corporeo;ms;;kg;41;118;0;;s end ger nef adult
 diuresi;;fs;;ml/24 h;150;4800;0;;n nef end ger adult
 polso;;ms;;battiti/min;48;144;0;;v car ger gas
 statura;;fs;;SDS;neg;neg;1;;s ped
-VAS;;fs;;/10;2;9;0;;s score onc reu !
+VAS;;fs;;/10;2;9;0;;s score onc reu
 MEWS;;ms;;;2;9;0;;s inf ger pne !
 emocolture;;fp;;;;;;;q * F=neg,pos
 urinocoltura;;fs;;;;;;;q nef inf ger ped F=neg,pos
@@ -177,19 +177,19 @@ coagulazione;;fs;;;;;;;q * F=norm
 funzionalità; epatica;fs;;;;;;;q * F=norm
 mutazione; di JAK2;fs;;;;;;;q ema F=pos,abs
 chetoni; urinari;mp;;;;;;;q end ped F=abs,pos
-galattomannano; sierico;ms;;;;;;;q pne ema inf F=neg,pos !
+galattomannano; sierico;ms;;;;;;;q pne ema inf F=neg,pos
 ENA;;mp;;;;;;;q reu pne nef F=neg,pos !
-coprocoltura;;fs;;;;;;;q gas inf ped F=neg,pos !
+coprocoltura;;fs;;;;;;;q gas inf ped F=neg,pos
 crioglobuline;;fp;;;;;;;q reu nef ema F=abs,pos !
-anticorpi; antirecettore dell’acetilcolina;mp;;;;;;;q neu F=neg,pos !
+anticorpi; antirecettore dell’acetilcolina;mp;;;;;;;q neu F=neg,pos
 Widal-Wright;;fs;;;;;;;q inf F=neg,pos !
-antigene; criptococcico;ms;;;;;;;q inf neu F=neg !
+antigene; criptococcico;ms;;;;;;;q inf neu F=neg
 broncoaspirato;;ms;;;;;;;q pne inf F=neg,pos !
-citologia; urinaria;fs;;;;;;;q nef onc F=neg !
+citologia; urinaria;fs;;;;;;;q nef onc F=neg
 intradermoreazione;;fs;;;;;;;q pne ped inf F=neg,pos !
-bandelle; oligoclonali;fp;;;;;;;q neu F=abs !
+bandelle; oligoclonali;fp;;;;;;;q neu F=abs
 immunofissazione;;fs;;;;;;;q ema nef F=neg,pos !
-profilo; lipidico;ms;;;;;;;q car end F=norm !
+profilo; lipidico;ms;;;;;;;q car end F=norm
 ecocardiogramma;;ms;;;;;;;i * F=norm
 elettrocardiogramma;;ms;;;;;;;i * F=norm
 ECG;;ms;v;;;;;;i * F=norm
@@ -212,17 +212,17 @@ obiettività; cardiaca;fs;;;;;;;o car ger pne F=norm
 obiettività; toracica;fs;;;;;;;o gas onc ped F=norm
 anamnesi; familiare;fs;;;;;;;o * F=neg
 elettromiografia;;fs;;;;;;;i neu reu F=norm,neg !
-spirometria;;fs;;;;;;;i pne reu F=norm !
+spirometria;;fs;;;;;;;i pne reu F=norm
 mammografia;;fs;;;;;;;i onc female F=neg !
-angio-TC;;fs;v;;;;;;i car neu pne F=neg !
+angio-TC;;fs;v;;;;;;i car neu pne F=neg
 capillaroscopia;;fs;;;;;;;i reu F=norm !
-ecoendoscopia;;fs;;;;;;;i gas onc F=neg,norm !
+ecoendoscopia;;fs;;;;;;;i gas onc F=neg,norm
 clisma; opaco;ms;;;;;;;i gas ped F=norm !
-urografia;;fs;;;;;;;i nef onc F=norm !
+urografia;;fs;;;;;;;i nef onc F=norm
 videocapsula;;fs;;;;;;;i gas ema F=neg !
-coronarografia;;fs;;;;;;;i car F=norm,neg !
+coronarografia;;fs;;;;;;;i car F=norm,neg
 elastografia;;fs;;;;;;;i gas end F=norm !
-dermatoscopia;;fs;;;;;;;i onc reu F=neg !
+dermatoscopia;;fs;;;;;;;i onc reu F=neg
 """
 
 OUTCOMES: dict[str, tuple[tuple[str, int], ...]] = {
