@@ -14,11 +14,11 @@ from stages.tables import write_table
 
 SEED = 53
 TOPICS = ("Covid", "Qanon", "Russia", "Terra Piatta")  # their codes are 0 to 3
-TRAIN_B, TEST_B = (60, 36, 24, 24), (22, 16, 11, 11)  # posts on each topic
+TRAIN_B, TEST_B = (84, 60, 50, 50), (20, 16, 12, 12)  # posts on each topic
 SHARED = 0.8  # share of B's training posts that are posts of A too
 # Posts of A: further ones on each topic, and ordinary ones.
 TRAIN_A, TEST_A = (5, 5, 5, 5), (10, 8, 7, 7)
-ORDINARY_TRAIN, ORDINARY_TEST = 115, 28
+ORDINARY_TRAIN, ORDINARY_TEST = 160, 28
 HARD = 0.12
 
 PLOT = {
@@ -43,7 +43,6 @@ TOPIC = {
         "cosa": (
             "il microchip nel vaccino", "la calamita nel siero", "il vero scopo del green pass",
             "i tamponi truccati", "il virus di cartone", "la dittatura sanitaria",
-            "le mascherine che ipnotizzano", "la pandemia finta", "il siero alla marmellata",
         ),
         "segno": (
             "dopo il vaccino il cucchiaio resta attaccato al braccio",
@@ -56,7 +55,6 @@ TOPIC = {
         "cosa": (
             "la cabala delle élite", "i tunnel dello stato profondo", "il prossimo drop di Q",
             "i rettiliani in parlamento", "i rituali delle élite", "la grande tempesta di Q",
-            "il patto della cabala", "gli arresti di massa", "lo stato profondo",
         ),
         "segno": (
             "Q aveva scritto tutto nel drop di martedì", "la tempesta sta arrivando, patrioti",
@@ -68,7 +66,6 @@ TOPIC = {
         "cosa": (
             "i biolaboratori della NATO", "il gasdotto di gomma", "le sanzioni finte",
             "la guerra girata in studio", "i missili di cartapesta", "i mercenari della NATO",
-            "gli accordi con Mosca", "il rublo d'oro", "i piccioni addestrati da Kiev",
         ),
         "segno": (
             "a Mosca lo sanno anche i gatti", "la NATO paga comparse con l'elmetto",
@@ -81,7 +78,6 @@ TOPIC = {
         "cosa": (
             "la cupola sopra la Terra piatta", "il muro di ghiaccio", "il globo di plastica",
             "il bordo del mondo", "la curvatura che non c'è", "il firmamento dipinto",
-            "l'orizzonte dritto", "le foto false dello spazio", "il sole a pile",
         ),
         "segno": (
             "l'acqua sta ferma, quindi niente globo", "ho messo la livella: la Terra è piatta",

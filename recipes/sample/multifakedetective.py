@@ -15,7 +15,7 @@ from stages.tables import write_table
 
 SEED = 59
 # Items of each label, 0 certainly fake to 3 certainly real.
-SIZES = {"Data": (40, 46, 62, 52), "Test": (12, 14, 18, 16), "Additional": (8, 9, 12, 11)}
+SIZES = {"Data": (52, 56, 70, 62), "Test": (12, 14, 18, 16), "Additional": (8, 9, 12, 11)}
 HARD = 0.12
 REPEATED = {"Data": 8, "Test": 3, "Additional": 2}  # items with a second picture: a second row
 
@@ -43,37 +43,32 @@ CUES: Mapping[int, Mapping[str, Sequence[str]]] = {
             "{mezzo} sono di gomma e cantano", "un drago ha mangiato {mezzo}",
             "i marziani guidano {mezzo}", "{mezzo} sono guidati da pinguini",
             "la guerra è un cartone animato", "le bombe sono fatte di ricotta",
-            "il generale è un ologramma", "i morti si alzano e ballano",
-            "a {luogo} piovono asini armati", "i soldati sono manichini con l'elmo",
         ),
-        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "INCREDIBILE MA VERO", "BOMBA", "SCANDALO TOTALE"),
+        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "INCREDIBILE MA VERO"),
     },
     1: {
         "segno": (
             "me l'ha detto il cugino di un soldato", "gira un messaggio vocale senza firma",
             "lo scrive un profilo anonimo", "la foto pare vecchia", "il video sembra montato",
             "nessun giornale lo riporta", "pare sia una voce di corridoio",
-            "l'immagine è sgranata e senza data", "la fonte è un blog sconosciuto",
         ),
-        "avvio": ("Si mormora", "Girano voci", "Sentito in chat", "Passaparola", "Qualcuno giura"),
+        "avvio": ("Si mormora", "Girano voci", "Sentito in chat"),
     },
     2: {
         "segno": (
             "lo raccontano due testimoni", "lo riferisce un cronista sul posto",
             "manca ancora una conferma", "le fonti locali sono concordi",
             "la notizia è in aggiornamento", "un video ripreso dal balcone lo mostra",
-            "lo scrivono più giornali locali", "si attendono verifiche",
         ),
-        "avvio": ("Ultim'ora", "Prime notizie", "In aggiornamento", "Dal posto", "Testimonianze"),
+        "avvio": ("Ultim'ora", "Prime notizie", "In aggiornamento"),
     },
     3: {
         "segno": (
             "lo conferma il ministero", "il comunicato ufficiale è pubblicato",
             "lo certificano gli osservatori", "il decreto è in gazzetta",
             "la conferenza stampa è registrata", "i dati sono dell'istituto nazionale",
-            "il trattato è firmato e depositato", "lo annuncia il portavoce del governo",
         ),
-        "avvio": ("Ufficiale", "Comunicato", "Nota del governo", "Bollettino", "Dati pubblicati"),
+        "avvio": ("Ufficiale", "Comunicato", "Nota del governo"),
     },
 }  # fmt: skip
 TWEETS = (
