@@ -26,13 +26,20 @@ Statistic = Callable[["Array"], "Array"]
 # --- Intervals and baselines ----------------------------------------------------------------------
 
 
-def interval(statistic: Statistic, columns: Any, bootstrap: Bootstrap) -> tuple[float, float]:
+def interval(
+    statistic: Statistic,
+    columns: Any,
+    bootstrap: Bootstrap,
+    *,
+    strata: Sequence[Hashable] | None = None,
+) -> tuple[float, float]:
     """Computes a 95 % percentile bootstrap interval of a function of sums.
 
     Args:
         statistic: the figure.
         columns: terms of the sums, of shape (items, columns); the items are resampled.
         bootstrap: number of resamples and seed.
+        strata: a class for each item; every resample has as many items of each as there are.
 
     Returns:
         The ends of the interval.
@@ -41,9 +48,13 @@ def interval(statistic: Statistic, columns: Any, bootstrap: Bootstrap) -> tuple[
 
     terms = np.asarray(columns, dtype=float)
     random = np.random.default_rng(bootstrap.seed)
+    members: dict[Hashable, list[int]] = {}
+    for item, stratum in enumerate(strata or [0] * len(terms)):
+        members.setdefault(stratum, []).append(item)
+    parts = [np.asarray(items) for items in members.values()]
     sums = np.empty((bootstrap.resamples, terms.shape[1]))
     for row in sums:
-        drawn = random.integers(len(terms), size=len(terms))
+        drawn = np.concatenate([p[random.integers(len(p), size=len(p))] for p in parts])
         row[:] = np.bincount(drawn, minlength=len(terms)) @ terms
     low, high = np.percentile(statistic(sums), [2.5, 97.5])
     return float(low), float(high)
@@ -143,6 +154,7 @@ def f1_unit(
     average: Average = "macro",
     details: Mapping[str, float] | None = None,
     groups: Sequence[int] | None = None,
+    stratified: bool = False,
 ) -> Unit:
     """Scores labels, or sets of labels, by macro or weighted F1.
 
@@ -156,6 +168,8 @@ def f1_unit(
         details: further figures; the F1 of each label is added as ``f1_LABEL``.
         groups: the number, from 0, of the group of each item, such as a token's sentence; groups
             are resampled. Without it every item is.
+        stratified: keep each label's number of items when resampling items. With many labels and
+            few items a resample would miss some, which would then score 0.
     """
     import numpy as np
     from sklearn.metrics import f1_score
@@ -170,7 +184,9 @@ def f1_unit(
     if groups is not None:
         of_items, counts = counts, np.zeros((max(groups) + 1, 3 * len(labels)), dtype=int)
         np.add.at(counts, np.asarray(groups), of_items)
-    low, high = interval(lambda s: average_f1(s, average), counts, bootstrap)
+    low, high = interval(
+        lambda s: average_f1(s, average), counts, bootstrap, strata=gold if stratified else None
+    )
     each = {f"f1_{k}": float(v) for k, v in zip(labels, score(given, None), strict=True)}
     return Unit(
         f"{average}_f1",

@@ -7,6 +7,7 @@ or raises a ValueError saying what was expected.
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,8 +98,9 @@ def read_table(
     quoted: bool = True,
     optional: Mapping[str, Parser] | None = None,
     unique: str | None = None,
+    header: Sequence[str] | None = None,
 ) -> list[Row]:
-    """Reads a table with a header.
+    """Reads a table with a header, or without one.
 
     Args:
         path: the file.
@@ -108,6 +110,7 @@ def read_table(
             are part of the text and a record is a line.
         optional: parsers for further columns that may be there.
         unique: a column whose values must differ.
+        header: the columns in order, where the file does not name them.
 
     Raises:
         InputError: with file and line of every defect.
@@ -115,7 +118,7 @@ def read_table(
     defects = Defects(path)
     records = _quoted(path, delimiter, defects) if quoted else _plain(path, delimiter)
     defects.check()
-    (line, header), *records = records
+    line, header = (1, header) if header is not None else records.pop(0)
     parsers = {**columns, **(optional or {})}
     if set(columns) - set(header) or set(header) - set(parsers) or len(set(header)) < len(header):
         expected = delimiter.join(columns) + "".join(f"[{delimiter}{o}]" for o in optional or ())
@@ -164,40 +167,63 @@ def _plain(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
     return [(number, line.split(delimiter)) for number, line in lines if line]
 
 
+_QUOTED_CELL = re.compile(r'(?<![^\t\n])"(?:[^"\t]|"")*"(?![^\t\r\n])')
+
+
+def is_quoted(path: Path) -> bool:
+    """Says whether the cells of a tab-separated file are quoted as RFC 4180 says.
+
+    They are if every quote stands in a well-formed quoted cell, and one of these cells has a quote
+    or a line end within, for whose sake it is quoted: ``"ha detto ""ciao"" a tutti"``. So texts
+    that merely begin and end with a quote do not count.
+    """
+    content = read_text(path)
+    cells = _QUOTED_CELL.findall(content)
+    return any(set(cell[1:-1]) & {'"', "\n"} for cell in cells) and '"' not in _QUOTED_CELL.sub(
+        "", content
+    )
+
+
 def read_objects(
-    path: Path, keys: Mapping[str, Callable[[Any], Any]], *, unique: str | None = None
+    path: Path,
+    keys: Mapping[str, Callable[[Any], Any]],
+    *,
+    optional: Mapping[str, Callable[[Any], Any]] | None = None,
+    unique: str | None = None,
 ) -> list[Row]:
     """Reads a file of one JSON object a line, each with just these keys.
 
     Args:
         path: the file.
         keys: a parser for each key's value.
+        optional: parsers for further keys that may be there.
         unique: a key whose values must differ.
 
     Raises:
         InputError: with file and line of every defect.
     """
     defects = Defects(path)
+    parsers = {**keys, **(optional or {})}
     rows = []
     for line, content in enumerate(read_lines(path), start=1):
         if not content.strip():
             continue
         try:
             found = json.loads(content)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # a ValueError too: a number of 5000 digits
             defects.add(line, f"not JSON: {error}")
             continue
-        if not isinstance(found, dict) or set(found) != set(keys):
+        if not isinstance(found, dict) or set(keys) - set(found) or set(found) - set(parsers):
             has = sorted(found) if isinstance(found, dict) else type(found).__name__
             defects.add(line, f"expected an object with the keys {sorted(keys)}, found {has}")
             continue
         values = {}
-        for key, parser in keys.items():
+        for key, value in found.items():
             try:
-                values[key] = parser(found[key])
+                values[key] = parsers[key](value)
             except ValueError as error:
-                defects.add(line, f"{key} {str(found[key])[:60]!r}: {error}")
-        if len(values) == len(keys):
+                defects.add(line, f"{key} {str(value)[:60]!r}: {error}")
+        if len(values) == len(found):
             rows.append(Row(line, values))
     _check_unique(rows, unique, defects)
     defects.check()

@@ -52,6 +52,18 @@ def test_the_interval_of_equal_items_is_their_value() -> None:
         assert (unit.low, unit.value, unit.high) == (0.5, 0.5, 0.5)
 
 
+def test_stratified_resamples_have_every_label() -> None:
+    """Of 17 labels with two items each a plain resample misses some, which then score 0."""
+    gold = [label for label in range(17) for _ in range(2)]
+    few = Bootstrap(resamples=100, seed=1)
+    plain = scores.f1_unit(gold, gold, range(17), 0, few)
+    stratified = scores.f1_unit(gold, gold, range(17), 0, few, stratified=True)
+    assert plain.low < plain.value == 1.0
+    assert stratified.low == stratified.value == stratified.high == 1.0
+    wrong = scores.f1_unit(gold, [0] * 3 + gold[3:], range(17), 0, few, stratified=True)
+    assert wrong.low < wrong.value < wrong.high
+
+
 labels = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1)
 
 

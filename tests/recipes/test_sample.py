@@ -1,20 +1,27 @@
 """The sample data: made by their recipe, and of the shape and hardness of the real data."""
 
+import importlib
 import statistics
 from pathlib import Path
 
-from recipes.sample import clinkart as recipe
+import pytest
+
 from stages.spans import Span, occurrences
 from stages.splits import Splits
 from stages.tasks import clinkart
 
+TASKS = sorted(p.stem for p in (Path(__file__).parents[2] / "stages/tasks").glob("[!_]*.py"))
 
-def test_the_recipe_gives_the_committed_bytes(root: Path, tmp_path: Path) -> None:
-    recipe.main([str(tmp_path)])
-    committed = root / "data" / "sample" / "clinkart"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in committed.iterdir())
-    for path in committed.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_recipe_gives_the_committed_bytes(task: str, root: Path, tmp_path: Path) -> None:
+    importlib.import_module(f"recipes.sample.{task}").main([str(tmp_path)])
+    assert contents(tmp_path) == contents(root / "data" / "sample" / task)
 
 
 def test_clinkart_has_the_shape_of_the_real_data(root: Path) -> None:

@@ -1,0 +1,324 @@
+"""The lecture: rows of ExtremITA's that are encoded already, a few of every sub-task.
+
+Raw files, tab-separated without a header, quoted as RFC 4180 says (`write_rows` writes the same):
+
+    train_100.txt       id sub-task input answer
+    dev_100.txt         the same
+
+At least one file is required. The rows are used as they are: those of the first file for training,
+those of the second as dev set. There is no test file, so rows of the first file are held out; all
+rows of one input, those of a pair of texts in either order, and those of one author (PoliticIT)
+stay together. Without the second file, dev rows are held out likewise. Format: the repository
+crux82/CLiC-it_2023_tutorial.
+
+The sub-tasks are those of the other tasks and, from an older encoding, ``geolingit_a`` (the
+region), ``geolingit_b`` (latitude and longitude), ``wicita_1`` (the word, and ``uguale`` or
+``differente``) and ``wicita_2`` (the word, and a score).
+
+The question is the input. The answer is that of the row; where its sub-task is answered with yes
+or no, the row's label word (``odio``, ``non_odio``) becomes ``sì`` or ``no``. Misspelt answers of
+the other sub-tasks (``sinitra``, and ``nan`` for no answer) are kept as they are and counted.
+
+The submission is ``TEAM_runN.txt``: the test rows with the answers, in the same form. Line ends
+and tabs in an answer become blanks. The fallback, for an answer that is neither ``sì`` nor ``no``
+where it has to be, and for an empty one, is the most frequent answer to the sub-task in training;
+``no`` or ``UNK``, the reference's word for no answer, where training does not have the sub-task.
+
+The score is the share of the rows whose whole answer is right, but for case, accents, white space
+and punctuation around it. There is no official one.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from stages.answers import Labels, Reader, normalised, yes_no
+from stages.command import InputError
+from stages.files import Defects
+from stages.splits import SPLITS, Side, Splits
+from stages.tables import anything, one_of, read_table, same_items, text, write_table
+from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+
+log = logging.getLogger(__name__)
+
+NAME = "lecture"
+TRAIN, DEV = "train_100.txt", "dev_100.txt"
+REQUIRED = (TRAIN,)
+
+YES_NO = yes_no(True, False)
+WORDS = {
+    "acti_a": Labels({True: "cospirazione", False: "non_cospirazione"}),
+    "discotex_1": Labels({True: "coerente", False: "non_coerente"}),
+    "haspeede": Labels({True: "odio", False: "non_odio"}),
+    "hodi_a": Labels({True: "omotransfobico", False: "non_omotransfobico"}),
+    "langlearn": Labels({True: "corretto", False: "incorretto"}),
+    "wicita": Labels({True: "uguale", False: "differente"}),
+}
+"""The label words of the sub-tasks that are answered with yes or no."""
+
+VOCABULARY = {
+    "acti_b": "covid qanon russia terra piatta",
+    "emit_a": "amore anticipazione disgusto fiducia gioia neutro paura rabbia sorpresa tristezza",
+    "emit_b": "direzione argomento direzione_argomento non_specificato",
+    "multifakedetective": "certamente probabilmente falso vero",
+    "politicit": "uomo donna destra sinistra centrodestra centrosinistra",
+}
+"""The words of which the answers to other closed sub-tasks consist."""
+
+OPEN = ("clinkart", "discotex_2", "emotivita", "geolingit", "hodi_b", "nermud")
+OLDER = ("geolingit_a", "geolingit_b", "wicita_1", "wicita_2")
+SUBTASKS = (*WORDS, *VOCABULARY, *OPEN, *OLDER)
+
+UNKNOWN = "UNK"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An encoded row; the answer is None where it is unknown, and as the model writes it.
+
+    Attributes:
+        id: the file's; several rows of an author may have the same.
+        question: unique over both files.
+        subtask: its name.
+        text: the input.
+        answer: the expected output.
+    """
+
+    id: str
+    question: str
+    subtask: str
+    text: str
+    answer: str | None
+
+
+# --- Four columns ---------------------------------------------------------------------------------
+
+COLUMNS = {"id": text, "sub-task": one_of(*SUBTASKS), "input": text}
+
+
+def write_rows(examples: Iterable[Example]) -> str:
+    """Writes examples in the reference's four columns, which `read_examples` reads back.
+
+    The first column is the identifier without the sub-task's name, the last the label word where
+    the sub-task has one; it is empty where the answer is unknown.
+    """
+    rows = []
+    for example in examples:
+        rest = example.id.removeprefix(example.task)
+        if rest[1:2] not in ("@", ":"):
+            rest = rest.removeprefix(":")
+        word = "" if example.output is None else _word(example.task, example.output)
+        rows.append((rest, example.task, example.input, word))
+    return write_table(None, rows, delimiter="\t")
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Reads a file of four columns as examples.
+
+    Raises:
+        InputError: with file and line of every defect.
+    """
+    return [
+        Example(
+            row.subtask + (row.id if row.id[0] in "@:" else f":{row.id}"),
+            row.subtask,
+            row.text,
+            row.answer,
+        )
+        for row in _read(path, answered=False)
+    ]
+
+
+def _read(path: Path, *, answered: bool = True) -> list[Row]:
+    """Reads a file; identifiers are not made unique."""
+    columns = {**COLUMNS, "answer": text if answered else anything}
+    table = read_table(path, columns, delimiter="\t", header=list(columns))
+    defects = Defects(path)
+    rows = []
+    for row in table:
+        subtask, answer = row["sub-task"], row["answer"]
+        if answer and subtask in WORDS:
+            label = WORDS[subtask].read(answer)
+            if label is None:
+                yes, no = WORDS[subtask].answers.values()
+                defects.add(row.line, f"answer {answer[:60]!r}: expected {yes} or {no}")
+            answer = "" if label is None else YES_NO.write(label)
+        rows.append(Row(row["id"], row["id"], subtask, row["input"], answer or None))
+    defects.check()
+    return rows
+
+
+def _word(subtask: str, answer: str) -> str:
+    """The label word for ``sì`` or ``no``; other answers are their own word."""
+    label = YES_NO.read(answer) if subtask in WORDS else None
+    return answer if label is None else WORDS[subtask].write(label)
+
+
+# --- Raw files ------------------------------------------------------------------------------------
+
+
+def rows(folder: Path, splits: Splits) -> dict[Side, list[Row]]:
+    """Reads a raw folder: the rows of each split, without the answers of the test rows."""
+    train, dev = _files(folder)
+    split: dict[Side, list[Row]] = {"train": [], "dev": [*dev], "test": []}
+    for row in train:
+        side = splits.side(NAME, _group(row), has_dev=bool(dev), has_test=False)
+        split[side].append(replace(row, answer=None) if side == "test" else row)
+    return split
+
+
+def gold_answers(folder: Path) -> dict[str, str]:
+    """Reads the answers of the rows from which the test rows are held out, by question."""
+    return {row.question: str(row.answer) for row in _files(folder)[0]}
+
+
+def _files(folder: Path) -> tuple[list[Row], list[Row]]:
+    """The rows of the two files; no row where one is absent."""
+    found = [_read(path) if path.is_file() else [] for path in (folder / TRAIN, folder / DEV)]
+    if not any(found):
+        raise InputError(f"{folder}: neither {TRAIN} nor {DEV}, of which the task needs one")
+    train, dev = found
+    questions = unique([f"{row.subtask}@{NAME}:{row.id}" for row in train + dev])
+    named = [replace(row, question=q) for row, q in zip(train + dev, questions, strict=True)]
+    return named[: len(train)], named[len(train) :]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Makes names unique: the second ``x`` becomes ``x#2``, or the next that is not taken."""
+    taken = set(names)
+    counts: Counter[str] = Counter()
+    found = []
+    for name in names:
+        counts[name] += 1
+        candidate = name if counts[name] == 1 else f"{name}#{counts[name]}"
+        while counts[name] > 1 and candidate in taken:
+            counts[name] += 1
+            candidate = f"{name}#{counts[name]}"
+        taken.add(candidate)
+        found.append(candidate)
+    return found
+
+
+_PAIR = re.compile(r"\[SEP\]", re.IGNORECASE)
+
+
+def _group(row: Row) -> str:
+    """What must stay together: an author's rows, an input, a pair of texts in either order."""
+    if row.subtask == "politicit":
+        return row.id
+    return " [sep] ".join(sorted(map(normalised, _PAIR.split(row.text))))
+
+
+# --- Questions and answers ------------------------------------------------------------------------
+
+
+def encode(folder: Path, splits: Splits) -> Encoded:
+    """Asks the rows' questions; see `stages.tasks.Task.encode`."""
+    split = rows(folder, splits)
+    for file in (TRAIN, DEV):
+        if not (folder / file).is_file():
+            sizes = ", ".join(f"{len(split[side])} {side}" for side in SPLITS)
+            log.info("%s: no %s; rows: %s", folder, file, sizes)
+    gold = gold_answers(folder)
+    split["test"] = [replace(row, answer=gold[row.question]) for row in split["test"]]
+    everything = [row for side in SPLITS for row in split[side]]
+    notes = {
+        "rows": len(everything),
+        "repeated_ids": len(everything) - len({(row.subtask, row.id) for row in everything}),
+        "misspelt_answers": sum(_misspelt(row) for row in everything),
+    }
+    examples = {
+        side: [Example(row.question, row.subtask, row.text, row.answer) for row in split[side]]
+        for side in SPLITS
+    }
+    return Encoded(examples, notes)
+
+
+def _misspelt(row: Row) -> bool:
+    """Whether an answer has a word that its sub-task does not know, or is no answer."""
+    words = set(str(row.answer).casefold().split())
+    known = VOCABULARY.get(row.subtask)
+    return words == {"nan"} or (known is not None and not words <= set(known.split()))
+
+
+def read_answer(subtask: str, answer: str) -> str | None:
+    """Reads ``sì`` or ``no``, or else any answer that is not empty, as one line."""
+    if subtask in WORDS:
+        label = YES_NO.read(answer)
+        return None if label is None else YES_NO.write(label)
+    return re.sub(r"[\t\r\n]+", " ", answer).strip() or None
+
+
+# --- Submission -----------------------------------------------------------------------------------
+
+
+def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+    """Writes the submission; see `stages.tasks.Task.decode`."""
+    split = rows(folder, splits)
+    reader = Reader(answers, folder)
+    fallbacks = usual_answers(split["train"])
+    table = []
+    for row in split["test"]:
+        tally, parse = f"{row.subtask}@{NAME}", partial(read_answer, row.subtask)
+        answer = reader.read(tally, row.question, parse, fallbacks[row.subtask])
+        table.append((row.id, row.subtask, row.text, _word(row.subtask, answer)))
+    files = {_file(run): write_table(None, table, delimiter="\t")} if table else {}
+    return Submission(files, reader.finish())
+
+
+def usual_answers(train: Sequence[Row]) -> dict[str, str]:
+    """The most frequent answer to each sub-task, or what stands for it where there is none."""
+    from stages.scores import majority
+
+    given: dict[str, list[str]] = {subtask: [] for subtask in SUBTASKS}
+    for row in train:
+        given[row.subtask] += [" ".join(str(row.answer).split())]
+    return {
+        subtask: majority(found) if found else "no" if subtask in WORDS else UNKNOWN
+        for subtask, found in given.items()
+    }
+
+
+def _file(run: Run) -> str:
+    return f"{run.team}_run{run.run}.txt"
+
+
+# --- Score ----------------------------------------------------------------------------------------
+
+
+def score(
+    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
+) -> dict[str, Unit]:
+    """Scores the submission; see `stages.tasks.Task.score`."""
+    from stages.scores import mean_unit
+
+    split = rows(folder, splits)
+    test, gold, usual = split["test"], gold_answers(folder), usual_answers(split["train"])
+    if not test:
+        return {}
+    path = submission / _file(run)
+    given = _read(path)
+    wanted, found = [unique([f"{r.subtask}:{r.id}" for r in side]) for side in (test, given)]
+    same_items(path, wanted, found)
+    if other := [i for i, a, b in zip(wanted, test, given, strict=True) if a.text != b.text]:
+        raise InputError(f"{path}: rows with another input: {', '.join(other[:20])}")
+    golds = [gold[row.question] for row in test]
+    hits = [float(_same(str(g.answer), w)) for g, w in zip(given, golds, strict=True)]
+    baseline = fmean(_same(usual[r.subtask], w) for r, w in zip(test, golds, strict=True))
+    details = {
+        f"accuracy_{subtask}": fmean(
+            hit for row, hit in zip(test, hits, strict=True) if row.subtask == subtask
+        )
+        for subtask in SUBTASKS
+        if any(row.subtask == subtask for row in test)
+    }
+    return {NAME: mean_unit("accuracy", hits, baseline, bootstrap, details=details)}
+
+
+def _same(answer: str, gold: str) -> bool:
+    return (normalised(answer) or answer.strip()) == (normalised(gold) or gold.strip())
