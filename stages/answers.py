@@ -54,7 +54,7 @@ def yes_no(yes: Label, no: Label) -> Labels[Label]:
     return Labels({yes: "sì", no: "no"})
 
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(?:[.,][0-9]{1,12})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(?:[.,][0-9]{1,17})?")
 
 
 def read_numbers(answer: str, count: int) -> tuple[float, ...] | None:

@@ -44,6 +44,32 @@ def loose_occurrences(text: str, mention: str, within: Span) -> list[Span]:
     return [Span(*m.span()) for m in pattern.finditer(text, within.start, within.end)]
 
 
+def folded_occurrences(text: str, mention: str) -> list[Span]:
+    """Finds every place of a mention, whatever the case and the kind and amount of white space.
+
+    Case folding may change a text's length (``İ`` becomes two characters, ``ß`` becomes ``ss``), so
+    every folded character remembers the one that it comes from. No place ends inside of one.
+    """
+    wanted = " ".join(mention.split()).casefold()
+    if not wanted:
+        return []
+    folded: list[str] = []
+    origins: list[int] = []
+    for i, character in enumerate(text):
+        if not character.isspace():
+            folded += character.casefold()
+        elif folded[-1:] != [" "]:
+            folded.append(" ")
+        origins += [i] * (len(folded) - len(origins))
+    origins.append(len(text))
+    return [
+        Span(origins[place.start], origins[place.end - 1] + 1)
+        for place in occurrences("".join(folded), wanted, Span(0, len(folded)))
+        if (place.start == 0 or origins[place.start - 1] < origins[place.start])
+        and origins[place.end - 1] < origins[place.end]
+    ]
+
+
 def token_occurrences(tokens: Sequence[str], mention: str) -> list[Span]:
     """Finds every place of a mention in a tokenised text.
 

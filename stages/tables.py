@@ -295,9 +295,9 @@ def write_table(
             raise ValueError("an unquoted cell holds a delimiter or a line end")
         return "".join(delimiter.join(record) + "\n" for record in cells)
     table = io.StringIO()
+    # The csv module leaves a carriage return unquoted where another line end is written.
+    minimal = csv.writer(table, delimiter=delimiter, lineterminator="\n")
+    full = csv.writer(table, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for record in records:
-        # The csv module leaves a carriage return unquoted if it is not the line end written.
-        quoting = csv.QUOTE_ALL if any("\r" in str(cell) for cell in record) else csv.QUOTE_MINIMAL
-        writer = csv.writer(table, delimiter=delimiter, lineterminator="\n", quoting=quoting)
-        writer.writerow(record)
+        (full if any("\r" in str(cell) for cell in record) else minimal).writerow(record)
     return table.getvalue()

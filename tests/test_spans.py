@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stages.spans import (
     Markers,
     Span,
+    folded_occurrences,
     is_word,
     loose_occurrences,
     occurrences,
@@ -30,6 +31,25 @@ def test_loosely_case_and_white_space_do_not_matter() -> None:
     assert loose_occurrences(text, "nei limiti della norma", Span(0, len(text))) == [Span(0, 23)]
     assert loose_occurrences(text, "(V.N.)", Span(0, len(text))) == [Span(24, 30)]
     assert loose_occurrences(text, " ", Span(0, len(text))) == []
+
+
+def test_folded_places_are_places_in_the_text_itself() -> None:
+    text = "İİ  Un\u00a0 PAVONE"
+    assert folded_occurrences(text, "un  pavone") == [Span(4, 14)]
+    assert folded_occurrences(text, text.lower()) == [Span(0, 14)]
+    assert folded_occurrences("ß SS s", "ss") == [Span(0, 1), Span(2, 4)]
+    assert folded_occurrences("ß Ss", "s") == [Span(2, 3), Span(3, 4)]  # not half of ß
+    assert folded_occurrences("AAA", "aa") == [Span(0, 2), Span(1, 3)]
+    assert folded_occurrences(" a", " ") == folded_occurrences("", "a") == []
+
+
+@given(st.text("aAß İ\n\u00a0", max_size=9))
+def test_every_part_of_a_text_is_found_folded(text: str) -> None:
+    for start, end in combinations(range(len(text) + 1), 2):
+        if part := text[start:end].strip():
+            place = Span(text.index(part, start), text.index(part, start) + len(part))
+            for written in (part, part.lower(), part.casefold(), " ".join(part.split())):
+                assert place in folded_occurrences(text, written)
 
 
 @pytest.mark.parametrize(

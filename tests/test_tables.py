@@ -13,6 +13,7 @@ from stages.tables import (
     anything,
     flag,
     identifier,
+    is_quoted,
     number,
     one_of,
     read_objects,
@@ -109,6 +110,25 @@ def test_objects_and_their_defects(tmp_path: Path) -> None:
         read_objects(table(tmp_path, content), {"id": identifier, "n": whole}, unique="id")
     lines = str(error.value).split("\n")
     assert [line.split(":")[1] for line in lines] == ["1", "2", "3", "4", "6"]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param("id\ttext\n1\tciao\n", False, id="no quotes"),
+        pytest.param('id\ttext\n1\t"un ""sì"""\n2\tciao\n', True, id="quotes in a cell"),
+        pytest.param('id\ttext\r\n1\t"un\r\nsì"\r\n2\t""\r\n', True, id="line end in a cell"),
+        pytest.param('"id"\t"text"\n"1"\t"un ""sì"""', True, id="all cells"),
+        pytest.param('id\ttext\n1\t"un sì"\n', False, id="a cell between quotes"),
+        pytest.param('id\ttext\n1\tun "sì"\n2\t"un ""sì"""\n', False, id="another as it is"),
+        pytest.param('id\ttext\n1\t"un "sì"\n', False, id="not doubled"),
+        pytest.param('id\ttext\n1\t"un sì\n2\tun sì"\n', False, id="over two records"),
+    ],
+)
+def test_whether_a_file_is_quoted_is_told_by_its_quotes(
+    tmp_path: Path, content: str, expected: bool
+) -> None:
+    assert is_quoted(table(tmp_path, content)) is expected
 
 
 cells = st.lists(st.text(), min_size=2, max_size=2)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recipes.sample import acti as recipe
 from stages.answers import normalised
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
@@ -356,14 +355,6 @@ def test_encode_and_decode_invert_each_other(
     submission = acti.decode(folder, SPLIT, answers, RUN)
     for letter, content in zip("AB", submission.files.values(), strict=True):
         assert content.partition("\n")[2] == files[f"{letter}_gold"].partition("\n")[2]
-
-
-def test_the_recipe_gives_the_committed_bytes(root: Path, tmp_path: Path) -> None:
-    recipe.main([str(tmp_path)])
-    committed = root / "data/sample/acti"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in committed.iterdir())
-    for path in committed.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:

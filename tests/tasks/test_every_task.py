@@ -167,7 +167,7 @@ def test_answers_to_other_questions_are_refused(name: str, change: str) -> None:
     if change == "missing":
         del answers[first]
     else:
-        answers[first + "0"] = "no"
+        answers[first + "?"] = "no"
     with pytest.raises(InputError):
         tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN)
 

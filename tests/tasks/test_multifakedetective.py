@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recipes.sample import multifakedetective as recipe
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tables import write_table
@@ -350,14 +349,6 @@ def test_encode_and_decode_invert_each_other(
     assert [example.input for example in encoded] == texts
     submission = multifakedetective.decode(folder, SPLIT, gold_answers(folder), RUN)
     assert list(submission.files.values()) == [files["Test_gold"], files["Additional_gold"]]
-
-
-def test_the_recipe_gives_the_committed_bytes(root: Path, tmp_path: Path) -> None:
-    recipe.main([str(tmp_path)])
-    committed = root / "data/sample/multifakedetective"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in committed.iterdir())
-    for path in committed.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:

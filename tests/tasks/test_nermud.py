@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recipes.sample import nermud as recipe
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tasks import Bootstrap, Run, nermud
@@ -488,14 +487,6 @@ def test_a_submission_without_a_domain_is_refused(root: Path, tmp_path: Path) ->
 
 
 # --- The sample and the real data -----------------------------------------------------------------
-
-
-def test_the_recipe_gives_the_committed_bytes(root: Path, tmp_path: Path) -> None:
-    recipe.main([str(tmp_path)])
-    committed = root / "data/sample/nermud"
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in committed.iterdir())
-    for path in committed.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:

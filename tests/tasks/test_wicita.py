@@ -1,0 +1,339 @@
+"""WiC-ITA: offsets and markers, two test sets, lemmas, submissions and score."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recipes.sample import wicita as recipe
+from stages.command import InputError
+from stages.splits import SPLITS, Splits
+from stages.tasks import Bootstrap, Run, wicita
+
+SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+RUN = Run(team="prova", run=2)
+FEW = Bootstrap(resamples=100, seed=0)
+
+Object = dict[str, Any]
+
+
+def pair(identifier: str = "a.noun.0", **changes: Any) -> Object:
+    """A pair as the training file has it; a change to None takes a key away."""
+    found: Object = {
+        "id": identifier,
+        "lemma": "faccia",
+        "sentence1": "Che faccia, dura!",
+        "sentence2": "Faccia a faccia",
+        "start1": 4,
+        "end1": 10,
+        "start2": 9,
+        "end2": 15,
+        "label": 1,
+    } | changes
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def blind(identifier: str, **changes: Any) -> Object:
+    return pair(identifier, label=None, **changes)
+
+
+def english(identifier: str, **changes: Any) -> Object:
+    return blind(identifier, lemma=None, lemma1="faccia", lemma2="face", **changes)
+
+
+def lines(*objects: Object) -> str:
+    return "".join(json.dumps(found) + "\n" for found in objects)
+
+
+TRAIN = lines(*(pair(f"w{i}.noun.0", lemma=f"w{i}", label=int(i % 3 > 0)) for i in range(30)))
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8", newline="")
+    return folder
+
+
+def submit(folder: Path, answers: dict[str, str], out: Path) -> Path:
+    return write(out, dict(wicita.decode(folder, SPLIT, answers, RUN).files))
+
+
+# --- Raw files and questions ----------------------------------------------------------------------
+
+
+def test_markers_enclose_the_word_alone(tmp_path: Path) -> None:
+    """The end is exclusive; ExtremITA takes one character more and repeats it."""
+    objects = [
+        pair("1"),
+        pair("2", sentence1="l'età d'oro", start1=2, end1=5, sentence2="oro", start2=0, end2=3),
+        pair("3", sentence1="È  vero 🙂", start1=8, end1=9, sentence2="x\u2028y", start2=2, end2=3),
+    ]
+    folder = write(tmp_path, {wicita.TRAIN: lines(*objects)})
+    encoded = wicita.encode(folder, Splits(seed=3, dev=0, test=0)).splits["train"]
+    assert [e.input for e in encoded] == [
+        "Che [BT1] faccia [ET1], dura! [SEP] Faccia a [BT2] faccia [ET2]",
+        "l'[BT1] età [ET1] d'oro [SEP] [BT2] oro [ET2]",
+        "È  vero [BT1] 🙂 [ET1] [SEP] x\u2028[BT2] y [ET2]",
+    ]
+
+
+def test_ids_name_the_file_because_the_test_sets_share_theirs(tmp_path: Path) -> None:
+    files = {
+        wicita.TRAIN: lines(pair("007")),
+        wicita.DEV: lines(pair("007", label=0)),
+        wicita.ITALIAN.test: lines(blind("007")),
+        wicita.ENGLISH.test: lines(english("007")),
+    }
+    encoded = wicita.encode(write(tmp_path, files), SPLIT)
+    found = [(e.id, e.output) for side in SPLITS for e in encoded.splits[side]]
+    assert found == [
+        ("wicita:train:007", "sì"),
+        ("wicita:dev:007", "no"),
+        ("wicita:test:007", None),
+        ("wicita:test_eng:007", None),
+    ]
+    assert encoded.notes == {
+        "pairs": 4,
+        "training_pairs": 1,
+        "training_pairs_of_one_sense": 1,
+    }
+
+
+def object_of(**changes: Any) -> str:
+    return lines(pair("b"), pair(**changes))
+
+
+GOLD = wicita.ITALIAN.gold
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "line", "message"),
+    [
+        pytest.param(wicita.TRAIN, "", 1, "empty", id="empty"),
+        pytest.param(wicita.TRAIN, lines(pair()) + "{'id': 1}\n", 2, "not JSON", id="no JSON"),
+        pytest.param(wicita.TRAIN, "[1]\n", 1, "expected an object", id="no object"),
+        pytest.param(wicita.TRAIN, '{"id": ' + "1" * 5000 + "}\n", 1, "not JSON", id="long number"),
+        pytest.param(wicita.TRAIN, "[" * 100_000 + "\n", 1, "not JSON", id="deep nesting"),
+        pytest.param(wicita.TRAIN, object_of(label=None), 2, "the keys", id="no label"),
+        pytest.param(wicita.TRAIN, object_of(pos="noun"), 2, "the keys", id="another key"),
+        pytest.param(wicita.TRAIN, object_of(label="1"), 2, "number 0 or 1", id="label text"),
+        pytest.param(wicita.TRAIN, object_of(label=2), 2, "number 0 or 1", id="label 2"),
+        pytest.param(wicita.TRAIN, object_of(label=True), 2, "number 0 or 1", id="label true"),
+        pytest.param(wicita.TRAIN, object_of(id=7), 2, "expected a string", id="id number"),
+        pytest.param(wicita.TRAIN, object_of(id="a b"), 2, "white space", id="id with blank"),
+        pytest.param(wicita.TRAIN, object_of(id="b"), 2, "line 1 too", id="id twice"),
+        pytest.param(wicita.TRAIN, object_of(lemma=" "), 2, "expected a text", id="no lemma"),
+        pytest.param(wicita.TRAIN, object_of(sentence1=["a"]), 2, "a string", id="list"),
+        pytest.param(wicita.TRAIN, object_of(start1="4"), 2, "expected an offset", id="text"),
+        pytest.param(wicita.TRAIN, object_of(start1=-1), 2, "expected an offset", id="negative"),
+        pytest.param(wicita.TRAIN, object_of(end1=10.0), 2, "expected an offset", id="float"),
+        pytest.param(wicita.TRAIN, object_of(end2=16), 2, "end2 around a word", id="outside"),
+        pytest.param(wicita.TRAIN, object_of(start1=10), 2, "10-10, ''", id="empty slice"),
+        pytest.param(wicita.TRAIN, object_of(end1=3), 2, "4-3, ''", id="backwards"),
+        pytest.param(wicita.TRAIN, object_of(start1=3), 2, "' faccia'", id="blank before"),
+        pytest.param(wicita.DEV, object_of(end1=12), 2, "'faccia, '", id="blank after"),
+        pytest.param(wicita.ITALIAN.test, object_of(), 1, "the keys", id="test with label"),
+        pytest.param(
+            wicita.ITALIAN.test, lines(blind("x", end2=99)), 1, "9-99", id="test offsets"
+        ),
+        pytest.param(wicita.ENGLISH.test, lines(blind("x")), 1, "'lemma1'", id="one lemma"),
+        pytest.param(GOLD, '{"id": "x"}\n', 1, "the keys", id="gold without label"),
+        pytest.param(GOLD, '{"id": "x", "label": null}\n', 1, "0 or 1", id="gold label"),
+        pytest.param(GOLD, '{"id": "x", "label": 1, "a": 1}\n', 1, "the keys", id="gold keys"),
+    ],
+)  # fmt: skip
+def test_defects_are_told_by_file_and_line(
+    tmp_path: Path, file: str, content: str, line: int, message: str
+) -> None:
+    files = {wicita.TRAIN: TRAIN, wicita.ITALIAN.test: lines(blind("x"))}
+    folder = write(tmp_path, files | {file: content})
+    with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
+        wicita.encode(folder, SPLIT)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("test", [wicita.ITALIAN, wicita.ENGLISH])
+def test_gold_is_joined_by_id_and_other_items_are_refused(
+    tmp_path: Path, test: wicita.RankedSet
+) -> None:
+    """The gold may repeat the other keys of the test file and be in another order."""
+    make = blind if test is wicita.ITALIAN else english
+    first, second = make("x"), make("y")
+    files = {wicita.TRAIN: TRAIN, test.test: lines(first, second)}
+    gold = lines(second | {"label": 0}, {"id": "x", "label": 1})
+    folder = write(tmp_path, files | {test.gold: gold})
+    encoded = wicita.encode(folder, SPLIT).splits["test"]
+    assert [e.output for e in encoded if e.id.endswith((":x", ":y"))] == ["sì", "no"]
+    write(folder, {test.gold: lines({"id": "x", "label": 1}, {"id": "z", "label": 1})})
+    with pytest.raises(InputError, match=rf"{test.gold}: missing items: y"):
+        wicita.encode(folder, SPLIT)
+
+
+# --- Splits ---------------------------------------------------------------------------------------
+
+
+def test_a_lemma_is_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+    objects = [pair(f"w{i}", lemma=("w", "W")[i % 2] + str(i % 40)) for i in range(120)]
+    sides = []
+    for name, step in (("a", 1), ("b", -1)):
+        folder = write(tmp_path / name, {wicita.TRAIN: lines(*objects[::step])})
+        split = wicita.pairs(folder, SPLIT)
+        lemmas = [{found.lemma.lower() for found in split[side]} for side in SPLITS]
+        assert all(lemmas)
+        assert sum(map(len, lemmas)) == 40  # none on two sides
+        sides.append({found.id: side for side in SPLITS for found in split[side]})
+    assert sides[0] == sides[1]
+
+
+def test_absent_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {wicita.TRAIN: TRAIN, wicita.ENGLISH.test: lines(english("x"))}
+    folder = write(tmp_path, files)
+    caplog.set_level(logging.INFO)
+    encoded = wicita.encode(folder, SPLIT).splits
+    assert {e.id.split(":")[1] for e in encoded["test"]} == {"train", "test_eng"}
+    assert f"no {wicita.ITALIAN.test}: held out" in caplog.text
+    assert f"no {wicita.ENGLISH.gold}: no score" in caplog.text
+    (folder / wicita.TRAIN).unlink()
+    with pytest.raises(InputError, match=r"no train\.jsonl, which the task needs"):
+        wicita.encode(folder, SPLIT)
+
+
+# --- Submissions and score ------------------------------------------------------------------------
+
+
+def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
+    folder = root / "data" / "sample" / "wicita"
+    answers = {e.id: "no" for e in wicita.encode(folder, SPLIT).splits["test"]}
+    first = next(iter(answers))
+    submission = wicita.decode(folder, SPLIT, answers | {first: "uguale"}, RUN)
+    assert list(submission.files) == ["binary.jsonl", "binary_eng.jsonl"]
+    write(tmp_path, dict(submission.files))
+    for name, test in (("binary", "test"), ("binary_eng", "test_eng")):
+        native = (folder / "binary" / f"{test}.jsonl").read_text().splitlines()
+        rows = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        found = [json.loads(row) for row in rows]
+        assert [row["id"] for row in found] == [json.loads(row)["id"] for row in native]
+        assert all(list(row) == ["id", "label"] for row in found)
+        labels = [row["label"] for row in found]
+        # An answer that cannot be read becomes 1, the majority of the training data.
+        assert labels == [int(name == "binary"), *[0] * (len(found) - 1)]
+    tally = submission.tallies["wicita"]
+    assert (tally.rows, tally.unparsable, tally.fallback) == (2 * recipe.TEST, 1, 1)
+
+
+def test_macro_f1_by_hand(tmp_path: Path) -> None:
+    """Italian: gold 1 0 0, submitted 1 1 0: F1 2/3 and 2/3. English: gold 1, submitted 0: 0."""
+    files = {
+        wicita.TRAIN: TRAIN,  # two thirds of the pairs have one sense
+        wicita.ITALIAN.test: lines(*map(blind, "xyz")),
+        wicita.ENGLISH.test: lines(english("x")),
+        wicita.ITALIAN.gold: lines(*({"id": i, "label": int(i == "x")} for i in "zyx")),
+        wicita.ENGLISH.gold: lines({"id": "x", "label": 1}),
+    }
+    folder = write(tmp_path / "raw", files)
+    said = {"test:x": "Sì.", "test:y": "si", "test:z": "NO", "test_eng:x": "no"}
+    submit(folder, {f"wicita:{i}": answer for i, answer in said.items()}, tmp_path / "out")
+    units = wicita.score(folder, SPLIT, tmp_path / "out", RUN, FEW)
+    assert units["wicita_it"].value == pytest.approx(2 / 3)
+    assert units["wicita_it"].details == pytest.approx({"f1_0": 2 / 3, "f1_1": 2 / 3})
+    assert units["wicita_en"].value == 0.0
+    # The majority of the training data is 1: F1 of 1 is 2·1/(3 + 1), of 0 it is 0.
+    assert units["wicita_it"].baseline == pytest.approx(0.25)
+    assert (units["wicita_it"].metric, units["wicita_it"].n) == ("macro_f1", 3)
+    (folder / wicita.ITALIAN.gold).unlink()
+    assert list(wicita.score(folder, SPLIT, tmp_path / "out", RUN, FEW)) == ["wicita_en"]
+
+
+def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
+    folder = write(tmp_path / "raw", {wicita.TRAIN: TRAIN})
+    answers = {e.id: str(e.output) for e in wicita.encode(folder, SPLIT).splits["test"]}
+    out = submit(folder, answers, tmp_path / "out")
+    assert [path.name for path in out.iterdir()] == ["binary.jsonl"]
+    units = wicita.score(folder, SPLIT, out, RUN, FEW)
+    assert {name: unit.value for name, unit in units.items()} == {"wicita_it": 1.0}
+
+
+@pytest.mark.parametrize("name", ["binary.jsonl", "binary_eng.jsonl"])
+def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name: str) -> None:
+    folder = root / "data" / "sample" / "wicita"
+    answers = {e.id: str(e.output) for e in wicita.encode(folder, SPLIT).splits["test"]}
+    path = submit(folder, answers, tmp_path) / name
+    first, second, *rest = path.read_text().splitlines(keepends=True)
+    for content, message in (
+        ([second, *rest], "missing items"),
+        ([first, second, *rest, '{"id": "q", "label": 0}\n'], "not in the test set: q"),
+        ([first, first, second, *rest], "stand there twice"),
+        ([second, first, *rest], "out of order"),
+        ([first, second, *rest[:-1], '{"id": "q", "label": "no"}\n'], r"jsonl:60: label"),
+    ):
+        path.write_text("".join(content))
+        with pytest.raises(InputError, match=message):
+            wicita.score(folder, SPLIT, tmp_path, RUN, FEW)
+
+
+text = st.text(st.characters(codec="utf-8"))
+word = text.filter(lambda found: found and found == found.strip())
+marked = st.tuples(text, word, text)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    found=st.lists(st.tuples(marked, marked, st.sampled_from([0, 1])), min_size=1, max_size=5),
+    ascii_only=st.booleans(),
+)
+def test_encode_and_decode_invert_each_other(
+    found: list[tuple[tuple[str, str, str], tuple[str, str, str], int]],
+    ascii_only: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Without its markers a question is the two sentences, and its gold answer the label."""
+    objects = []
+    for n, (one, two, label) in enumerate(found):
+        offsets = {
+            f"{edge}{i}": len(a) + (len(b) if edge == "end" else 0)
+            for i, (a, b, _) in ((1, one), (2, two))
+            for edge in ("start", "end")
+        }
+        sentences = {"sentence1": "".join(one), "sentence2": "".join(two)}
+        objects.append(pair(str(n), **sentences, **offsets, label=label))
+    tests = [{k: v for k, v in row.items() if k != "label"} for row in objects]
+
+    def written(rows: list[Object]) -> str:
+        return "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
+
+    folder = write(
+        tmp_path_factory.mktemp("raw"),
+        {
+            wicita.TRAIN: TRAIN,
+            wicita.ITALIAN.test: written(tests),
+            wicita.ITALIAN.gold: written(objects),
+        },
+    )
+    encoded = wicita.encode(folder, SPLIT).splits["test"]
+    for example, row, (one, two, _) in zip(encoded, objects, found, strict=True):
+        first, second = (f"{a}[BT{n}] {b} [ET{n}]{c}" for n, (a, b, c) in ((1, one), (2, two)))
+        assert example.input == f"{first} [SEP] {second}"
+        assert first.replace(f"[BT1] {one[1]} [ET1]", one[1], 1) == row["sentence1"]
+        assert second.replace(f"[BT2] {two[1]} [ET2]", two[1], 1) == row["sentence2"]
+    submission = wicita.decode(folder, SPLIT, {e.id: str(e.output) for e in encoded}, RUN)
+    rows = [json.loads(line) for line in submission.files["binary.jsonl"].splitlines()]
+    assert rows == [{"id": row["id"], "label": row["label"]} for row in objects]
+
+
+# --- Sample ---------------------------------------------------------------------------------------
+
+
+def test_lemmas_of_the_sample_are_in_one_split(root: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(root / "data" / "sample" / "wicita", tmp_path / "raw")
+    split = wicita.pairs(folder, SPLIT)
+    lemmas = [{found.id.split(".")[0].split("_")[0] for found in split[side]} for side in SPLITS]
+    assert sum(map(len, lemmas)) == len(set.union(*lemmas)) >= 20
+    content = (folder / wicita.TRAIN).read_text()
+    assert content.isascii() and "\\u00e8" in content
+    assert any(found.sentences[0][found.words[0].end] == "," for found in split["train"])
