@@ -37,10 +37,10 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("rank: 8", "rank: 0", r"finetune\.lora\.rank: .*greater than or equal to 1, found 0"),
-        ("rank: 8", "rank: many", r"finetune\.lora\.rank: .*integer, found 'many'"),
-        ("rank: 8", "rango: 8", r"finetune\.lora\.rango: Extra inputs are not permitted"),
-        ("rank: 8", "rango: 8", r"finetune\.lora\.rank: Field required"),
+        ("rank: 16", "rank: 0", r"finetune\.lora\.rank: .*greater than or equal to 1, found 0"),
+        ("rank: 16", "rank: many", r"finetune\.lora\.rank: .*integer, found 'many'"),
+        ("rank: 16", "rango: 16", r"finetune\.lora\.rango: Extra inputs are not permitted"),
+        ("rank: 16", "rango: 16", r"finetune\.lora\.rank: Field required"),
         ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
             "learning_rate: 4.0e-3",
@@ -51,7 +51,7 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
         ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
         ("base: data/base", "base: gruppo/modello", r"model: .*needs its commit"),
-        ("epochs: 4", "epochs: [", r"not valid YAML"),
+        ("epochs: 3", "epochs: [", r"not valid YAML"),
     ],
 )
 def test_bad_values_are_told_by_key_value_and_range(
