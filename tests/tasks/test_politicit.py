@@ -416,6 +416,14 @@ def test_the_score_by_hand(tmp_path: Path) -> None:
     assert unit.baseline == pytest.approx((1 / 3 + 1 / 3 + (2 / 5) / 4) / 3)
 
 
+def test_every_resample_has_all_traits(tmp_path: Path) -> None:
+    """A resample without an ideology would score it 0, even where all is right."""
+    folder = four_authors(tmp_path)
+    submitted(folder, gold_of(folder), tmp_path)
+    unit = politicit.score(folder, SPLIT, tmp_path, RUN, FEW)["politicit"]
+    assert (unit.value, unit.low, unit.high) == (1.0, 1.0, 1.0)
+
+
 def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "politicit"
     answers = list(gold_of(folder).values())
