@@ -107,7 +107,7 @@ def test_a_broken_file_leaves_earlier_output_as_it_was(project: Path) -> None:
 def test_unknown_tasks_and_missing_folders_are_named(project: Path) -> None:
     put(project, {"tasks": ["../clinkart"]})
     assert (
-        "no task '../clinkart'; known: clinkart"
+        "no task '../clinkart'; known: acti, clinkart"
         in command(project, "stages.encode", "raw", "encoded").stderr
     )
     put(project, {"tasks": ["clinkart"]})

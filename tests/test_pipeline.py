@@ -82,17 +82,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample = root / "data" / "sample" / "clinkart"
     raw = folder / "data" / "sample" / "clinkart"
     raw.mkdir(parents=True)
-    write(raw / "training.txt", short_documents(sample / "training.txt", 48))
-    test = short_documents(sample / "test_gold.txt", 12)
+    documents = short_documents(sample / "training.txt", 60)
+    write(raw / "training.txt", documents[:48])
+    test = documents[48:]
     write(raw / "test.txt", test, gold=False)
     write(raw / "test_gold.txt", test)
     put(
         folder,
         {
             "tasks": ["clinkart"],
-            "finetune.epochs": 4,
-            "finetune.batch": 16,
+            "finetune.epochs": 8,
+            "finetune.batch": 4,
             "finetune.lora.rank": 8,
+            "finetune.lora.alpha": 16,
             "infer.max_new_tokens": 60,
         },
     )

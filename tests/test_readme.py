@@ -45,5 +45,7 @@ def test_make_targets_are_those_that_make_prints(root: Path) -> None:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"\.PHONY: (.*)", makefile)[1].split()) - {"help"}
     assert {line.split()[0] for line in printed.splitlines()} == targets | {"help"}
-    for target in re.findall(r"`?make (\w+)", (root / "README.md").read_text(encoding="utf-8")):
+    for target in re.findall(
+        r"(?:`|\$ )make (\w+)", (root / "README.md").read_text(encoding="utf-8")
+    ):
         assert target in targets, target
