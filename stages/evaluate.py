@@ -1,14 +1,16 @@
 """Evaluate: the submission files are scored as the organisers score them.
 
 Reads RAW, for the gold, and SUBMISSIONS. Writes METRICS/evaluate.json: a headline and, for each
-ranked unit, the metric, its value, a 95 % bootstrap interval and the baseline; and
-METRICS/evaluate/scores.csv, the same as a table to plot.
+ranked unit, the metric, its value, a 95 % bootstrap interval and the baseline; and to plot, in
+METRICS/evaluate/: scores.csv, the same as a table; confusion.csv, how often each gold label was
+submitted as which; numbers.csv and points.csv, gold and submitted values of each item.
 
     python -m stages.evaluate data/sample data/submissions metrics
 """
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -18,10 +20,13 @@ from pydantic import Field
 from stages import settings
 from stages.command import folders, run
 from stages.files import whole_folder, write_csv, write_json
+from stages.scores import Bootstrap, interval
 from stages.splits import Splits
-from stages.tasks import Bootstrap, Run, Unit, load, raw_folder
+from stages.tasks import Outcome, Run, Unit, load, raw_folder
 
 log = logging.getLogger(__name__)
+
+Intervals = Mapping[str, tuple[float, float]]
 
 
 class Settings(settings.StageSettings):
@@ -39,7 +44,7 @@ def evaluate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, Unit]:
     Args:
         raw: a folder with a folder of raw files for each task.
         submissions: a folder with a folder of submission files for each task.
-        chosen: the tasks, how data was held out, the names submitted under, the bootstrap.
+        chosen: the tasks, how data was held out, the names submitted under.
 
     Returns:
         The ranked units that have gold.
@@ -50,35 +55,93 @@ def evaluate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, Unit]:
     units: dict[str, Unit] = {}
     for name in chosen.tasks:
         folder = raw_folder(raw, name)
-        task = load(name)
-        scored = task.score(
-            folder, chosen.encode, submissions / name, chosen.decode, chosen.evaluate
-        )
+        scored = load(name).score(folder, chosen.encode, submissions / name, chosen.decode)
         if not scored:
             log.info("%s: no gold for the test set, not scored", folder)
-        for unit, score in scored.items():
-            interval = f"[{score.low:.3f}, {score.high:.3f}]"
-            log.info("%s: %s %.3f %s, n = %d", unit, score.metric, score.value, interval, score.n)
         units |= scored
     return units
 
 
-def report(units: Mapping[str, Unit]) -> dict[str, Any]:
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def report(units: Mapping[str, Unit], intervals: Intervals) -> dict[str, Any]:
     """The content of evaluate.json; the headline is the mean of the normalised values."""
     normalised = [unit.normalised for unit in units.values()]
     return {
         "headline": round(fmean(normalised), 6) if normalised else None,
-        "units": {name: unit.as_json() for name, unit in units.items()},
+        "units": {name: _entry(unit, *intervals[name]) for name, unit in units.items()},
     }
 
 
-def scores_table(units: Mapping[str, Unit]) -> tuple[list[str], list[list[object]]]:
-    """The units as header and rows of a table, for the plot of scores."""
-    header = ["unit", "metric", "score", "normalised", "low", "high", "baseline", "n"]
-    return header, [
-        [name, u.metric, u.value, u.normalised, u.low, u.high, u.baseline, u.n]
-        for name, u in units.items()
-    ]
+def _entry(unit: Unit, low: float, high: float) -> dict[str, Any]:
+    """A unit's entry; six decimals, so that equal results are equal bytes."""
+    return {
+        "metric": unit.metric,
+        "value": round(unit.value, 6),
+        "n": unit.n,
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "baseline": round(unit.baseline, 6),
+        "better": unit.better,
+        "details": {name: round(value, 6) for name, value in unit.details.items()},
+    }
+
+
+# --- Tables to plot -------------------------------------------------------------------------------
+
+Table = tuple[list[str], list[list[object]]]
+"""Header and rows."""
+
+
+def scores_table(units: Mapping[str, Unit], intervals: Intervals) -> Table:
+    """The units, with their values also where 0 is the baseline and 1 perfect."""
+    header = ["unit", "metric", "score", "low", "high", "baseline", "n"]
+    scaled = [f"scaled_{name}" for name in ("score", "low", "high")]
+    rows: list[list[object]] = []
+    for name, unit in units.items():
+        ends = intervals[name]
+        on_scale = [unit.scaled(value) for value in (unit.value, *ends)]
+        rows.append([name, unit.metric, unit.value, *ends, unit.baseline, unit.n, *on_scale])
+    return header + scaled, rows
+
+
+def outcomes(units: Mapping[str, Unit], kind: str) -> Iterator[tuple[str, Outcome]]:
+    """Yields what there is of a kind to draw, with names such as ``emotivita_v``."""
+    for unit_name, unit in units.items():
+        for name, outcome in unit.outcomes.items():
+            if outcome.kind == kind:
+                yield f"{unit_name}_{name}" if name else unit_name, outcome
+
+
+def confusion_table(units: Mapping[str, Unit]) -> Table:
+    """How often each gold label was submitted as which, zeros included."""
+    rows: list[list[object]] = []
+    for name, outcome in outcomes(units, "label"):
+        counts = Counter(zip(outcome.gold, outcome.submitted, strict=True))
+        labels = sorted({*outcome.gold, *outcome.submitted})
+        rows += [[name, gold, other, counts[gold, other]] for gold in labels for other in labels]
+    return ["unit", "gold", "submitted", "count"], rows
+
+
+def numbers_table(units: Mapping[str, Unit]) -> Table:
+    """Gold and submitted numbers of each item."""
+    rows: list[list[object]] = []
+    for name, outcome in outcomes(units, "number"):
+        pairs = zip(outcome.gold, outcome.submitted, strict=True)
+        rows += [[name, float(gold), float(submitted)] for gold, submitted in pairs]
+    return ["unit", "gold", "submitted"], rows
+
+
+def points_table(units: Mapping[str, Unit]) -> Table:
+    """Gold and submitted points of each item, in degrees, a row each."""
+    rows: list[list[object]] = []
+    for name, outcome in outcomes(units, "point"):
+        pairs = zip(outcome.gold, outcome.submitted, strict=True)
+        for item, points in enumerate(pairs):
+            for side, (latitude, longitude) in zip(("gold", "submitted"), points, strict=True):
+                rows.append([name, item, side, float(latitude), float(longitude)])
+    return ["unit", "item", "side", "latitude", "longitude"], rows
 
 
 def main() -> None:
@@ -89,10 +152,18 @@ def main() -> None:
         submissions="folder of submission files, one folder a task",
         metrics="folder for evaluate.json and evaluate/",
     )
-    units = evaluate(raw, submissions, settings.read(Settings))
+    chosen = settings.read(Settings)
+    units = evaluate(raw, submissions, chosen)
+    intervals = {name: interval(unit.sample, chosen.evaluate) for name, unit in units.items()}
+    for name, unit in units.items():
+        low, high = intervals[name]
+        log.info("%s: %s %.3f [%.3f, %.3f]", name, unit.metric, unit.value, low, high)
     with whole_folder(metrics / "evaluate") as folder:
-        write_csv(folder / "scores.csv", *scores_table(units))
-    write_json(metrics / "evaluate.json", report(units))
+        write_csv(folder / "scores.csv", *scores_table(units, intervals))
+        write_csv(folder / "confusion.csv", *confusion_table(units))
+        write_csv(folder / "numbers.csv", *numbers_table(units))
+        write_csv(folder / "points.csv", *points_table(units))
+    write_json(metrics / "evaluate.json", report(units, intervals))
     log.info("wrote %s", metrics / "evaluate.json")
 
 

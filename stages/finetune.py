@@ -53,33 +53,41 @@ def encode_split(
     """Reads a split and turns it into token ids.
 
     Args:
-        path: the split's file. Examples without an answer cannot be learnt from and are left out.
+        path: the split's file. Examples without an answer cannot be learnt from and are left out,
+            also those whose answer alone is too long for the cut-off, for answers are never cut.
         encoder: knows the prompts and the tokenizer.
         cap: largest number of examples of a sub-task.
         seed: of the choice when there are more.
 
     Returns:
         The rows, their sub-tasks, and counts: examples, tokens, label tokens, cut examples, cut
-        characters.
+        characters, and examples that were too long.
     """
     from tqdm import tqdm
 
     split = model.read_split(path)
     split = split.select([i for i, output in enumerate(split["output"]) if output is not None])
     split = capped(split, cap, seed)
-    rows = [
-        encoder.training(example["task"], example["input"], example["output"])
-        for example in tqdm(split, desc=f"read {path.name}", unit="example")
-    ]
+    rows, tasks, too_long = [], [], []
+    for example in tqdm(split, desc=f"read {path.name}", unit="example"):
+        try:
+            rows.append(encoder.training(example["task"], example["input"], example["output"]))
+            tasks.append(example["task"])
+        except model.TooLong as error:
+            too_long.append(example["id"])
+            log.warning("%s: %s is left out: %s", path, example["id"], error)
+    if too_long and not rows:
+        raise InputError(f"{path}: model.cutoff is too small for all of {len(too_long)} examples")
     counts = {
         "examples": len(rows),
         "tokens": sum(len(row.ids) for row in rows),
         "label_tokens": training.label_tokens(rows),
         "cut_examples": sum(row.cut > 0 for row in rows),
         "cut_characters": sum(row.cut for row in rows),
+        "too_long": len(too_long),
     }
     log.info("%s: %s", path, ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()))
-    return rows, list(split["task"]), counts
+    return rows, tasks, counts
 
 
 def save_adapter(adapted: Any, folder: Path) -> None:

@@ -254,6 +254,10 @@ class TokenRow(NamedTuple):
     cut: int
 
 
+class TooLong(InputError):
+    """Instruction and answer alone exceed the cut-off, or the model's positions."""
+
+
 class TextEncoder:
     """Turns questions and answers into token ids.
 
@@ -270,7 +274,7 @@ class TextEncoder:
         """Encodes a question with its answer, the end token included.
 
         Raises:
-            InputError: if instruction and answer alone exceed the cut-off.
+            TooLong: if instruction and answer alone exceed the cut-off.
         """
         answer_ids = [*self._ids(answer), self._model.eos_id]
         prompt, cut = self._prompt(task, text, self._model.cutoff - len(answer_ids))
@@ -285,7 +289,7 @@ class TextEncoder:
             positions: tokens that the model can hold besides the answer.
 
         Raises:
-            InputError: if the instruction alone is longer.
+            TooLong: if the instruction alone is longer.
         """
         prompt, cut = self._prompt(task, text, min(self._model.cutoff, positions))
         return TokenRow(prompt, len(prompt), cut)
@@ -302,7 +306,7 @@ class TextEncoder:
         if len(whole := ids(longest)) <= budget:
             return whole, len(text) - longest
         if len(ids(0)) > budget:
-            raise InputError(
+            raise TooLong(
                 f"model.cutoff: the instruction of {task} alone has {len(ids(0))} tokens, but"
                 f" besides the answer there is room for {budget}"
             )

@@ -1,4 +1,4 @@
-"""Scores, baselines and intervals: scikit-learn and scipy compute the figures.
+"""Scores, intervals and baselines: scikit-learn and scipy compute the figures.
 
 A bootstrap needs a figure of thousands of resamples, so every metric is also given as a function of
 sums over items: counts for F1, values for a mean, products for a correlation. Resampling items is
@@ -8,9 +8,13 @@ then weighting the terms of these sums.
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from stages.tasks import Bootstrap, Unit
+from pydantic import Field
+
+from stages.settings import Section
+from stages.tasks import Outcome, Sample, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,44 +23,50 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item", bound=Hashable)
 
-Statistic = Callable[["Array"], "Array"]
-"""From sums over items, of shape (resamples, columns), to a figure for each resample."""
+
+# --- Resampling and baselines ---------------------------------------------------------------------
 
 
-# --- Intervals and baselines ----------------------------------------------------------------------
+class Bootstrap(Section):
+    """How intervals are computed: the number of resamples and their seed."""
+
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Annotated[int, Field(ge=0)]
 
 
-def interval(
-    statistic: Statistic,
-    columns: Any,
-    bootstrap: Bootstrap,
-    *,
-    strata: Sequence[Hashable] | None = None,
-) -> tuple[float, float]:
-    """Computes a 95 % percentile bootstrap interval of a function of sums.
+def resampled(samples: Sequence[Sample], bootstrap: Bootstrap) -> "Array":
+    """Computes the metric on resamples, drawn with replacement.
 
     Args:
-        statistic: the figure.
-        columns: terms of the sums, of shape (items, columns); the items are resampled.
+        samples: one or several samples of the same items, of which the same ones are drawn.
         bootstrap: number of resamples and seed.
-        strata: a class for each item; every resample has as many items of each as there are.
 
     Returns:
-        The ends of the interval.
+        The metric, of shape (samples, resamples).
     """
     import numpy as np
 
-    terms = np.asarray(columns, dtype=float)
     random = np.random.default_rng(bootstrap.seed)
+    count = len(samples[0].terms)
     members: dict[Hashable, list[int]] = {}
-    for item, stratum in enumerate(strata or [0] * len(terms)):
+    for item, stratum in enumerate(samples[0].strata or [0] * count):
         members.setdefault(stratum, []).append(item)
     parts = [np.asarray(items) for items in members.values()]
-    sums = np.empty((bootstrap.resamples, terms.shape[1]))
-    for row in sums:
+    terms = [np.asarray(sample.terms, dtype=float) for sample in samples]
+    sums = [np.empty((bootstrap.resamples, columns.shape[1])) for columns in terms]
+    for row in range(bootstrap.resamples):
         drawn = np.concatenate([p[random.integers(len(p), size=len(p))] for p in parts])
-        row[:] = np.bincount(drawn, minlength=len(terms)) @ terms
-    low, high = np.percentile(statistic(sums), [2.5, 97.5])
+        weights = np.bincount(drawn, minlength=count)
+        for total, columns in zip(sums, terms, strict=True):
+            total[row] = weights @ columns
+    return np.stack([s.statistic(total) for s, total in zip(samples, sums, strict=True)])
+
+
+def interval(sample: Sample, bootstrap: Bootstrap) -> tuple[float, float]:
+    """Computes the ends of a 95 % percentile bootstrap interval."""
+    import numpy as np
+
+    low, high = np.percentile(resampled([sample], bootstrap), [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -149,12 +159,12 @@ def f1_unit(
     found: Sequence[Any],
     labels: Sequence[Hashable],
     baseline: Any,
-    bootstrap: Bootstrap,
     *,
     average: Average = "macro",
     details: Mapping[str, float] | None = None,
     groups: Sequence[int] | None = None,
     stratified: bool = False,
+    answer: Callable[[Any], str] | None = None,
 ) -> Unit:
     """Scores labels, or sets of labels, by macro or weighted F1.
 
@@ -163,13 +173,13 @@ def f1_unit(
         found: what was submitted for the same items.
         labels: the labels that are averaged over.
         baseline: what the baseline submits for every item.
-        bootstrap: number of resamples and seed.
         average: over the labels.
         details: further figures; the F1 of each label is added as ``f1_LABEL``.
         groups: the number, from 0, of the group of each item, such as a token's sentence; groups
             are resampled. Without it every item is.
         stratified: keep each label's number of items when resampling items. With many labels and
             few items a resample would miss some, which would then score 0.
+        answer: writes a label, or a set of them, for the confusion matrix; None: there is none.
     """
     import numpy as np
     from sklearn.metrics import f1_score
@@ -184,19 +194,20 @@ def f1_unit(
     if groups is not None:
         of_items, counts = counts, np.zeros((max(groups) + 1, 3 * len(labels)), dtype=int)
         np.add.at(counts, np.asarray(groups), of_items)
-    low, high = interval(
-        lambda s: average_f1(s, average), counts, bootstrap, strata=gold if stratified else None
-    )
     each = {f"f1_{k}": float(v) for k, v in zip(labels, score(given, None), strict=True)}
     return Unit(
         f"{average}_f1",
         float(score(given, average)),
-        len(counts),
-        low,
-        high,
         float(score(constant, average)),
+        Sample(counts, partial(average_f1, average=average), gold if stratified else None),
         details={**(details or {}), **each},
+        outcomes={"": labelled(gold, found, answer)} if answer else {},
     )
+
+
+def labelled(gold: Sequence[Any], found: Sequence[Any], answer: Callable[[Any], str]) -> Outcome:
+    """Gold and submitted labels as answers."""
+    return Outcome("label", [answer(label) for label in gold], [answer(label) for label in found])
 
 
 # --- Means and correlations -----------------------------------------------------------------------
@@ -206,26 +217,26 @@ def mean_unit(
     metric: str,
     values: Sequence[float],
     baseline: float,
-    bootstrap: Bootstrap,
     *,
     better: Literal["higher", "lower"] = "higher",
     perfect: float = 1.0,
     details: Mapping[str, float] | None = None,
+    outcome: Outcome | None = None,
 ) -> Unit:
     """Scores by the mean of a figure of each item: accuracy, Dice, distance."""
     from statistics import fmean
 
-    low, high = interval(lambda s: s[:, 0] / len(values), [[v] for v in values], bootstrap)
+    import numpy as np
+
     return Unit(
         metric,
         fmean(values),
-        len(values),
-        low,
-        high,
         baseline,
+        Sample(np.array([[v] for v in values]), lambda sums: sums[:, 0] / len(values)),
         better=better,
         perfect=perfect,
         details=details or {},
+        outcomes={"": outcome} if outcome else {},
     )
 
 
@@ -246,8 +257,7 @@ def spearman(gold: Sequence[float], found: Sequence[float]) -> float:
 
 
 def pearson_unit(
-    pairs: Sequence[tuple[Sequence[float], Sequence[float]]],
-    bootstrap: Bootstrap,
+    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     details: Mapping[str, float] | None = None,
 ) -> Unit:
     """Scores by Pearson's r, or the mean of several, of the same items.
@@ -255,14 +265,13 @@ def pearson_unit(
     The baseline, a constant, does not vary: 0.
 
     Args:
-        pairs: gold and submitted values, a pair of columns for each r.
-        bootstrap: number of resamples and seed.
+        pairs: gold and submitted values by name, a pair of columns for each r.
         details: further figures.
     """
     import numpy as np
 
     columns = []
-    for pair in pairs:
+    for pair in pairs.values():
         x, y = (np.asarray(side, dtype=float) - np.mean(side) for side in pair)
         columns += [np.ones_like(x), x, y, x * x, y * y, x * y]
 
@@ -274,7 +283,11 @@ def pearson_unit(
         r = np.divide(n * xy - x * y, root, out=np.zeros_like(root), where=varies)
         return np.asarray(np.clip(r, -1.0, 1.0).mean(-1))
 
-    low, high = interval(mean_r, np.stack(columns, axis=1), bootstrap)
-    value = sum(pearson(*pair) for pair in pairs) / len(pairs)
-    metric = "pearson" if len(pairs) == 1 else "mean_pearson"
-    return Unit(metric, value, len(pairs[0][0]), low, high, 0.0, details=details or {})
+    return Unit(
+        "pearson" if len(pairs) == 1 else "mean_pearson",
+        sum(pearson(*pair) for pair in pairs.values()) / len(pairs),
+        0.0,
+        Sample(np.stack(columns, axis=1), mean_r),
+        details=details or {},
+        outcomes={name: Outcome("number", *pair) for name, pair in pairs.items()},
+    )

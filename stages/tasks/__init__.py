@@ -6,16 +6,21 @@ A task is a module of this package, named like its folder of raw files, with thr
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 
 from pydantic import Field
 
 from stages.command import InputError
 from stages.settings import Section
 from stages.splits import Side, Splits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -80,11 +85,34 @@ class Run(Section):
     run: Annotated[int, Field(ge=1, le=5)]
 
 
-class Bootstrap(Section):
-    """How intervals are computed: the number of resamples and their seed."""
+@dataclass(frozen=True)
+class Sample:
+    """A metric as a function of sums over items, which is what a bootstrap resamples.
 
-    resamples: Annotated[int, Field(ge=100, le=100_000)]
-    seed: Annotated[int, Field(ge=0)]
+    Attributes:
+        terms: the terms of the sums, of shape (items, columns); an item is a document, a post, ...
+        statistic: from sums, of shape (resamples, columns), to the metric of each resample.
+        strata: a class for each item, of which every resample has as many items as there are.
+    """
+
+    terms: "Array"
+    statistic: Callable[["Array"], "Array"]
+    strata: Sequence[Hashable] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Gold and submitted values of the same items, to be drawn.
+
+    Attributes:
+        kind: labels, numbers, or points as pairs of latitude and longitude.
+        gold: a value for each item.
+        submitted: likewise.
+    """
+
+    kind: Literal["label", "number", "point"]
+    gold: Sequence[Any]
+    submitted: Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -94,38 +122,38 @@ class Unit:
     Attributes:
         metric: the organisers' metric.
         value: its value.
-        n: how many items were resampled and scored (documents, authors, posts).
-        low: lower end of the 95 % bootstrap interval.
-        high: upper end.
         baseline: value of the majority or mean baseline.
+        sample: what the interval is computed from.
         better: which direction is better.
         perfect: the best possible value.
         details: secondary figures.
+        outcomes: what can be drawn, by a name within the unit, or "" where there is one only.
     """
 
     metric: str
     value: float
-    n: int
-    low: float
-    high: float
     baseline: float
+    sample: Sample
     better: Literal["higher", "lower"] = "higher"
     perfect: float = 1.0
     details: Mapping[str, float] = field(default_factory=dict)
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """How many items were resampled and scored."""
+        return len(self.sample.terms)
 
     @property
     def normalised(self) -> float:
         """The value on a scale where the baseline is 0 and the perfect score 1."""
-        if self.baseline == self.perfect:
-            return float(self.value == self.perfect)
-        return (self.value - self.baseline) / (self.perfect - self.baseline)
+        return self.scaled(self.value)
 
-    def as_json(self) -> dict[str, Any]:
-        """The unit as ``metrics/evaluate.json`` holds it, rounded to six decimals."""
-        fields = {k: v for k, v in asdict(self).items() if k != "perfect"}
-        details = {k: round(v, 6) for k, v in self.details.items()}
-        rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in fields.items()}
-        return {**rounded, "details": details}
+    def scaled(self, value: float) -> float:
+        """A value of the metric on that scale."""
+        if self.baseline == self.perfect:
+            return float(value == self.perfect)
+        return (value - self.baseline) / (self.perfect - self.baseline)
 
 
 class Task(Protocol):
@@ -155,9 +183,7 @@ class Task(Protocol):
             InputError: if the answers are not those to this test set.
         """
 
-    def score(
-        self, folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-    ) -> dict[str, Unit]:
+    def score(self, folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
         """Scores the submission files in a folder; units without gold are absent.
 
         Raises:

@@ -49,7 +49,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -256,9 +256,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit, majority
 
@@ -276,7 +274,7 @@ def score(
         wanted, given = [gold[i] for i in ids], [row[EXPECTED] for row in rows]
         labels = sorted(subtask.answers.answers)
         baseline = majority([post.label for post in of_side["train"]])
-        units[subtask.name] = f1_unit(wanted, given, labels, baseline, bootstrap)
+        units[subtask.name] = f1_unit(wanted, given, labels, baseline, answer=subtask.answers.write)
     if len(units) == len(WEIGHTS):
         overall = sum(weight * units[name].value for name, weight in WEIGHTS.items())
         units = {n: replace(u, details={"overall": overall, **u.details}) for n, u in units.items()}

@@ -52,7 +52,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -322,11 +322,9 @@ def submission_file(subtask: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import majority, mean_unit, pearson, pearson_unit, spearman
+    from stages.scores import labelled, majority, mean_unit, pearson, pearson_unit, spearman
 
     split = items(folder, splits)
     gold = gold_values(folder, split["test"])
@@ -334,7 +332,9 @@ def score(
     scored = [item for item in of(CLASSES, split["test"]) if item.example in gold]
     if scored:
         given = _submitted(submission / submission_file(CLASSES, run), CLASSES, split["test"])
-        hits = [float(given[item.id] == gold[item.example]) for item in scored]
+        golds = [int(gold[item.example]) for item in scored]
+        found = [int(given[item.id]) for item in scored]
+        hits = [float(g == f) for g, f in zip(golds, found, strict=True)]
         labels = [item.value for item in of(CLASSES, split["train"]) if item.value is not None]
         constant = majority(labels) if labels else FALLBACK
         by_source: dict[str, list[float]] = {}
@@ -343,9 +343,9 @@ def score(
         units[CLASSES] = mean_unit(
             "accuracy",
             hits,
-            fmean(gold[item.example] == constant for item in scored),
-            bootstrap,
-            details={name: fmean(found) for name, found in by_source.items()},
+            fmean(g == constant for g in golds),
+            details={name: fmean(part) for name, part in by_source.items()},
+            outcome=labelled(golds, found, COHERENT.write),
         )
     scored = [item for item in of(SCORES, split["test"]) if item.example in gold]
     if scored:
@@ -353,7 +353,7 @@ def score(
         pair = [gold[item.example] for item in scored], [given[item.id] for item in scored]
         r, rho = pearson(*pair), spearman(*pair)
         both = harmonic_mean([r, rho]) if min(r, rho) > 0 else 0.0
-        units[SCORES] = pearson_unit([pair], bootstrap, {"spearman": rho, "harmonic_mean": both})
+        units[SCORES] = pearson_unit({"": pair}, {"spearman": rho, "harmonic_mean": both})
     return units
 
 

@@ -37,7 +37,7 @@ from stages.answers import Labels, Reader, normalised
 from stages.files import Defects, required
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import Row, anything, flag, identifier, read_table, same_items, text, write_table
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -307,9 +307,7 @@ def most_frequent(subtask: SubTask, of_side: Mapping[Side, Sequence[Tweet]]) -> 
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit
 
@@ -328,7 +326,11 @@ def score(
             given = _submitted(submission / subtask.submission(domain, run), subtask, asked)
             official = asked[0].source != TRAIN
             columns = subtask.columns if official else _present(subtask, wanted)
-            scored[domain] = f1_unit(wanted, given, columns, baseline, bootstrap, stratified=True)
+            scored[domain] = f1_unit(
+                *(wanted, given, columns, baseline),
+                stratified=True,
+                answer=TARGETS.write if subtask == B else None,
+            )
         if unit := scored.get(IN_DOMAIN):
             other = scored.get(OUT_OF_DOMAIN)
             beside = {"out_of_domain_macro_f1": other.value} if other else {}

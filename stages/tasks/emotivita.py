@@ -44,7 +44,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -191,9 +191,7 @@ def submission_file(run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     from sklearn.metrics import mean_absolute_error
 
@@ -212,4 +210,4 @@ def score(
     pairs = dict(zip("vad", zip(wanted, given, strict=True), strict=True))
     details = {f"pearson_{name}": pearson(*pair) for name, pair in pairs.items()}
     details |= {f"mae_{name}": float(mean_absolute_error(*pair)) for name, pair in pairs.items()}
-    return {NAME: pearson_unit(list(pairs.values()), bootstrap, details)}
+    return {NAME: pearson_unit(pairs, details)}

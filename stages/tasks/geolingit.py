@@ -51,7 +51,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Outcome, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -334,9 +334,7 @@ def names_of_files(run: Run) -> tuple[str, str]:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from haversine import haversine
 
@@ -355,22 +353,23 @@ def score(
             [row["region"] for row in given],
             OFFICIAL if official else sorted(set(names.values())),
             majority([tweet.region for tweet in split["train"]]),
-            bootstrap,
             stratified=True,
+            answer=str,
         )
     if points:
         given = _submitted(path_b, ids, {"latitude": LATITUDE, "longitude": LONGITUDE})
         wanted = [points[i] for i in ids]
         middle = centre(split["train"])
-        distances = [haversine(w, _point(row)) for w, row in zip(wanted, given, strict=True)]
+        found = [_point(row) for row in given]
+        distances = [haversine(w, f) for w, f in zip(wanted, found, strict=True)]
         units["geolingit_b"] = mean_unit(
             "mean_km",
             distances,
             fmean(haversine(w, middle) for w in wanted),
-            bootstrap,
             better="lower",
             perfect=0.0,
             details={"median_km": median(distances)},
+            outcome=Outcome("point", wanted, found),
         )
     return units
 

@@ -29,7 +29,7 @@ from stages.answers import Reader, normalised, yes_no
 from stages.files import required
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import flag, identifier, one_of, read_table, same_items, text, write_table
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 NAME = "haspeede"
 TRAIN, TEST, GOLD = "training_textual.csv", "test_textual.csv", "test_textual_gold.csv"
@@ -94,8 +94,8 @@ def gold_labels(folder: Path, test: Sequence[Tweet]) -> dict[str, int]:
         unique="anonymized_tweet_id",
     )
     labels = {row["anonymized_tweet_id"]: row["label"] for row in rows}
-    wanted = [tweet.id for tweet in test]
-    same_items(path, wanted, [i for i in labels if not held_out or i in set(wanted)], ordered=False)
+    if not held_out:
+        same_items(path, [tweet.id for tweet in test], list(labels), ordered=False)
     return labels
 
 
@@ -149,9 +149,7 @@ def parts(test: Sequence[Tweet], run: Run) -> dict[str, tuple[str, list[Tweet]]]
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit, majority
 
@@ -166,5 +164,5 @@ def score(
         ids = [tweet.id for tweet in members]
         same_items(submission / name, ids, [row["anonymized_tweet_id"] for row in rows])
         wanted, given = [gold[i] for i in ids], [row["label"] for row in rows]
-        units[unit] = f1_unit(wanted, given, (0, 1), baseline, bootstrap)
+        units[unit] = f1_unit(wanted, given, (0, 1), baseline, answer=HATE.write)
     return units

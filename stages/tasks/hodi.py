@@ -65,7 +65,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -408,9 +408,7 @@ def file_name(subtask: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit, majority, mean_unit
 
@@ -429,11 +427,11 @@ def score(
         given = [row[column] for row in rows]
         if subtask == A:
             baseline = majority([post.homotransphobic for post in sides["train"]])
-            units[A] = f1_unit(wanted, given, (0, 1), baseline, bootstrap)
+            units[A] = f1_unit(wanted, given, (0, 1), baseline, answer=HOMOTRANSPHOBIC.write)
         else:
             values = [dice(w, g) for w, g in zip(wanted, given, strict=True)]
             empty = sum(not w for w in wanted) / len(wanted)
-            units[B] = mean_unit("mean_dice", values, empty, bootstrap)
+            units[B] = mean_unit("mean_dice", values, empty)
     return units
 
 

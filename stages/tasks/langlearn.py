@@ -49,7 +49,7 @@ from stages.files import Defects, required
 from stages.sentences import Language, opening
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import anything, flag, identifier, read_table, same_items, write_table
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -325,9 +325,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from sklearn.metrics import accuracy_score
 
@@ -347,7 +345,9 @@ def score(
         known = [pair.label for pair in split["train"] if pair.corpus == corpus]
         baseline = majority(known) if known else FALLBACK
         details = {"accuracy": float(accuracy_score(wanted, given))}
-        units[corpus.unit] = f1_unit(wanted, given, (0, 1), baseline, bootstrap, details=details)
+        units[corpus.unit] = f1_unit(
+            wanted, given, (0, 1), baseline, details=details, answer=IN_ORDER.write
+        )
     if len(units) == len(CORPORA):
         average = {"average_of_corpora": fmean(unit.value for unit in units.values())}
         units = {n: replace(u, details={**average, **u.details}) for n, u in units.items()}

@@ -42,7 +42,7 @@ from stages.command import InputError
 from stages.files import Defects
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import anything, one_of, read_table, same_items, text, write_table
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -291,9 +291,7 @@ def _file(run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     from stages.scores import mean_unit
 
@@ -317,7 +315,7 @@ def score(
         for subtask in SUBTASKS
         if any(row.subtask == subtask for row in test)
     }
-    return {NAME: mean_unit("accuracy", hits, baseline, bootstrap, details=details)}
+    return {NAME: mean_unit("accuracy", hits, baseline, details=details)}
 
 
 def _same(answer: str, gold: str) -> bool:

@@ -39,7 +39,7 @@ from stages.answers import Labels, Reader, normalised
 from stages.files import Defects, required
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import Row, anything, identifier, one_of, read_table, same_items, write_table
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -227,9 +227,7 @@ def parts(test: Sequence[Item], run: Run) -> tuple[tuple[str, list[Item]], ...]:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit, majority
 
@@ -246,7 +244,10 @@ def score(
         submitted = {row["ID"]: row["Label"] for row in rows}
         wanted, given = [gold[i.question] for i in scored], [submitted[i.id] for i in scored]
         return f1_unit(
-            wanted, given, range(4), baseline, bootstrap, average="weighted", details=details
+            *(wanted, given, range(4), baseline),
+            average="weighted",
+            details=details,
+            answer=TRUTH.write,
         )
 
     official, additional = parts(split["test"], run)

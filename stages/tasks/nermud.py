@@ -50,7 +50,7 @@ from stages.spans import (
 )
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import Parser, one_of, text
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -417,9 +417,7 @@ def file_name(domain: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from sklearn.metrics import f1_score
 
@@ -460,8 +458,8 @@ def score(
         [kind for domain in wanted for kind in given[domain]],
         KINDS,
         majority(known) if known else OUTSIDE,
-        bootstrap,
         details=details,
         groups=numbers,
+        answer=str,
     )
     return {NAME: unit}

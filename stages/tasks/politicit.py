@@ -54,7 +54,7 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Sample, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -341,14 +341,12 @@ def elected(votes: Votes, training: Votes) -> Traits:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     import numpy as np
     from sklearn.metrics import f1_score
 
-    from stages.scores import average_f1, f1_counts, indicator, interval
+    from stages.scores import average_f1, f1_counts, indicator, labelled
 
     split = authors(folder, splits)
     gold = gold_traits(folder, split["test"])
@@ -358,7 +356,7 @@ def score(
     given = _submitted(submission / SUBMITTED, list(gold))
     training = frequencies(split["train"])
     official = (folder / TEST).is_file()
-    values, baselines, counts = [], [], []
+    values, baselines, counts, outcomes = [], [], [], {}
     for number, (column, answers) in enumerate(TRAITS.items()):
         right, said = [traits[number] for traits in wanted], [traits[number] for traits in given]
         most = max(answers.answers, key=lambda label: training[column, label])
@@ -367,21 +365,20 @@ def score(
         values.append(float(macro(said)))
         baselines.append(float(macro([most] * len(right))))
         counts.append(f1_counts(indicator(right, labels), indicator(said, labels)))
+        outcomes[column] = labelled(right, said, answers.write)
     ends = np.cumsum([part.shape[1] for part in counts])[:-1]
-    low, high = interval(
-        lambda s: np.mean([average_f1(part, "macro") for part in np.split(s, ends, axis=1)], 0),
+    sample = Sample(
         np.hstack(counts),
-        bootstrap,
+        lambda s: np.mean([average_f1(part, "macro") for part in np.split(s, ends, axis=1)], 0),
         strata=wanted,
     )
     unit = Unit(
         "mean_macro_f1",
         fmean(values),
-        len(wanted),
-        low,
-        high,
         fmean(baselines),
+        sample,
         details=dict(zip(DETAILS, values, strict=True)),
+        outcomes=outcomes,
     )
     return {NAME: unit}
 

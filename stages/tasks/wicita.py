@@ -38,7 +38,7 @@ from stages.files import Defects, required
 from stages.spans import Span
 from stages.splits import SPLITS, Side, Splits
 from stages.tables import Row, identifier, read_objects, same_items, text
-from stages.tasks import Bootstrap, Encoded, Example, Run, Submission, Unit
+from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -285,9 +285,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(
-    folder: Path, splits: Splits, submission: Path, run: Run, bootstrap: Bootstrap
-) -> dict[str, Unit]:
+def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.scores import f1_unit, majority
 
@@ -303,5 +301,5 @@ def score(
         rows = read_objects(path, {"id": name, "label": label})
         same_items(path, [pair.id for pair in asked], [row["id"] for row in rows])
         wanted, given = [gold[pair.example] for pair in asked], [row["label"] for row in rows]
-        units[test.unit] = f1_unit(wanted, given, (0, 1), baseline, bootstrap)
+        units[test.unit] = f1_unit(wanted, given, (0, 1), baseline, answer=SAME.write)
     return units

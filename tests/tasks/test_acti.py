@@ -13,11 +13,10 @@ from stages.answers import normalised
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tables import write_table
-from stages.tasks import Bootstrap, Run, acti
+from stages.tasks import Run, acti
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 HEADER_A, HEADER_B = "Id,comment_text,conspiratorial\n", "Id,comment_text,topic,conspiracy\n"
 TRAIN_A = HEADER_A + "".join(f"{i},testo {i},{i % 3 % 2}\n" for i in range(30))
@@ -104,7 +103,7 @@ def test_without_b_the_rest_is_asked_and_said(
     assert "subtaskB_train.csv: acti_b is skipped" in caplog.text
     assert "subtaskA_test.csv: " in caplog.text
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    assert list(acti.score(folder, SPLIT, out, RUN, FEW)) == ["acti_a"]
+    assert list(acti.score(folder, SPLIT, out, RUN)) == ["acti_a"]
 
 
 def test_without_a_it_does_not_run(tmp_path: Path) -> None:
@@ -279,7 +278,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     )
     answers = {"acti_a:30": "sì", "acti_a:031": "sì", "acti_a:32": "sì"}
     answers |= {"acti_b:30": "Russia", "acti_b:40": "Terra Piatta", "acti_b:41": "boh"}
-    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN, FEW)
+    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN)
     assert units["acti_a"].value == pytest.approx(0.4)
     assert units["acti_b"].value == pytest.approx(5 / 12)
     assert {unit.metric for unit in units.values()} == {"macro_f1"}
@@ -297,7 +296,7 @@ def test_a_subtask_without_gold_has_no_score(tmp_path: Path) -> None:
         tmp_path, A_train=TRAIN_A, A_test=TEST_A, A_gold=gold, B_train=TRAIN_B, B_test=TEST_B
     )
     answers = gold_answers(folder) | {f"acti_b:{i}": "Covid" for i in (30, 40, 41)}
-    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN, FEW)
+    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN)
     assert list(units) == ["acti_a"]
     assert "overall" not in units["acti_a"].details
 
@@ -305,7 +304,7 @@ def test_a_subtask_without_gold_has_no_score(tmp_path: Path) -> None:
 def test_gold_survives_in_both_held_out_subtasks(tmp_path: Path) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B)
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    units = acti.score(folder, SPLIT, out, RUN, FEW)
+    units = acti.score(folder, SPLIT, out, RUN)
     assert list(units) == ["acti_a", "acti_b"]
     assert all(unit.details["overall"] == 1.0 for unit in units.values())
 
@@ -323,7 +322,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            acti.score(folder, SPLIT, tmp_path, RUN, FEW)
+            acti.score(folder, SPLIT, tmp_path, RUN)
 
 
 # --- Random data and the sample -------------------------------------------------------------------

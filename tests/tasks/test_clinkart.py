@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from stages.command import InputError
 from stages.spans import Span
 from stages.splits import Splits
-from stages.tasks import Bootstrap, Run, clinkart
+from stages.tasks import Run, clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
+from tests.intervals import ends
 
 SPLITS = Splits(seed=1, dev=0.2, test=0.2)
 RUN = Run(team="prova", run=2)
-BOOTSTRAP = Bootstrap(resamples=100, seed=0)
 
 TEXT = "Hb 9,8 g/dl e PCR 98%. La saturazione era del 98%; il BMI 34."
 
@@ -339,7 +339,7 @@ def test_whatever_the_model_writes_the_submission_is_valid(
     tally = submission.tallies["clinkart"]
     assert tally.rows == 2
     assert tally.fallback <= tally.unparsable
-    assert clinkart.score(folder, SPLITS, folder, RUN, BOOTSTRAP) == {}
+    assert clinkart.score(folder, SPLITS, folder, RUN) == {}
     assert tally.unparsable == sum(
         not readable or None in clinkart.locate(TEXT, Span(0, len(TEXT)), pairs)
         for pairs, readable in map(clinkart.read_answer, answers)
@@ -359,10 +359,10 @@ def perfect(folder: Path, tmp_path: Path) -> tuple[float, int]:
     submission = clinkart.decode(folder, SPLITS, gold_answers(folder), RUN)
     (name, content) = next(iter(submission.files.items()))
     (tmp_path / name).write_text(content, encoding="utf-8")
-    unit = clinkart.score(folder, SPLITS, tmp_path, RUN, BOOTSTRAP)["clinkart"]
+    unit = clinkart.score(folder, SPLITS, tmp_path, RUN)["clinkart"]
     assert unit.details["precision"] == unit.details["recall"] == unit.value
     assert unit.details["overlap_f1"] == 1.0
-    assert (unit.low, unit.high) == (1.0, 1.0)
+    assert ends(unit) == (1.0, 1.0)
     assert submission.tallies["clinkart"].unparsable == 0
     return unit.value, unit.n
 
@@ -416,7 +416,7 @@ def test_any_gold_survives_the_whole_way(
     answers = gold_answers(folder)
     submission = clinkart.decode(folder, SPLITS, answers, RUN)
     write(folder, prova_run2=submission.files["prova_run2.txt"])
-    unit = clinkart.score(folder, SPLITS, folder, RUN, BOOTSTRAP)["clinkart"]
+    unit = clinkart.score(folder, SPLITS, folder, RUN)["clinkart"]
     assert unit.value == (1.0 if document.relations else 0.0)
     assert unit.details["recall"] == unit.value
 
@@ -486,22 +486,21 @@ def test_the_score_counts_exact_pairs_over_all_documents(tmp_path: Path) -> None
         test_gold="\n".join(map(block, gold)),
         prova_run2="\n".join(map(block, given)),
     )
-    unit = clinkart.score(tmp_path, SPLITS, tmp_path, RUN, BOOTSTRAP)["clinkart"]
+    unit = clinkart.score(tmp_path, SPLITS, tmp_path, RUN)["clinkart"]
     assert unit.details["precision"] == pytest.approx(1 / 2)
     assert unit.details["recall"] == pytest.approx(2 / 3)
     assert unit.value == pytest.approx(4 / 7)
     assert unit.details["overlap_f1"] == pytest.approx(6 / 7)
     assert (unit.metric, unit.n, unit.baseline, unit.better) == ("micro_f1", 2, 0.0, "higher")
     # Resampled documents: F1 is 1/2 for the first alone and 2/3 for the second alone.
-    assert unit.low == pytest.approx(1 / 2)
-    assert unit.high == pytest.approx(2 / 3)
+    assert ends(unit) == pytest.approx((1 / 2, 2 / 3))
 
 
 def test_no_gold_no_score_and_no_relation_found_is_zero(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n", prova_run2="1|t|Hb 9,8\n")
-    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN, BOOTSTRAP) == {}
+    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN) == {}
     write(tmp_path, test_gold="1|t|Hb 9,8\n1\tREL\t3-6\t0-2\n")
-    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN, BOOTSTRAP)["clinkart"].value == 0.0
+    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN)["clinkart"].value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -518,4 +517,4 @@ def test_a_submission_of_other_documents_is_refused(
 ) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n\n2|t|PCR\n", prova_run2=submitted)
     with pytest.raises(InputError, match=message):
-        clinkart.score(tmp_path, SPLITS, tmp_path, RUN, BOOTSTRAP)
+        clinkart.score(tmp_path, SPLITS, tmp_path, RUN)

@@ -14,11 +14,10 @@ from recipes.sample import discotex as recipe
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tables import write_table
-from stages.tasks import Bootstrap, Run, discotex
+from stages.tasks import Run, discotex
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 TED, WIKI = (f"discotex_1_{s}_train_set_release.tsv" for s in ("ted", "wiki"))
 TED_TEST, WIKI_TEST = (f"discotex_1_{s}_test_set_release.tsv" for s in ("ted", "wiki"))
@@ -296,7 +295,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
     answers |= {f"discotex_2:all:test:y{n}": str(n) for n in (2, 3)}
     answers |= dict(zip((f"discotex_2:all:test:y{n}" for n in (1, 2, 3)), "213", strict=True))
     submit(folder, answers, tmp_path / "out")
-    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN, FEW)
+    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN)
     one, two = units["discotex_1"], units["discotex_2"]
     assert (one.metric, one.value, one.n, one.baseline) == ("accuracy", 0.75, 4, 0.25)
     assert one.details == {"accuracy_ted": 0.5, "accuracy_wiki": 1.0}
@@ -305,7 +304,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
     assert two.details == pytest.approx({"spearman": 0.5, "harmonic_mean": 0.5})
     (folder / "gold" / WIKI_TEST).unlink()
     (folder / "gold" / SCORES_TEST).unlink()
-    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN, FEW)
+    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN)
     assert list(units) == ["discotex_1"]
     assert units["discotex_1"].details == {"accuracy_ted": 0.5}
 
@@ -315,7 +314,7 @@ def test_held_out_scores_of_14_decimals_survive(tmp_path: Path) -> None:
     answers = {e.id: str(e.output) for e in discotex.encode(folder, SPLIT).splits["test"]}
     assert len(answers) > 3
     submit(folder, answers, tmp_path / "out")
-    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN, FEW)["discotex_2"]
+    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN)["discotex_2"]
     assert unit.value == pytest.approx(1.0, abs=1e-9)
 
 
@@ -323,7 +322,7 @@ def test_against_the_order_there_is_no_harmonic_mean(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", {SCORES: TRAIN_SCORES})
     encoded = discotex.encode(folder, SPLIT).splits["test"]
     submit(folder, {e.id: f"{6 - float(str(e.output)):.2f}" for e in encoded}, tmp_path / "out")
-    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN, FEW)["discotex_2"]
+    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN)["discotex_2"]
     assert unit.value == pytest.approx(-1.0)
     assert unit.details["harmonic_mean"] == 0.0
 
@@ -344,7 +343,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, numb
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            discotex.score(folder, SPLIT, tmp_path, RUN, FEW)
+            discotex.score(folder, SPLIT, tmp_path, RUN)
 
 
 words = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)

@@ -14,13 +14,13 @@ from sklearn.metrics import f1_score
 
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, emit
+from stages.tasks import Run, emit
 from stages.tasks.emit import A, B, read_answer, write_answer
+from tests.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 EMOTIONS = "Anger,Anticipation,Disgust,Fear,Joy,Love,Neutral,Sadness,Surprise,Trust"
 HEAD_A, HEAD_B, BLIND = f"id,text,{EMOTIONS}\n", "id,text,Direction,Topic\n", "id,text\n"
@@ -224,8 +224,8 @@ def test_gold_survives_on_held_out_tweets_of_both_sub_tasks(root: Path, tmp_path
     for file in ("emit_train_A.csv", "emit_train_B.csv"):
         shutil.copy(root / "data" / "sample" / "emit" / file, tmp_path)
     submitted(tmp_path, gold_of(tmp_path), tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN, FEW)
-    assert {name: (u.value, u.low, u.high) for name, u in units.items()} == {
+    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
+    assert {name: (u.value, *ends(u)) for name, u in units.items()} == {
         "emit_a": (1.0, 1.0, 1.0),
         "emit_b": (1.0, 1.0, 1.0),
     }
@@ -240,8 +240,8 @@ def test_held_out_tweets_are_scored_on_the_labels_that_they_have(tmp_path: Path)
     answers = gold_of(folder)
     assert 1 <= list(answers.values()).count("rabbia") <= 3
     submitted(folder, answers, tmp_path)
-    units = emit.score(folder, SPLIT, tmp_path, RUN, FEW)
-    assert (units["emit_a"].value, units["emit_a"].low, units["emit_a"].high) == (1.0, 1.0, 1.0)
+    units = emit.score(folder, SPLIT, tmp_path, RUN)
+    assert (units["emit_a"].value, ends(units["emit_a"])) == (1.0, (1.0, 1.0))
     assert set(units["emit_a"].details) == {"f1_Anger", "f1_Joy"}
     assert units["emit_b"].value == 0.5
     assert set(units["emit_b"].details) == {"f1_Direction", "f1_Topic"}
@@ -319,7 +319,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
     submission = emit.decode(folder, NOTHING_HELD_OUT, answers, RUN)
     for name, content in submission.files.items():
         (tmp_path / name).write_text(content)
-    units = emit.score(folder, NOTHING_HELD_OUT, tmp_path, RUN, FEW)
+    units = emit.score(folder, NOTHING_HELD_OUT, tmp_path, RUN)
     assert list(units) == ["emit_a", "emit_b"]
     unit = units["emit_a"]
     assert (unit.metric, unit.n) == ("macro_f1", 4)
@@ -340,7 +340,7 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
     folder = root / "data" / "sample" / "emit"
     answers = list(gold_of(folder).values())
     submitted(folder, dict(zip(gold_of(folder), answers[1:] + answers[:1], strict=True)), tmp_path)
-    units = emit.score(folder, SPLIT, tmp_path, RUN, FEW)
+    units = emit.score(folder, SPLIT, tmp_path, RUN)
     for subtask, columns in (("A", EMOTIONS.split(",")), ("B", ["Direction", "Topic"])):
         for domain, file in (("in-domain", "emit_test"), ("out-of-domain", "emit_test_ood")):
             path = tmp_path / f"prova_Subtask{subtask}_{domain}_run2.csv"
@@ -360,7 +360,7 @@ def test_a_gold_file_may_have_one_sub_task_alone(root: Path, tmp_path: Path, kep
     gold = pd.read_csv(tmp_path / "emit_test.csv", dtype=str, keep_default_na=False)
     gold[["id", *columns]].to_csv(tmp_path / "emit_test.csv", index=False)
     submitted(tmp_path, answers, tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN, FEW)
+    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
     assert list(units) == [f"emit_{kept.lower()}"]
     assert units[f"emit_{kept.lower()}"].value == 1.0
     for example in emit.encode(tmp_path, SPLIT).splits["test"]:
@@ -373,10 +373,10 @@ def test_without_gold_there_is_no_answer_and_no_score(root: Path, tmp_path: Path
     answers = gold_of(tmp_path)
     (tmp_path / "emit_test_ood.csv").unlink()
     submitted(tmp_path, answers, tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN, FEW)
+    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
     assert all("out_of_domain_macro_f1" not in unit.details for unit in units.values())
     (tmp_path / "emit_test.csv").unlink()
-    assert emit.score(tmp_path, SPLIT, tmp_path, RUN, FEW) == {}
+    assert emit.score(tmp_path, SPLIT, tmp_path, RUN) == {}
     assert {e.output for e in emit.encode(tmp_path, SPLIT).splits["test"]} == {None}
 
 
@@ -404,7 +404,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines))
             with pytest.raises(InputError, match=message):
-                emit.score(folder, SPLIT, tmp_path, RUN, FEW)
+                emit.score(folder, SPLIT, tmp_path, RUN)
         path.write_text(content)
 
 

@@ -13,14 +13,14 @@ from stages import prompts, tasks
 from stages import settings as params
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, Submission, Unit
+from stages.tasks import Run, Submission, Unit
+from tests.intervals import ends
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 each_task = pytest.mark.parametrize("name", TASKS)
 
@@ -42,7 +42,7 @@ def score(name: str, folder: Path, submission: Submission, out: Path) -> dict[st
     for file, content in submission.files.items():
         (out / file).parent.mkdir(parents=True, exist_ok=True)
         (out / file).write_bytes(content.encode("utf-8", "backslashreplace"))
-    return tasks.load(name).score(folder, SPLIT, out, RUN, FEW)
+    return tasks.load(name).score(folder, SPLIT, out, RUN)
 
 
 def training_only(name: str, folder: Path) -> Path:
@@ -58,7 +58,8 @@ def assert_perfect(units: Mapping[str, Unit]) -> None:
         # Coordinates keep so many decimals that a point is at most 100 m away.
         tolerance = 0.1 if unit.metric == "mean_km" else 1e-9
         assert unit.value == pytest.approx(unit.perfect, abs=tolerance), name
-        assert unit.low == pytest.approx(unit.high, abs=tolerance), name
+        low, high = ends(unit)
+        assert low == pytest.approx(high, abs=tolerance), name
         assert abs(unit.baseline - unit.perfect) > 0.1, name
 
 
@@ -126,7 +127,10 @@ def test_any_answer_gives_a_valid_submission(
         assert tally.fallback <= tally.unparsable <= tally.rows
     assert sum(tally.rows for tally in submission.tallies.values()) == len(answers)
     for unit in score(name, folder, submission, tmp_path_factory.mktemp("out")).values():
-        assert unit.low <= unit.high
+        low, high = ends(unit)
+        assert low <= high
+        whole = unit.sample.statistic(unit.sample.terms.sum(0, keepdims=True))
+        assert whole == pytest.approx([unit.value], abs=1e-9)
 
 
 @each_task

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from stages.answers import Labels
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, geolingit
+from stages.tasks import Run, geolingit
 from stages.tasks.geolingit import Point, read_answer
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 A, B = "id\ttext\tregion\n", "id\ttext\tlatitude\tlongitude\n"
 TRAIN_A = A + '1\tAò\tLazio\n2\tUè "bell\tCampania\n3\tDaje\tLazio\n'
@@ -233,7 +232,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
     answer = "[regione] Lazio [geo] {} 12"
     answers = {f"geolingit:{i}": answer.format(v) for i, v in (("007", 40), ("8", 42), ("9", 46))}
     submitted(folder, answers, tmp_path)
-    units = geolingit.score(folder, Splits(seed=3, dev=0.0, test=0.0), tmp_path, RUN, FEW)
+    units = geolingit.score(folder, Splits(seed=3, dev=0.0, test=0.0), tmp_path, RUN)
     assert units["geolingit_a"].value == pytest.approx(0.8 / 17)
     assert units["geolingit_a"].baseline == pytest.approx(0.8 / 17)  # Lazio for every tweet
     assert units["geolingit_a"].details["f1_Lazio"] == pytest.approx(0.8)
@@ -252,7 +251,7 @@ def test_one_gold_file_scores_its_sub_task(root: Path, tmp_path: Path, kept: str
     gold = {e.id: str(e.output) for e in geolingit.encode(tmp_path, SPLIT).splits["test"]}
     (tmp_path / f"test_gold_{'b' if kept == 'a' else 'a'}.tsv").unlink()
     submitted(tmp_path, gold, tmp_path)
-    assert list(geolingit.score(tmp_path, SPLIT, tmp_path, RUN, FEW)) == [f"geolingit_{kept}"]
+    assert list(geolingit.score(tmp_path, SPLIT, tmp_path, RUN)) == [f"geolingit_{kept}"]
     assert {e.output for e in geolingit.encode(tmp_path, SPLIT).splits["test"]} == {None}
 
 
@@ -271,7 +270,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines), encoding="utf-8")
             with pytest.raises(InputError, match=message):
-                geolingit.score(folder, SPLIT, tmp_path, RUN, FEW)
+                geolingit.score(folder, SPLIT, tmp_path, RUN)
         path.write_text(content, encoding="utf-8")
 
 

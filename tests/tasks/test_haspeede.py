@@ -8,11 +8,10 @@ import pytest
 
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, haspeede
+from stages.tasks import Run, haspeede
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 HEADER = "anonymized_tweet_id,anonymized_text,label,dataset\n"
 TRAIN = HEADER + "".join(f"{i},testo {i},{i % 3 % 2},training_politics\n" for i in range(30))
@@ -126,7 +125,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     )
     for name, content in submission.files.items():
         (tmp_path / name).write_text(content)
-    units = haspeede.score(folder, SPLIT, tmp_path, RUN, FEW)
+    units = haspeede.score(folder, SPLIT, tmp_path, RUN)
     assert units["haspeede_a"].value == pytest.approx(2 / 3)
     assert units["haspeede_xpolitical"].value == pytest.approx(2 / 3)
     assert units["haspeede_xreligious"].value == 0.0
@@ -151,4 +150,4 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            haspeede.score(folder, SPLIT, tmp_path, RUN, FEW)
+            haspeede.score(folder, SPLIT, tmp_path, RUN)

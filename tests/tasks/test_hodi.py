@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from recipes.sample import hodi as recipe
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, hodi
+from stages.tasks import Run, hodi
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 TRAIN_A = "HODI_2023_train_subtaskA.tsv"
 TRAIN_B = "HODI_2023_train_subtaskB.tsv"
@@ -243,9 +242,7 @@ def test_without_training_file_sub_task_b_is_skipped(
     assert {i.partition(":")[0] for i in answers} == {"hodi_a"}
     files = hodi.decode(folder, SPLIT, answers, RUN).files
     assert list(files) == ["prova.A.run2.tsv"]
-    assert list(hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN, FEW)) == [
-        "hodi_a"
-    ]
+    assert list(hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN)) == ["hodi_a"]
     (folder / TRAIN_A).unlink()
     with pytest.raises(InputError, match=f"no {TRAIN_A}"):
         hodi.encode(folder, SPLIT)
@@ -262,7 +259,7 @@ def test_gold_survives_where_both_sub_tasks_are_held_out(
     posts = {i.partition(":")[2] for i in answers}
     assert sorted(answers) == sorted(f"hodi_{s}:{post}" for post in posts for s in "ab")
     files = hodi.decode(folder, SPLIT, answers, RUN).files
-    units = hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN, FEW)
+    units = hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN)
     assert [(unit.value, unit.n) for unit in units.values()] == [(1.0, len(posts))] * 2
 
 
@@ -502,7 +499,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
         "prova.A.run2.tsv": "id\thomotransphobic\nx\t1\ny\t1\nz\t0\n",
         "prova.B.run2.tsv": "id\trationales\nx\t[1, 2, 4, 5]\ny\t[]\nz\t[7]\n",
     }
-    units = hodi.score(folder, Splits(seed=0, dev=0, test=0), write(tmp_path, out), RUN, FEW)
+    units = hodi.score(folder, Splits(seed=0, dev=0, test=0), write(tmp_path, out), RUN)
     assert units["hodi_a"].metric == "macro_f1"
     assert units["hodi_a"].value == pytest.approx((2 / 3 + 2 / 3) / 2)
     # The training data have a post of each label; of equals the first one counts, 0.
@@ -549,7 +546,7 @@ def test_submissions_of_other_items_are_refused(
     write(tmp_path, dict(hodi.decode(folder, SPLIT, answers, RUN).files))
     write(tmp_path, {f"prova.{name}.run2.tsv": content})
     with pytest.raises(InputError, match=rf"prova\.{name}\.run2\.tsv.*{message}"):
-        hodi.score(folder, Splits(seed=0, dev=0, test=0), tmp_path, RUN, FEW)
+        hodi.score(folder, Splits(seed=0, dev=0, test=0), tmp_path, RUN)
 
 
 # --- The sample -----------------------------------------------------------------------------------

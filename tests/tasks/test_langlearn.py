@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from stages.command import InputError
 from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Bootstrap, Example, Run, Unit, langlearn
+from stages.tasks import Example, Run, Unit, langlearn
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 ALL = Splits(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 HEADER = "Essay_1\tEssay_2\tOrder_1\tOrder_2\n"
 GOLD = HEADER.replace("\n", "\tPred\n")
@@ -238,7 +237,7 @@ def test_no_corpus_at_all_is_refused(tmp_path: Path) -> None:
 def scored(folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Unit]:
     for name, content in langlearn.decode(folder, SPLIT, answers, RUN).files.items():
         (out / name).write_text(content)
-    return langlearn.score(folder, SPLIT, out, RUN, FEW)
+    return langlearn.score(folder, SPLIT, out, RUN)
 
 
 def test_a_submission_is_the_test_file_with_a_column_pred(root: Path, tmp_path: Path) -> None:
@@ -323,10 +322,10 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            langlearn.score(folder, SPLIT, tmp_path, RUN, FEW)
+            langlearn.score(folder, SPLIT, tmp_path, RUN)
     path.unlink()
     with pytest.raises(InputError, match=r"Test_CItA\.tsv: cannot be read"):
-        langlearn.score(folder, SPLIT, tmp_path, RUN, FEW)
+        langlearn.score(folder, SPLIT, tmp_path, RUN)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Example, Run, lecture, owner
+from stages.tasks import Example, Run, lecture, owner
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 ROW = "7\thaspeede\tvia di qui\todio\n"
 
@@ -105,7 +104,7 @@ def test_one_of_the_files_is_needed(tmp_path: Path) -> None:
     assert [len(encoded[side]) for side in SPLITS] == [0, 1, 0]
     submission = lecture.decode(tmp_path, SPLIT, {}, RUN)
     assert not submission.files and not submission.tallies
-    assert lecture.score(tmp_path, SPLIT, tmp_path, RUN, FEW) == {}
+    assert lecture.score(tmp_path, SPLIT, tmp_path, RUN) == {}
 
 
 def test_dev_rows_stay_dev_rows(tmp_path: Path) -> None:
@@ -230,7 +229,7 @@ def test_accuracy_by_hand(tmp_path: Path) -> None:
     test = lecture.encode(folder, HALF).splits["test"]
     answers = ["Amore  fiducia.", "gioia amore", "nan", "q e 2"]
     submitted(folder, {e.id: a for e, a in zip(test, answers, strict=True)}, HALF, tmp_path)
-    unit = lecture.score(folder, HALF, tmp_path, RUN, FEW)["lecture"]
+    unit = lecture.score(folder, HALF, tmp_path, RUN)["lecture"]
     assert (unit.metric, unit.n, unit.value, unit.baseline) == ("accuracy", 4, 0.75, 0.0)
     assert unit.details == {
         "accuracy_emit_a": pytest.approx(2 / 3), "accuracy_hodi_b": 1.0
@@ -244,7 +243,7 @@ def test_the_baseline_is_the_usual_answer_of_each_sub_task(tmp_path: Path) -> No
     folder = write(tmp_path, train_100=table(*rows))
     gold = {e.id: str(e.output) for e in lecture.encode(folder, HALF).splits["test"]}
     submitted(folder, gold, HALF, tmp_path)
-    unit = lecture.score(folder, HALF, tmp_path, RUN, FEW)["lecture"]
+    unit = lecture.score(folder, HALF, tmp_path, RUN)["lecture"]
     assert (unit.value, unit.baseline) == (1.0, 0.5)
 
 
@@ -262,7 +261,7 @@ def test_a_submission_of_other_rows_is_refused(root: Path, tmp_path: Path) -> No
     ):
         path.write_text("".join(lines), encoding="utf-8")
         with pytest.raises(InputError, match=message):
-            lecture.score(folder, SPLIT, tmp_path, RUN, FEW)
+            lecture.score(folder, SPLIT, tmp_path, RUN)
 
 
 cell = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(
@@ -335,7 +334,7 @@ def test_encode_and_decode_invert_each_other(
     if not gold:
         return
     path = submitted(folder, gold, HALF, folder)
-    unit = lecture.score(folder, HALF, folder, RUN, FEW)["lecture"]
+    unit = lecture.score(folder, HALF, folder, RUN)["lecture"]
     assert (unit.value, unit.n) == (1.0, len(gold))
     with path.open(encoding="utf-8", newline="") as file:
         found = list(csv.reader(file, delimiter="\t", strict=True))
@@ -349,7 +348,7 @@ def test_the_real_files_survive(shared: Path, tmp_path: Path) -> None:
     assert encoded.notes == {"rows": 3191, "repeated_ids": 101, "misspelt_answers": 267}
     gold = {e.id: str(e.output) for e in encoded.splits["test"]}
     submitted(folder, gold, SPLIT, tmp_path)
-    unit = lecture.score(folder, SPLIT, tmp_path, RUN, FEW)["lecture"]
+    unit = lecture.score(folder, SPLIT, tmp_path, RUN)["lecture"]
     assert (unit.value, unit.n) == (1.0, len(gold))
     for file in ("train_100.txt", "dev_100.txt"):
         content = (folder / file).read_text(encoding="utf-8")

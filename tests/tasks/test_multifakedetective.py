@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tables import write_table
-from stages.tasks import Bootstrap, Run, multifakedetective
+from stages.tasks import Run, multifakedetective
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 HEADER = "ID\tDate\tType\tText\tMedia\tLabel\n"
 BLIND = "ID\tDate\tType\tText\tMedia\n"
@@ -258,7 +257,7 @@ def test_weighted_f1_by_hand(tmp_path: Path) -> None:
     written = ("certamente vero", "certamente vero", "certamente falso", "probabilmente falso")
     answers = dict(zip(gold_answers(folder), (*written, "probabilmente vero", "?"), strict=True))
     out = save(folder, answers, tmp_path / "out")
-    (unit,) = multifakedetective.score(folder, SPLIT, out, RUN, FEW).values()
+    (unit,) = multifakedetective.score(folder, SPLIT, out, RUN).values()
     assert unit.metric == "weighted_f1"
     assert unit.value == pytest.approx(0.5)
     assert unit.n == 4
@@ -277,7 +276,7 @@ def test_items_that_gold_lacks_do_not_count(
     assert outputs == ["certamente vero", None, "certamente falso", None, None]
     out = save(folder, gold_answers(folder), tmp_path / "out")
     with caplog.at_level(logging.INFO):
-        (unit,) = multifakedetective.score(folder, SPLIT, out, RUN, FEW).values()
+        (unit,) = multifakedetective.score(folder, SPLIT, out, RUN).values()
     assert "Test_gold.tsv: scores 2 of 3 test items" in caplog.text
     assert (unit.value, unit.n) == (1.0, 2)
     assert "additional_weighted_f1" not in unit.details
@@ -294,7 +293,7 @@ def test_the_additional_set_alone_is_not_ranked(tmp_path: Path) -> None:
     gold = "ID\tLabel\n12\t1\n13\t1\n"
     folder = write(tmp_path, Data=DATA, Test=TEST, Additional=ADDITIONAL, Additional_gold=gold)
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    assert multifakedetective.score(folder, SPLIT, out, RUN, FEW) == {}
+    assert multifakedetective.score(folder, SPLIT, out, RUN) == {}
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
@@ -313,7 +312,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines))
             with pytest.raises(InputError, match=message):
-                multifakedetective.score(folder, SPLIT, tmp_path, RUN, FEW)
+                multifakedetective.score(folder, SPLIT, tmp_path, RUN)
         path.write_text(kept)
 
 

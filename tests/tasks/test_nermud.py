@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, nermud
+from stages.tasks import Run, nermud
 from stages.tasks.nermud import Mention
+from tests.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 TRAIN = "Anna\tB-PER\nRossi\tI-PER\nva\tO\na\tO\nRoma\tB-LOC\n.\tO\n\nPiove\tO\n.\tO\n\n"
 
@@ -204,12 +204,12 @@ def test_decode_does_not_read_the_gold_and_score_needs_it(root: Path, tmp_path: 
     (folder / "WN_test.tsv").write_text("damaged")
     assert nermud.decode(folder, SPLIT, answers, RUN) == whole
     (folder / "WN_test.tsv").unlink()
-    unit = nermud.score(folder, SPLIT, out, RUN, FEW)["nermud"]
+    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
     assert unit.n == 44
     assert "wn_macro_f1" not in unit.details
     for domain in ("FIC", "ADG"):
         (folder / f"{domain}_test.tsv").unlink()
-    assert nermud.score(folder, SPLIT, out, RUN, FEW) == {}
+    assert nermud.score(folder, SPLIT, out, RUN) == {}
     assert all(e.output is None for e in nermud.encode(folder, SPLIT).splits["test"])
 
 
@@ -429,7 +429,7 @@ def test_macro_f1_of_tokens_by_hand(tmp_path: Path) -> None:
         "DAC_ADG_prova_2.tsv": rows("il Po scorre", "O I-ORG|x O"),
     }
     out = save(tmp_path / "out", submitted)
-    unit = nermud.score(folder, SPLIT, out, RUN, FEW)["nermud"]
+    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
     assert unit.metric == "macro_f1"
     assert unit.value == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
     assert (unit.n, unit.baseline) == (2, 0.0)
@@ -453,8 +453,9 @@ def test_sentences_are_resampled(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", WN_train=TRAIN, WN_test=gold)
     given_labels = gold.replace("c\tB-ORG", "c\tO").replace("d\tB-PER", "d\tO")
     out = save(tmp_path / "out", {"DAC_WN_prova_2.tsv": given_labels})
-    unit = nermud.score(folder, SPLIT, out, RUN, FEW)["nermud"]
-    assert unit.low == unit.high == pytest.approx(unit.value) == pytest.approx(7 / 9)
+    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
+    assert ends(unit) == pytest.approx((7 / 9, 7 / 9))
+    assert unit.value == pytest.approx(7 / 9)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +475,7 @@ def test_a_submission_of_other_tokens_is_refused(
     folder = write(tmp_path / "raw", WN_train=TRAIN, WN_test="A\tO\nB\tB-PER\n\nC\tO")
     out = save(tmp_path / "out", {"DAC_WN_prova_2.tsv": content})
     with pytest.raises(InputError, match=rf"DAC_WN_prova_2\.tsv.*{message}"):
-        nermud.score(folder, SPLIT, out, RUN, FEW)
+        nermud.score(folder, SPLIT, out, RUN)
 
 
 def test_a_submission_without_a_domain_is_refused(root: Path, tmp_path: Path) -> None:
@@ -483,7 +484,7 @@ def test_a_submission_without_a_domain_is_refused(root: Path, tmp_path: Path) ->
     out = save(tmp_path, dict(nermud.decode(folder, SPLIT, answers, RUN).files))
     (out / "DAC_FIC_prova_2.tsv").unlink()
     with pytest.raises(InputError, match=r"DAC_FIC_prova_2\.tsv: cannot be read"):
-        nermud.score(folder, SPLIT, out, RUN, FEW)
+        nermud.score(folder, SPLIT, out, RUN)
 
 
 # --- The sample and the real data -----------------------------------------------------------------
@@ -519,5 +520,5 @@ def test_gold_survives_on_the_real_domains(shared: Path, tmp_path: Path) -> None
     for domain in ("FIC", "ADG"):
         gold = (folder / f"{domain}_test.tsv").read_text(encoding="utf-8")
         assert files[f"DAC_{domain}_prova_2.tsv"] == gold
-    unit = nermud.score(folder, SPLIT, save(tmp_path, dict(files)), RUN, FEW)["nermud"]
-    assert (unit.value, unit.low, unit.high, unit.n) == (1.0, 1.0, 1.0, 2_038)
+    unit = nermud.score(folder, SPLIT, save(tmp_path, dict(files)), RUN)["nermud"]
+    assert (unit.value, ends(unit), unit.n) == (1.0, (1.0, 1.0), 2_038)

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 
 from stages.command import InputError
 from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Bootstrap, Example, Run, politicit
+from stages.tasks import Example, Run, politicit
 from stages.tasks.politicit import (
     GENDER,
     GOLD,
@@ -30,11 +30,11 @@ from stages.tasks.politicit import (
     read_answer,
     write_answer,
 )
+from tests.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 COLUMNS = ["label", "gender", "ideology_binary", "ideology_multiclass"]
 HEAD = '"label","gender","ideology_binary","ideology_multiclass","tweet"\n'
@@ -405,7 +405,7 @@ def test_the_score_by_hand(tmp_path: Path) -> None:
     answers = {f"politicit:test:{label}:1": answer for label, answer in said.items()}
     submission = politicit.decode(folder, NOTHING_HELD_OUT, answers, RUN)
     write(tmp_path, dict(submission.files))
-    unit = politicit.score(folder, NOTHING_HELD_OUT, tmp_path, RUN, FEW)["politicit"]
+    unit = politicit.score(folder, NOTHING_HELD_OUT, tmp_path, RUN)["politicit"]
     gender, multiclass = (4 / 5 + 2 / 3) / 2, (2 / 3 + 0 + 1 + 1) / 4
     assert (unit.metric, unit.n) == ("mean_macro_f1", 4)
     assert unit.value == pytest.approx((gender + 1 + multiclass) / 3)
@@ -420,8 +420,8 @@ def test_every_resample_has_all_traits(tmp_path: Path) -> None:
     """A resample without an ideology would score it 0, even where all is right."""
     folder = four_authors(tmp_path)
     submitted(folder, gold_of(folder), tmp_path)
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN, FEW)["politicit"]
-    assert (unit.value, unit.low, unit.high) == (1.0, 1.0, 1.0)
+    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
+    assert (unit.value, ends(unit)) == (1.0, (1.0, 1.0))
 
 
 def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -> None:
@@ -430,13 +430,14 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
     path = submitted(
         folder, dict(zip(gold_of(folder), answers[1:] + answers[:1], strict=True)), tmp_path
     )
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN, FEW)["politicit"]
+    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
     table = pd.read_csv(path, dtype=str)
     gold = pd.read_csv(folder / GOLD, dtype=str).set_index("label").loc[table.label]
     expected = [f1_score(gold[c], table[c].to_numpy(), average="macro") for c in COLUMNS[1:]]
     assert list(unit.details.values()) == pytest.approx(expected)
     assert unit.value == pytest.approx(sum(expected) / 3)
-    assert unit.low < unit.value < unit.high
+    low, high = ends(unit)
+    assert low < unit.value < high
 
 
 def test_held_out_authors_are_scored_on_the_labels_that_they_have(tmp_path: Path) -> None:
@@ -445,8 +446,8 @@ def test_held_out_authors_are_scored_on_the_labels_that_they_have(tmp_path: Path
     answers = gold_of(folder)
     assert len(answers) > 3
     submitted(folder, answers, tmp_path)
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN, FEW)["politicit"]
-    assert (unit.value, unit.low, unit.high) == (1.0, 1.0, 1.0)
+    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
+    assert (unit.value, ends(unit)) == (1.0, (1.0, 1.0))
 
 
 def test_the_submission_is_in_the_order_of_the_test_file(root: Path, tmp_path: Path) -> None:
@@ -471,7 +472,7 @@ def test_a_submission_of_other_authors_is_refused(root: Path, tmp_path: Path) ->
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            politicit.score(folder, SPLIT, tmp_path, RUN, FEW)
+            politicit.score(folder, SPLIT, tmp_path, RUN)
 
 
 def test_the_sample_has_what_makes_the_data_hard(root: Path) -> None:

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from recipes.sample import wicita as recipe
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Bootstrap, Run, wicita
+from stages.tasks import Run, wicita
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
-FEW = Bootstrap(resamples=100, seed=0)
 
 Object = dict[str, Any]
 
@@ -239,7 +238,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", files)
     said = {"test:x": "Sì.", "test:y": "si", "test:z": "NO", "test_eng:x": "no"}
     submit(folder, {f"wicita:{i}": answer for i, answer in said.items()}, tmp_path / "out")
-    units = wicita.score(folder, SPLIT, tmp_path / "out", RUN, FEW)
+    units = wicita.score(folder, SPLIT, tmp_path / "out", RUN)
     assert units["wicita_it"].value == pytest.approx(2 / 3)
     assert units["wicita_it"].details == pytest.approx({"f1_0": 2 / 3, "f1_1": 2 / 3})
     assert units["wicita_en"].value == 0.0
@@ -247,7 +246,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     assert units["wicita_it"].baseline == pytest.approx(0.25)
     assert (units["wicita_it"].metric, units["wicita_it"].n) == ("macro_f1", 3)
     (folder / wicita.ITALIAN.gold).unlink()
-    assert list(wicita.score(folder, SPLIT, tmp_path / "out", RUN, FEW)) == ["wicita_en"]
+    assert list(wicita.score(folder, SPLIT, tmp_path / "out", RUN)) == ["wicita_en"]
 
 
 def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
@@ -255,7 +254,7 @@ def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
     answers = {e.id: str(e.output) for e in wicita.encode(folder, SPLIT).splits["test"]}
     out = submit(folder, answers, tmp_path / "out")
     assert [path.name for path in out.iterdir()] == ["binary.jsonl"]
-    units = wicita.score(folder, SPLIT, out, RUN, FEW)
+    units = wicita.score(folder, SPLIT, out, RUN)
     assert {name: unit.value for name, unit in units.items()} == {"wicita_it": 1.0}
 
 
@@ -274,7 +273,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name
     ):
         path.write_text("".join(content))
         with pytest.raises(InputError, match=message):
-            wicita.score(folder, SPLIT, tmp_path, RUN, FEW)
+            wicita.score(folder, SPLIT, tmp_path, RUN)
 
 
 text = st.text(st.characters(codec="utf-8"))
