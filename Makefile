@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint docs format plots clean
+.PHONY: help install repro report test lint docs format plots clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,12 +24,15 @@ $(VENV)/installed-test: pyproject.toml | $(BIN)/python
 
 install: $(VENV)/installed ## create .venv and install the pipeline
 
-repro: $(VENV)/installed ## run the pipeline: dvc repro
+repro: $(VENV)/installed ## run the pipeline, dvc repro, and print the scores
 	$(BIN)/dvc repro
-	$(BIN)/dvc metrics show
+	$(BIN)/python -m analysis.scores
 
 plots: $(VENV)/installed ## draw the plots: dvc plots show
 	$(BIN)/dvc plots show
+
+report: $(VENV)/installed ## write report.html, a page about the last run
+	$(BIN)/python -m analysis.report
 
 lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff check .
@@ -40,7 +43,7 @@ test: lint ## lint, check types and run the tests
 	$(BIN)/pytest
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
-	$(BIN)/python -m recipes.tables README.md docs/tasks.md
+	$(BIN)/python -m recipes.tables README.md docs/tasks.md docs/published.md
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .

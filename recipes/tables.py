@@ -1,9 +1,10 @@
-"""Writes the generated tables of README.md and docs/tasks.md: stages, tasks, params and scores.
+"""Writes the generated tables of README.md, docs/tasks.md and docs/published.md.
 
-Each stands between two comments, ``<!-- NAME -->`` and ``<!-- /NAME -->``; the rest of the file is
-left as it is.
+They are the stages, the tasks, the params, our scores, and the published figures beside ours with
+their sources. Each stands between two comments, ``<!-- NAME -->`` and ``<!-- /NAME -->``; the rest
+of the file is left as it is.
 
-    python -m recipes.tables README.md docs/tasks.md
+    python -m recipes.tables README.md docs/tasks.md docs/published.md
 """
 
 import argparse
@@ -12,7 +13,10 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from analysis.scores import HEADER
+from analysis.scores import rows as score_rows
 from stages import settings
 from stages.files import write_text
 
@@ -71,22 +75,51 @@ def params() -> str:
     return table(("key", "default", "meaning"), rows)
 
 
+def units(name: str) -> dict[str, Any]:
+    """The units of a file of metrics."""
+    report = json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = report["units"]
+    return found
+
+
 def scores() -> str:
     """The scores in metrics/evaluate.json."""
-    report = json.loads((ROOT / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
+    return table(HEADER, score_rows(units("evaluate")))
+
+
+def figure(found: dict[str, Any]) -> str:
+    """A published figure: no more decimals than it has, and at most four."""
+    return str(round(found["value"], 4)) if found else "–"
+
+
+def published() -> str:
+    """Our score of each unit and the figures in metrics/published.json."""
+    known = units("published")
+    systems = ("best", "extremITLLaMA", "extremIT5", "extremITA")
     rows = [
         (
             name,
             unit["metric"].replace("_", " "),
             f"{unit['value']:.3f}",
-            f"{unit['low']:.3f} to {unit['high']:.3f}",
-            f"{unit['baseline']:.3f}",
-            str(unit["n"]),
+            *(figure(known.get(name, {}).get(system, {})) for system in systems),
         )
-        for name, unit in report["units"].items()
+        for name, unit in units("evaluate").items()
     ]
-    header = ("unit", "metric", "score", "95 % interval", "baseline", "n")
+    header = ("unit", "metric", "ours", "best published", *systems[1:-1], "extremITA, either model")
     return table(header, rows)
+
+
+def sources() -> str:
+    """Where every figure in metrics/published.json comes from."""
+    rows = []
+    for name, unit in units("published").items():
+        details = unit.pop("details", {})
+        for detail, systems in {"": unit, **details}.items():
+            for system, found in systems.items():
+                who = f"{system}: {found['system']}" if found.get("system") else system
+                value = str(found["value"])
+                rows.append((name, detail, who, value, found["source"], found.get("note", "")))
+    return table(("unit", "detail", "system", "figure", "source", "note"), rows)
 
 
 def render(text: str, folder: str = "") -> str:
@@ -96,7 +129,7 @@ def render(text: str, folder: str = "") -> str:
         text: the page.
         folder: where it stands, from the root, for its links.
     """
-    for make in (stages, tasks, params, scores):
+    for make in (stages, tasks, params, scores, published, sources):
         name = make.__name__
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if match := pattern.search(text):

@@ -2,7 +2,8 @@
 
 Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. Writes SUBMISSIONS, one
 folder a task, and METRICS/decode.json: for each sub-task how many answers there were, how many
-could not be read in full, and how many had to be replaced by the fallback.
+could not be read in full, and how many had to be replaced by the fallback; to plot, the same as
+shares in METRICS/decode/answers.csv.
 
     python -m stages.decode data/sample data/predictions data/submissions metrics
 """
@@ -17,9 +18,9 @@ from pydantic import Field
 
 from stages import settings
 from stages.command import InputError, folders, run
-from stages.files import read_jsonl, whole_folder, write_json, write_text
+from stages.files import read_jsonl, whole_folder, write_csv, write_json, write_text
 from stages.splits import Splits
-from stages.tasks import Run, Submission, load, owner, raw_folder
+from stages.tasks import Run, Submission, Tally, load, owner, raw_folder
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,17 @@ def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str,
     return submissions
 
 
+def answers_table(tallies: Mapping[str, Tally]) -> tuple[list[str], list[list[object]]]:
+    """Header and rows of a table: how many answers of each sub-task were read how."""
+    rows: list[list[object]] = []
+    for subtask, tally in tallies.items():
+        in_part = tally.unparsable - tally.fallback
+        in_full = tally.rows - tally.unparsable
+        for read, count in (("in full", in_full), ("in part", in_part), ("no", tally.fallback)):
+            rows.append([subtask, read, count])
+    return ["subtask", "read", "answers"], rows
+
+
 def main() -> None:
     """Runs the stage."""
     raw, predictions, submissions, metrics = folders(
@@ -73,7 +85,7 @@ def main() -> None:
         raw="folder of raw files, one folder a task",
         predictions="folder with the answers, test.jsonl",
         submissions="folder to write",
-        metrics="folder for decode.json",
+        metrics="folder for decode.json and decode/",
     )
     path = predictions / "test.jsonl"
     rows = read_jsonl(path, PREDICTION)
@@ -85,10 +97,10 @@ def main() -> None:
         for name, submission in decoded.items():
             for file, text in submission.files.items():
                 write_text(folder / name / file, text)
-    tallies = {
-        s: asdict(t) for submission in decoded.values() for s, t in submission.tallies.items()
-    }
-    write_json(metrics / "decode.json", tallies)
+    tallies = {s: t for submission in decoded.values() for s, t in submission.tallies.items()}
+    with whole_folder(metrics / "decode") as folder:
+        write_csv(folder / "answers.csv", *answers_table(tallies))
+    write_json(metrics / "decode.json", {s: asdict(tally) for s, tally in tallies.items()})
     log.info("wrote %s", metrics / "decode.json")
 
 

@@ -1,8 +1,9 @@
 """Finetune: LoRA on the base model, with the train and dev splits of all tasks at once.
 
 Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
-safetensors; METRICS/finetune.json, losses and counts; and METRICS/finetune/, the learning curve.
-An interrupted run goes on where it stopped (stages/scratch.py).
+safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
+not declared as an output, METRICS/cost/finetune.json (stages/cost.py). An interrupted run goes on
+where it stopped (stages/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages import model, prompts, settings, training
 from stages.command import InputError, folders, run
+from stages.cost import record
 from stages.files import whole_folder, write_csv, write_json, write_text
 from stages.scratch import scratch
 
@@ -156,7 +158,10 @@ def main() -> None:
             "dev": dev_counts,
         },
     )
-    log.info("wrote %s", metrics / "finetune.json")
+    spent = record(progress.seconds, progress.examples, progress.tokens)
+    write_json(metrics / "cost" / "finetune.json", spent)
+    for name in ("finetune.json", "cost/finetune.json"):
+        log.info("wrote %s", metrics / name)
     shutil.rmtree(state)
 
 

@@ -68,6 +68,9 @@ class Progress:
         dev: (update, epoch, loss) of each measurement on the dev split.
         best: the smallest dev loss so far.
         best_update: the update after which it was measured.
+        examples: how many examples the updates went through.
+        tokens: how many tokens these had.
+        seconds: wall time, interruptions not counted.
     """
 
     update: int = 0
@@ -75,6 +78,9 @@ class Progress:
     dev: list[tuple[int, float, float]] = field(default_factory=list)
     best: float = math.inf
     best_update: int = 0
+    examples: int = 0
+    tokens: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
 
 def add_lora(base: Any, lora: Lora) -> Any:
@@ -276,7 +282,10 @@ def train(
         progress, best = Progress(**state["progress"]), state["best"]
         log.info("go on after update %d of %d (%s)", progress.update, updates, scratch)
 
+    started = time.monotonic() - progress.seconds
+
     def save() -> None:
+        progress.seconds = time.monotonic() - started
         state = {
             "adapter": adapter(),
             "optimizer": optimizer.state_dict(),
@@ -302,6 +311,8 @@ def train(
             )
             loss = memory.fitting(update)
             progress.update += 1
+            progress.examples += len(batch)
+            progress.tokens += sum(len(row.ids) for row in batch)
             _check_finite(loss, "the loss", progress.update)
             at = progress.update / per_epoch
             progress.train.append((progress.update, round(at, 4), rate, loss))

@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,4 +34,25 @@ def shared() -> Path:
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small copy of the project, not yet reproduced; not to be changed."""
+    from tests import small_project
+
+    folder = tmp_path_factory.mktemp("project")
+    small_project.make(ROOT, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reproduced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, reproduced; not to be changed."""
+    from tests import small_project
+
+    folder = tmp_path_factory.mktemp("reproduced") / "project"
+    shutil.copytree(project, folder)
+    assert small_project.repro(folder) == small_project.STAGES
     return folder

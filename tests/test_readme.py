@@ -1,4 +1,4 @@
-"""README.md: its generated parts are up to date, and what it names exists."""
+"""README.md and docs: their generated parts are up to date, and what they name exists."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from recipes import tables
 
 def test_generated_tables_are_up_to_date(root: Path) -> None:
     changed = subprocess.run(
-        ["git", "status", "--porcelain", "metrics", "params.yaml"],
+        ["git", "status", "--porcelain", "metrics/evaluate.json", "params.yaml"],
         cwd=root,
         capture_output=True,
         text=True,
     )
     if changed.stdout.strip():
         pytest.skip("params or metrics differ from the committed ones, which the README shows")
-    for folder, name in (("", "README.md"), ("docs", "tasks.md")):
+    for folder, name in (("", "README.md"), ("docs", "tasks.md"), ("docs", "published.md")):
         text = (root / folder / name).read_text(encoding="utf-8")
         assert tables.render(text, folder) == text, "run `make docs`"
 

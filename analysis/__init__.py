@@ -1,0 +1,1 @@
+"""What people do with results: compare two runs, and read a report."""

@@ -1,0 +1,232 @@
+"""Report: one HTML page about the last run, that needs no network to be read.
+
+Reads what `dvc repro` has left: metrics/, data/encoded/test.jsonl, data/predictions/test.jsonl,
+params.yaml, and the plots that dvc.yaml defines. The page holds the scores with intervals, the
+plots, settings, costs, and wrong answers of each sub-task, drawn by the hash of their identifiers.
+
+    python -m analysis.report [report.html]
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages import settings
+from stages.command import InputError, run
+from stages.files import read_jsonl, write_text
+
+log = logging.getLogger(__name__)
+
+METRICS, PUBLISHED = Path("metrics"), Path("metrics/published.json")
+QUESTIONS = Path("data/encoded/test.jsonl")
+ANSWERS = Path("data/predictions/test.jsonl")
+ERRORS = 20  # shown for each sub-task
+
+
+@dataclass(frozen=True)
+class Error:
+    """A question, the gold answer, and what the model answered instead."""
+
+    id: str
+    input: str
+    gold: str
+    answer: str
+    finish: str
+
+
+@dataclass(frozen=True)
+class Errors:
+    """A sub-task's wrong answers: how many of how many, and some of them."""
+
+    subtask: str
+    answers: int
+    wrong: int
+    shown: Sequence[Error]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture as a data URL, with a title."""
+
+    title: str
+    source: str
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: if it is not there, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read; `dvc repro` comes first ({error})") from error
+
+
+# --- Wrong answers --------------------------------------------------------------------------------
+
+
+def errors(
+    questions: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
+) -> list[Errors]:
+    """Finds the answers that are not, letter by letter, the gold ones.
+
+    Args:
+        questions: the rows of the encoded test split; those without gold are left out.
+        answers: the rows of the predictions.
+
+    Raises:
+        InputError: if the answers are not those to the questions.
+    """
+    if [q["id"] for q in questions] != [a["id"] for a in answers]:
+        raise InputError(f"{ANSWERS}: not the answers to {QUESTIONS}; `dvc repro` comes first")
+    counts: dict[str, int] = {}
+    wrong: dict[str, list[Error]] = {}
+    for question, answer in zip(questions, answers, strict=True):
+        if (gold := question["output"]) is None:
+            continue
+        task = question["task"]
+        counts[task] = counts.get(task, 0) + 1
+        if answer["answer"].strip() != gold.strip():
+            found = Error(
+                *(question["id"], question["input"], gold, answer["answer"], answer["finish"])
+            )
+            wrong.setdefault(task, []).append(found)
+    return [
+        Errors(task, count, len(all_ := wrong.get(task, [])), sorted(all_, key=_draw)[:ERRORS])
+        for task, count in counts.items()
+    ]
+
+
+def _draw(error: Error) -> str:
+    return hashlib.sha256(error.id.encode()).hexdigest()
+
+
+# --- Plots ----------------------------------------------------------------------------------------
+
+
+def dvc_plots() -> dict[str, Any]:
+    """The plots of dvc.yaml as DVC fills them in: Vega-Lite specifications by title.
+
+    Raises:
+        InputError: if DVC cannot show them.
+    """
+    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise InputError(f"dvc plots show: {done.stderr.strip()}")
+    plots = {name: drawn for name, drawn in json.loads(done.stdout)["data"].items() if drawn}
+    return {name: _specification(drawn[0]["content"]) for name, drawn in plots.items()}
+
+
+def _specification(content: Any) -> Any:
+    return json.loads(content) if isinstance(content, str) else content
+
+
+def facets(title: str, specification: Any) -> Iterator[tuple[str, Any]]:
+    """Yields a plot, or where it has a facet for each unit, a plot for each, with titles."""
+    if "facet" not in specification:
+        yield title, specification
+        return
+    values = specification["data"]["values"]
+    for unit in dict.fromkeys(row["unit"] for row in values):
+        part = deepcopy(specification)
+        part["data"]["values"] = [row for row in values if row["unit"] == unit]
+        part.pop("title")
+        yield f"{title}: {unit}", part
+
+
+def draw(plots: Mapping[str, Any]) -> list[Plot]:
+    """Draws Vega-Lite specifications as SVG, each in a data URL of its own.
+
+    Inlined, their element ids would clash.
+    """
+    from vl_convert import vegalite_to_svg
+
+    drawn = []
+    for name, whole in plots.items():
+        for title, specification in facets(name, whole):
+            svg = base64.b64encode(vegalite_to_svg(specification).encode()).decode()
+            drawn.append(Plot(title, f"data:image/svg+xml;base64,{svg}"))
+    return drawn
+
+
+# --- The page -------------------------------------------------------------------------------------
+
+
+def flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields nested values with dotted keys."""
+    if isinstance(values, Mapping) and values:
+        for key, value in values.items():
+            yield from flat(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, values
+
+
+def revision() -> str:
+    """The commit that is checked out, with a plus where files differ; empty without git."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def page() -> str:
+    """Gathers everything and fills in the template.
+
+    Raises:
+        InputError: if something is missing.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    params = settings.load(settings.PARAMS)
+    costs = {p.stem: read_json(p) for p in sorted((METRICS / "cost").glob("*.json"))}
+    environment = Environment(
+        loader=PackageLoader("analysis", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filled = environment.get_template("report.html").render(
+        evaluated=read_json(METRICS / "evaluate.json"),
+        decoded=read_json(METRICS / "decode.json"),
+        finetuned=dict(flat(read_json(METRICS / "finetune.json"))),
+        published=read_json(PUBLISHED)["units"] if PUBLISHED.is_file() else {},
+        costs={stage: dict(flat(cost)) for stage, cost in costs.items()},
+        settings=dict(flat(params)),
+        toy=params["model"]["base"] == "data/base",
+        sample=params["data"]["raw"] == "data/sample",
+        plots=draw(dvc_plots()),
+        errors=errors(
+            read_jsonl(QUESTIONS, ("id", "task", "input", "output")),
+            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens")),
+        ),
+        revision=revision(),
+    )
+    return str(filled)
+
+
+def main() -> None:
+    """Writes the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("page", nargs="?", type=Path, default=Path("report.html"))
+    path: Path = parser.parse_args().page
+    write_text(path, page())
+    log.info("wrote %s", path)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,47 @@
+"""Print the scores of the last run.
+
+python -m analysis.scores
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.command import InputError, run
+
+SCORES = Path("metrics/evaluate.json")
+HEADER = ("unit", "metric", "score", "95 % interval", "baseline", "n")
+
+
+def rows(units: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The units of evaluate.json as rows of a table."""
+    return [
+        (
+            name,
+            unit["metric"].replace("_", " "),
+            f"{unit['value']:.3f}",
+            f"{unit['low']:.3f} to {unit['high']:.3f}",
+            f"{unit['baseline']:.3f}",
+            str(unit["n"]),
+        )
+        for name, unit in units.items()
+    ]
+
+
+def main() -> None:
+    """Prints the table."""
+    from tabulate import tabulate
+
+    if not SCORES.is_file():
+        raise InputError(f"{SCORES}: no such file; `dvc repro` comes first")
+    report = json.loads(SCORES.read_text(encoding="utf-8"))
+    right = ("left", "left", "right", "left", "right", "right")
+    table = tabulate(rows(report["units"]), HEADER, "simple", disable_numparse=True, colalign=right)
+    print(table)
+    if report["headline"] is not None:
+        print(f"\nheadline {report['headline']:.3f}: the mean, with 0 the baseline and 1 perfect")
+
+
+if __name__ == "__main__":
+    run(main)
