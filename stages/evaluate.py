@@ -55,9 +55,10 @@ def evaluate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, Unit]:
     units: dict[str, Unit] = {}
     for name in chosen.tasks:
         folder = raw_folder(raw, name)
-        scored = load(name).score(folder, chosen.encode, submissions / name, chosen.decode)
-        if not scored:
-            log.info("%s: no gold for the test set, not scored", folder)
+        task = load(name)
+        scored = task.score(folder, chosen.encode, submissions / name, chosen.decode)
+        if without := [unit for unit in task.UNITS if unit not in scored]:
+            log.info("%s: no gold for the test set of %s, not scored", folder, ", ".join(without))
         units |= scored
     return units
 

@@ -186,19 +186,17 @@ def f1_unit(
 
     wanted, given = indicator(gold, labels), indicator(found, labels)
     constant = indicator([baseline] * len(gold), labels)
-
-    def score(submitted: "Array", average: Average | None) -> Any:
-        return f1_score(wanted, submitted, average=average, zero_division=0)
-
+    f1 = f1_score(wanted, given, average=None, zero_division=0)
+    weights = wanted.sum(0) if average == "weighted" and wanted.any() else None
     counts = f1_counts(wanted, given)
     if groups is not None:
         of_items, counts = counts, np.zeros((max(groups) + 1, 3 * len(labels)), dtype=int)
         np.add.at(counts, np.asarray(groups), of_items)
-    each = {f"f1_{k}": float(v) for k, v in zip(labels, score(given, None), strict=True)}
+    each = {f"f1_{k}": float(v) for k, v in zip(labels, f1, strict=True)}
     return Unit(
         f"{average}_f1",
-        float(score(given, average)),
-        float(score(constant, average)),
+        float(np.average(f1, weights=weights)),
+        float(average_f1(f1_counts(wanted, constant).sum(0), average)),
         Sample(counts, partial(average_f1, average=average), gold if stratified else None),
         details={**(details or {}), **each},
         outcomes={"": labelled(gold, found, answer)} if answer else {},

@@ -156,7 +156,7 @@ def test_the_stages_in_a_row_without_gold(project: Path) -> None:
     ]
     result = command(project, "stages.evaluate", "raw", "submissions", "metrics")
     assert result.returncode == 0
-    assert "no gold for the test set, not scored" in result.stderr
+    assert "no gold for the test set of clinkart, not scored" in result.stderr
     report = json.loads((project / "metrics" / "evaluate.json").read_text())
     assert report == {"headline": None, "units": {}}
 

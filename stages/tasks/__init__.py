@@ -161,9 +161,11 @@ class Task(Protocol):
 
     Attributes:
         REQUIRED: raw files without which the task cannot run; the others may be absent.
+        UNITS: names of the ranked units.
     """
 
     REQUIRED: Sequence[str]
+    UNITS: Sequence[str]
 
     def encode(self, folder: Path, splits: Splits) -> Encoded:
         """Reads the raw files and asks the questions.

@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 
 NAME = "acti"
 REQUIRED = ("subtaskA_train.csv",)
+UNITS = ("acti_a", "acti_b")
 EXPECTED = "Expected"
 
 

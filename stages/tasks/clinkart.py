@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 NAME = "clinkart"
 TRAIN, TEST, GOLD = "training.txt", "test.txt", "test_gold.txt"
 REQUIRED = (TRAIN,)
+UNITS = ("clinkart",)
 
 
 class Relation(NamedTuple):

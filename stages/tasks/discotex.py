@@ -88,6 +88,7 @@ PARTS = (
     Part(SCORES, "all", "discotex_2_train_clean_release.tsv", "discotex_2_test_set_release.tsv"),
 )
 REQUIRED = (PARTS[0].train,)  # enough to run, and so is another training file
+UNITS = ("discotex_1", "discotex_2")
 
 
 @dataclass(frozen=True)

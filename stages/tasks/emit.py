@@ -49,6 +49,7 @@ BLIND = {
 }
 GOLD = {IN_DOMAIN: "emit_test.csv", OUT_OF_DOMAIN: "emit_test_ood.csv"}
 REQUIRED = ("emit_train_A.csv",)
+UNITS = ("emit_a", "emit_b")
 
 LabelSet = frozenset[str]
 """The columns in which a tweet has a 1."""

@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 NAME = "emotivita"
 TRAIN, TEST, GOLD = "Development set.csv", "Test set.csv", "Test set - Gold labels.csv"
 REQUIRED = (TRAIN,)
+UNITS = ("emotivita",)
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 
 

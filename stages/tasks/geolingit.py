@@ -60,6 +60,7 @@ TRAIN_A, TRAIN_B = "train_a.tsv", "train_b.tsv"
 DEV_A, DEV_B = "dev_a.tsv", "dev_b.tsv"
 TEST, GOLD_A, GOLD_B = "test.tsv", "test_gold_a.tsv", "test_gold_b.tsv"
 REQUIRED = (TRAIN_A, TRAIN_B)
+UNITS = ("geolingit_a", "geolingit_b")
 
 OFFICIAL = (
     "Abruzzo", "Calabria", "Campania", "Emilia Romagna", "Friuli-Venezia Giulia", "Lazio",

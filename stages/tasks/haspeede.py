@@ -34,6 +34,7 @@ from stages.tasks import Encoded, Example, Run, Submission, Unit
 NAME = "haspeede"
 TRAIN, TEST, GOLD = "training_textual.csv", "test_textual.csv", "test_textual_gold.csv"
 REQUIRED = (TRAIN,)
+UNITS = ("haspeede_a", "haspeede_xpolitical", "haspeede_xreligious")
 POLITICS, RELIGION = "test_politics", "test_religious"
 
 HATE = yes_no(1, 0)

@@ -75,6 +75,7 @@ TRAIN = {A: "HODI_2023_train_subtaskA.tsv", B: "HODI_2023_train_subtaskB.tsv"}
 TEST = {A: "HODI_2023_test_subtaskA.csv", B: "HODI_2023_test_subtaskB.csv"}
 GOLD = "HODI_2023_test_GOLD.tsv"
 REQUIRED = (TRAIN[A],)
+UNITS = ("hodi_a", "hodi_b")
 COLUMN = {A: "homotransphobic", B: "rationales"}
 
 HOMOTRANSPHOBIC = yes_no(1, 0)

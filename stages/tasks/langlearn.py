@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 NAME = "langlearn"
 TOKENS = 100  # of an essay, at most
 REQUIRED = ("CItA/Training_CItA.tsv", "CItA/Essays_CItA.xml")  # enough to run, as COWS-L2H's are
+UNITS = ("langlearn_cita", "langlearn_cows_l2h")
 
 IN_ORDER = yes_no(0, 1)
 FALLBACK = 0

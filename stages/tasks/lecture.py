@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 NAME = "lecture"
 TRAIN, DEV = "train_100.txt", "dev_100.txt"
 REQUIRED = (TRAIN,)
+UNITS = ("lecture",)
 
 YES_NO = yes_no(True, False)
 WORDS = {

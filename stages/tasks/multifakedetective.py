@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 NAME = "multifakedetective"
 FILE = "MULTI-Fake-Detective_Task1_{}.tsv"
 REQUIRED = (FILE.format("Data"),)
+UNITS = ("multifakedetective",)
 NO_TEXT = "(senza testo)"
 
 TRUTH = Labels(

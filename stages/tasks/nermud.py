@@ -35,7 +35,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.answers import Reader, normalised
 from stages.command import InputError
@@ -52,6 +53,11 @@ from stages.splits import SPLITS, Side, Splits
 from stages.tables import Parser, one_of, text
 from stages.tasks import Encoded, Example, Run, Submission, Unit
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
 log = logging.getLogger(__name__)
 
 NAME = "nermud"
@@ -59,6 +65,7 @@ DOMAINS = ("WN", "FIC", "ADG")
 KINDS = ("PER", "LOC", "ORG")
 OUTSIDE = "O"
 REQUIRED = ("WN_train.tsv",)  # enough to run, and so is the training file of another domain
+UNITS = ("nermud",)
 
 
 class Entity(NamedTuple):
@@ -419,9 +426,7 @@ def file_name(domain: str, run: Run) -> str:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from sklearn.metrics import f1_score
-
-    from stages.scores import f1_unit, majority
+    from stages.scores import average_f1, f1_counts, f1_of_counts, f1_unit, indicator, majority
 
     split = sentences(folder, splits)
     gold = gold_labels(folder, split["test"])
@@ -444,14 +449,20 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     if not wanted:
         return {}
 
-    def f1(domains: Sequence[str], average: str) -> float:
-        sides = ([kind for d in domains for kind in side[d]] for side in (wanted, given))
-        return float(f1_score(*sides, labels=KINDS, average=average, zero_division=0))
+    counts = {
+        d: f1_counts(*(indicator(side[d], KINDS) for side in (wanted, given))).sum(0)
+        for d in wanted
+    }
 
-    details = {"micro_f1": f1(list(wanted), "micro")}
-    for domain in wanted:
-        for average in ("macro", "micro"):
-            details[f"{domain.lower()}_{average}_f1"] = f1([domain], average)
+    def micro(sums: "Array") -> float:
+        return float(f1_of_counts(*sums.reshape(3, -1).sum(1)))
+
+    details = {"micro_f1": micro(sum(counts.values()))}
+    macros = {domain: float(average_f1(sums, "macro")) for domain, sums in counts.items()}
+    details["average_of_domains"] = fmean(macros.values())
+    for domain, sums in counts.items():
+        details[f"{domain.lower()}_macro_f1"] = macros[domain]
+        details[f"{domain.lower()}_micro_f1"] = micro(sums)
     known = [scored_label(cell) for sentence in split["train"] for cell in sentence.labels or ()]
     unit = f1_unit(
         [kind for domain in wanted for kind in wanted[domain]],

@@ -63,6 +63,7 @@ TRAIN = "politicIT_phase_2_train_public.csv"
 TEST = "politicIT_phase_2_test_codalab.csv"
 GOLD = "politicIT_phase_2_test_gold.csv"
 REQUIRED = (TRAIN,)
+UNITS = ("politicit",)
 SUBMITTED = "results_post_eval.csv"  # ExtremITA's name; the organisers' is unknown
 
 TOKENS = 200  # of a chunk, at most
@@ -363,8 +364,10 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
         labels = [label for label in answers.answers if official or label in right]
         macro = partial(f1_score, right, labels=labels, average="macro", zero_division=0)
         values.append(float(macro(said)))
-        baselines.append(float(macro([most] * len(right))))
-        counts.append(f1_counts(indicator(right, labels), indicator(said, labels)))
+        truth = indicator(right, labels)
+        constant = f1_counts(truth, indicator([most] * len(right), labels)).sum(0)
+        baselines.append(float(average_f1(constant, "macro")))
+        counts.append(f1_counts(truth, indicator(said, labels)))
         outcomes[column] = labelled(right, said, answers.write)
     ends = np.cumsum([part.shape[1] for part in counts])[:-1]
     sample = Sample(

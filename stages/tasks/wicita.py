@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 NAME = "wicita"
 TRAIN, DEV = "binary/train.jsonl", "binary/dev.jsonl"
 REQUIRED = (TRAIN,)
+UNITS = ("wicita_it", "wicita_en")
 
 SAME = yes_no(1, 0)
 FALLBACK = 1

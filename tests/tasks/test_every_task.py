@@ -70,7 +70,9 @@ def test_gold_survives_on_the_sample(name: str, tmp_path: Path) -> None:
     submission = tasks.load(name).decode(folder, SPLIT, answers, RUN)
     assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
     assert sum(t.rows for t in submission.tallies.values()) == len(answers)
-    assert_perfect(score(name, folder, submission, tmp_path))
+    units = score(name, folder, submission, tmp_path)
+    assert_perfect(units)
+    assert tuple(units) == tasks.load(name).UNITS
 
 
 @each_task

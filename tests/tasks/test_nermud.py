@@ -436,6 +436,7 @@ def test_macro_f1_of_tokens_by_hand(tmp_path: Path) -> None:
     assert unit.details == pytest.approx(
         {
             "micro_f1": 2 * 2 / (4 + 4),
+            "average_of_domains": ((1 / 2 + 1 + 0) / 3 + 0) / 2,
             "wn_macro_f1": (1 / 2 + 1 + 0) / 3,
             "wn_micro_f1": 2 * 2 / (3 + 3),
             "adg_macro_f1": 0.0,
