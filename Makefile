@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro report test lint docs format plots clean
+.PHONY: help install repro report experiments test lint docs format plots clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,11 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
+
+# Of DVC's hundreds of columns: scores with intervals, what was changed, and costs.
+KEEP := (Experiment|headline|units\..*\.(value|low|high)|finetune\..*|seconds|peak_memory_gib)$$
+experiments: $(VENV)/installed ## list the experiments: dvc exp show
+	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
 
 lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff check .
