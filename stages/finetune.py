@@ -135,7 +135,7 @@ def main() -> None:
     state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))
     progress = training.train(
         *(adapted, train_rows, tasks, dev_rows),
-        *(chosen.finetune, chosen.model.pad_id, dtype, state),
+        *(chosen.finetune, dtype, state),
     )
     with whole_folder(adapter) as folder:
         save_adapter(adapted, folder)

@@ -69,8 +69,8 @@ def answer_batch(
     import torch
     from transformers import GenerationConfig
 
-    inputs = model.pad(rows, ids.pad_id, "left")
-    mask = model.pad([[1] * len(row) for row in rows], 0, "left")
+    inputs = model.pad(rows, ids.pad_id)
+    mask = model.pad([[1] * len(row) for row in rows], 0)
     config = GenerationConfig(
         do_sample=False,
         max_new_tokens=most,

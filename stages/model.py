@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ADAPTER_CONFIG = "adapter_config.json"
+ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
 
 TokenId = Annotated[int, Field(ge=0)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -140,7 +141,54 @@ def load_base(model: Model, device: "torch.device", dtype: "torch.dtype") -> Any
     base.config.update(ids)
     base.generation_config = GenerationConfig(**ids)  # nothing else of the base's own habits
     base.requires_grad_(False)
+    if model.quantization == "nf4" and dequantized_fits(base):
+        log.info("memory allows it: the 4-bit values are kept in %s", dtype)
+        dequantize(base, dtype)
     return base
+
+
+def four_bit_layers(base: Any) -> dict[str, Any]:
+    """The layers that bitsandbytes has quantised to 4 bits, by name."""
+    from bitsandbytes.nn import Linear4bit
+
+    return {name: module for name, module in base.named_modules() if isinstance(module, Linear4bit)}
+
+
+def dequantized_fits(base: Any) -> bool:
+    """Whether a GPU has room for 4-bit layers in 16 bits, and for the work on them."""
+    if base.device.type != "cuda":
+        return False
+    layers = four_bit_layers(base).values()
+    needed: int = 2 * sum(layer.in_features * layer.out_features for layer in layers)
+    return free_memory(base.device) > needed + ROOM
+
+
+def free_memory(device: "torch.device") -> float:
+    """Bytes of a GPU's memory that this process may still use."""
+    import torch
+
+    free, total = torch.cuda.mem_get_info(device)
+    used = torch.cuda.memory_allocated(device)
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    return float(min(total * share - used, free + torch.cuda.memory_reserved(device) - used))
+
+
+def dequantize(base: Any, dtype: "torch.dtype") -> None:
+    """Puts layers with the very values of 4-bit ones in their place, which every step would unpack.
+
+    Args:
+        base: the model.
+        dtype: of the values.
+    """
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+
+    for name, layer in four_bit_layers(base).items():
+        values = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
+        plain = torch.nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
+        plain.weight = torch.nn.Parameter(values, requires_grad=False)
+        plain.bias = layer.bias
+        base.set_submodule(name, plain)
 
 
 def load_adapter(base: Any, adapter: Path) -> Any:
@@ -382,25 +430,18 @@ def generation_budget(causal: Any) -> int:
 
     On a CPU a moderate number, for larger batches are no faster there.
     """
-    import torch
-
     if causal.device.type != "cuda":
         return 32_768
     config = causal.config
     heads = config.num_key_value_heads * (config.hidden_size // config.num_attention_heads)
     per_token = 2 * config.num_hidden_layers * heads * causal.dtype.itemsize
-    free, _ = torch.cuda.mem_get_info(causal.device)
-    return max(1, int(free // 2 // per_token))
+    return max(1, int(free_memory(causal.device) // 2 // per_token))
 
 
-def pad(
-    rows: Iterable[Sequence[int]], value: int, side: Literal["left", "right"]
-) -> "torch.Tensor":
-    """Pads rows of token ids to a matrix of shape (rows, longest)."""
+def pad(rows: Iterable[Sequence[int]], value: int) -> "torch.Tensor":
+    """Pads rows of token ids on the left to a matrix of shape (rows, longest)."""
     import torch
 
     kept = [list(row) for row in rows]
     width = max(map(len, kept))
-    filler = [[value] * (width - len(row)) for row in kept]
-    pairs = zip(kept, filler, strict=True)
-    return torch.tensor([f + r if side == "left" else r + f for r, f in pairs])
+    return torch.tensor([[value] * (width - len(row)) + row for row in kept])

@@ -1,9 +1,9 @@
 """The training loop: LoRA on a frozen, possibly quantised base.
 
-One update sees one global batch of examples, shared out over micro-batches of similar lengths,
-smaller ones after a GPU has run out of memory; the loss of an update is the mean over all its label
-tokens, so neither the order of examples nor the result depends on the micro-batches, up to rounding
-and dropout's draws. Loss is computed on answers alone, and logits only there.
+One update sees one global batch of examples, shared out over micro-batches as the memory allows.
+The loss of an update is the mean over all its label tokens, so neither the order of examples nor
+the result depends on the micro-batches, up to rounding and dropout's draws. Rows are packed, not
+padded (stages/packing.py). Loss is computed on answers alone, and logits only there.
 """
 
 import logging
@@ -11,14 +11,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from stages.command import InputError
-from stages.model import TokenRow, batches_by_length, pad
+from stages.model import TokenRow, free_memory
+from stages.packing import hidden_states, one_kernel, pack, shared_out, use_packed_attention
 from stages.settings import Section
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Tokens of a micro-batch, padding included, unless memory runs out. Large ones keep a GPU busy; on
-# two CPU cores small ones, which pad less and stay in the cache, were a fifth faster.
-MICRO_BATCH = {"cuda": 4096, "cpu": 1024}
+# Tokens of a micro-batch. On two CPU cores small ones, which stay in the cache, were a fifth
+# faster; a GPU makes its first update with so many, before the memory is measured.
+MICRO_BATCH = {"cuda": 1024, "cpu": 1024}
+USABLE = 0.85  # share of the free GPU memory that a micro-batch may fill
+COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which compiling pays
 SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Positive = Annotated[float, Field(gt=0.0)]
@@ -111,6 +114,28 @@ def add_lora(base: Any, lora: Lora) -> Any:
     return get_peft_model(base, config)
 
 
+@cache
+def fused(kind: type[Any]) -> type[Any]:
+    """A class of peft's LoRA layers whose scaling and sum are one product.
+
+    One class for all layers of a kind, and no function of each layer's own, for compiled code is
+    shared among layers only where these have their code in common.
+    """
+    return type(f"Fused{kind.__name__}", (kind,), {"forward": _fused_forward})
+
+
+def _fused_forward(layer: Any, inputs: "torch.Tensor") -> "torch.Tensor":
+    """base(x) + scaling * B(A(dropout(x))) of inputs of shape (1, tokens, size)."""
+    import torch
+
+    (adapter,) = layer.active_adapters
+    result = layer.base_layer(inputs)
+    low = layer.lora_A[adapter](layer.lora_dropout[adapter](inputs))
+    up = layer.lora_B[adapter].weight.t()
+    scaling = layer.scaling[adapter]
+    return torch.addmm(result.squeeze(0), low.squeeze(0), up, alpha=scaling).unsqueeze(0)
+
+
 def learning_rate(update: int, updates: int, highest: float, warmup: float) -> float:
     """Linear warm-up from 0, then linear decay to 0.
 
@@ -126,15 +151,12 @@ def learning_rate(update: int, updates: int, highest: float, warmup: float) -> f
     return highest * (updates - update) / max(1, updates - rising)
 
 
-def answer_loss(model: Any, rows: Sequence[TokenRow], pad_id: int) -> "torch.Tensor":
+def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
     """Sums the cross-entropy of the answers' tokens, the end token included.
 
-    Rows are padded on the right, where causal attention never looks, so no mask is needed.
-
     Args:
-        model: the base with its adapter.
+        model: the base, attending to packed rows, with its adapter.
         rows: encoded questions with answers.
-        pad_id: what fills short rows.
 
     Returns:
         The sum in nats, a scalar in fp32.
@@ -142,14 +164,9 @@ def answer_loss(model: Any, rows: Sequence[TokenRow], pad_id: int) -> "torch.Ten
     import torch
 
     base = model.get_base_model()
-    device = base.get_input_embeddings().weight.device
-    ids = pad([row.ids for row in rows], pad_id, "right")
-    row_index = [i for i, row in enumerate(rows) for _ in row.ids[row.prompt :]]
-    position = [p for row in rows for p in range(row.prompt, len(row.ids))]
-    labels = ids[row_index, position].to(device)
-    hidden = base.get_decoder()(input_ids=ids.to(device), use_cache=False).last_hidden_state
-    logits = base.get_output_embeddings()(hidden[row_index, [p - 1 for p in position]])
-    return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
+    packed = pack(rows, base.get_input_embeddings().weight.device)
+    logits = base.get_output_embeddings()(hidden_states(base.get_decoder(), packed))
+    return torch.nn.functional.cross_entropy(logits.float(), packed.labels, reduction="sum")
 
 
 def label_tokens(rows: Sequence[TokenRow]) -> int:
@@ -157,23 +174,32 @@ def label_tokens(rows: Sequence[TokenRow]) -> int:
     return sum(len(row.ids) - row.prompt for row in rows)
 
 
-def micro_batches(rows: Sequence[TokenRow], tokens: int) -> Iterator[list[TokenRow]]:
-    """Shares rows out over micro-batches of similar lengths, of at most so many tokens."""
-    for indices in batches_by_length([len(row.ids) for row in rows], tokens):
-        yield [rows[i] for i in indices]
-
-
 class Memory:
-    """How many tokens fit into a micro-batch; found out by trying."""
+    """How many tokens a micro-batch may have.
 
-    def __init__(self, device: str) -> None:
-        self.tokens = MICRO_BATCH[device]
+    A GPU's first work is done with few, which tells what a token takes; from then on the free
+    memory decides. Running out of memory halves the number, and where one row alone is too much,
+    layers are computed again in the backward pass instead of being remembered.
+    """
 
-    def fitting(self, work: Callable[[int], float]) -> float:
-        """Does a piece of work, again with half the tokens after running out of GPU memory.
+    def __init__(self, model: Any) -> None:
+        self.tokens = MICRO_BATCH[model.device.type]
+        self._model = model
+        self._used = 0
+        self._measured = model.device.type == "cpu"
+        self._recomputes = False
+
+    def micro_batches(self, rows: Sequence[TokenRow]) -> Iterator[list[TokenRow]]:
+        """Shares rows out over micro-batches of about equal numbers of tokens."""
+        for batch in shared_out(rows, self.tokens):
+            self._used = max(self._used, sum(len(row.ids) for row in batch))
+            yield batch
+
+    def fitting(self, work: Callable[[], float]) -> float:
+        """Does a piece of work, again in smaller micro-batches after running out of GPU memory.
 
         Args:
-            work: takes the tokens of a micro-batch; must be repeatable after a failure.
+            work: asks for micro-batches; must be repeatable after a failure.
 
         Returns:
             The work's result.
@@ -182,22 +208,48 @@ class Memory:
 
         while True:
             try:
-                return work(self.tokens)
+                if self._measured:
+                    return work()
+                return self._measure(work)
             except torch.OutOfMemoryError:
-                if self.tokens <= 1:
+                if self.tokens > 1:
+                    self.tokens //= 2
+                    log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
+                elif not self._recompute():
                     raise
-                self.tokens //= 2
-                log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
             torch.cuda.empty_cache()
 
+    def _measure(self, work: Callable[[], float]) -> float:
+        """Does a piece of work and finds out how many tokens would fill the memory."""
+        import torch
 
-def mean_loss(
-    model: Any,
-    rows: Sequence[TokenRow],
-    pad_id: int,
-    dtype: "torch.dtype",
-    tokens: int,
-) -> float:
+        self._used = 0
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        result = work()
+        each = (torch.cuda.max_memory_allocated() - before) / self._used
+        free = free_memory(self._model.device)
+        self.tokens = max(self.tokens, int(USABLE * free / each))
+        self._measured = True
+        log.info(
+            "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",
+            *(each / 2**20, free / 2**30, self.tokens),
+        )
+        return result
+
+    def _recompute(self) -> bool:
+        if self._recomputes:
+            return False
+        log.info("out of memory with a single row: layers are computed again from now on")
+        base = self._model.get_base_model()
+        enable = getattr(base, "activation_checkpointing_enable", None)  # the newer name
+        (enable or base.gradient_checkpointing_enable)({"use_reentrant": False})
+        self._recomputes = True
+        self.tokens = MICRO_BATCH[self._model.device.type]
+        return True
+
+
+def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory: Memory) -> float:
     """Measures the loss per label token without training.
 
     The model stays in training mode, with dropout alone switched off: in evaluation mode
@@ -211,8 +263,8 @@ def mean_loss(
         dropout.eval()
     total = 0.0
     with torch.no_grad(), _autocast(model, dtype):
-        for batch in micro_batches(rows, tokens):
-            total += float(answer_loss(model, batch, pad_id))
+        for batch in memory.micro_batches(rows):
+            total += float(answer_loss(model, batch))
     for dropout in dropouts:
         dropout.train()
     return total / label_tokens(rows)
@@ -225,13 +277,35 @@ def _autocast(model: Any, dtype: "torch.dtype") -> Any:
     return torch.autocast(model.device.type, dtype=dtype if half else None, enabled=half)
 
 
+def prepare(model: Any) -> None:
+    """Makes a base with its adapter ready to be trained on packed rows, as the machine can.
+
+    The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
+    rotary embedding, activation and adapter are then fused, and less is remembered for the backward
+    pass.
+    """
+    from peft.tuners.lora import LoraLayer
+    from torch.utils._triton import has_triton
+
+    model.train()
+    base = model.get_base_model()
+    use_packed_attention(base)
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            layer.__class__ = fused(layer.__class__)
+    parameters = sum(p.numel() for p in model.parameters())
+    if parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton():
+        log.info("the layers are compiled in the first update, which takes a minute")
+        for layer in base.get_decoder().layers:
+            layer.compile(dynamic=True)
+
+
 def train(
     model: Any,
     train_rows: Sequence[TokenRow],
     tasks: Sequence[str],
     dev_rows: Sequence[TokenRow],
     settings: Finetune,
-    pad_id: int,
     dtype: "torch.dtype",
     scratch: Path,
 ) -> Progress:
@@ -246,7 +320,6 @@ def train(
         tasks: their sub-tasks.
         dev_rows: what to measure on; may be empty.
         settings: see params.yaml.
-        pad_id: what fills short rows.
         dtype: what to compute with; the adapter stays in fp32.
         scratch: folder for the state of an interrupted training.
 
@@ -260,13 +333,13 @@ def train(
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
     from tqdm import tqdm
 
-    model.train()
+    prepare(model)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
-    progress, best, memory = Progress(), {}, Memory(model.device.type)
+    progress, best, memory = Progress(), {}, Memory(model)
 
     def adapter() -> dict[str, torch.Tensor]:
         state = get_peft_model_state_dict(model)
@@ -307,7 +380,7 @@ def train(
             ]
             rate = learning_rate(progress.update, updates, settings.learning_rate, settings.warmup)
             update = partial(
-                _update, model, batch, optimizer, scaler, rate, settings.clip, pad_id, dtype
+                make_update, model, batch, optimizer, scaler, rate, settings.clip, dtype, memory
             )
             loss = memory.fitting(update)
             progress.update += 1
@@ -319,7 +392,7 @@ def train(
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
             if progress.update % per_epoch == 0 and dev_rows:
-                dev = memory.fitting(partial(mean_loss, model, dev_rows, pad_id, dtype))
+                dev = memory.fitting(partial(mean_loss, model, dev_rows, dtype, memory))
                 _check_finite(dev, "the dev loss", progress.update)
                 progress.dev.append((progress.update, round(at, 4), dev))
                 log.info("epoch %d: dev loss %.4f", epoch + 1, dev)
@@ -356,35 +429,48 @@ def _order(tasks: Sequence[str], settings: Finetune, epoch: int) -> list[int]:
     return shuffled(chosen)
 
 
-def _update(
+def make_update(
     model: Any,
     batch: Sequence[TokenRow],
     optimizer: "torch.optim.Optimizer",
     scaler: "torch.amp.GradScaler",
     rate: float,
     clip: float,
-    pad_id: int,
     dtype: "torch.dtype",
-    tokens: int,
+    memory: Memory,
 ) -> float:
-    """Makes one update; returns its loss per label token."""
+    """Makes one update.
+
+    Args:
+        model: the base with its adapter, prepared.
+        batch: the examples of the update.
+        optimizer: of the adapter's weights.
+        scaler: of the loss, for fp16.
+        rate: the learning rate.
+        clip: largest norm of the gradient.
+        dtype: what to compute with.
+        memory: shares the examples out.
+
+    Returns:
+        The loss per label token before the update.
+    """
     import torch
 
     labels = label_tokens(batch)
-    total = 0.0
+    total = torch.zeros((), device=model.device)
     optimizer.zero_grad(set_to_none=True)
-    for rows in micro_batches(batch, tokens):
+    for rows in memory.micro_batches(batch):
         with _autocast(model, dtype):
-            loss = answer_loss(model, rows, pad_id) / labels
+            loss = answer_loss(model, rows) / labels
         torch.autograd.backward(scaler.scale(loss))
-        total += float(loss.detach())
+        total += loss.detach()
     for group in optimizer.param_groups:
         group["lr"] = rate
     scaler.unscale_(optimizer)
     torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], clip)
     scaler.step(optimizer)
     scaler.update()
-    return total
+    return float(total)
 
 
 def _check_finite(loss: float, what: str, update: int) -> None:

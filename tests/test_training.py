@@ -16,6 +16,7 @@ from stages.training import Finetune
 from tests.test_model import CPU, FP32, settings
 
 PAD = 0
+OOM = torch.OutOfMemoryError("as if")
 
 
 def finetune(**changes: Any) -> Finetune:
@@ -51,8 +52,14 @@ def adapted(base: Path, chosen: Finetune, quantization: str = "none") -> Any:
     return training.add_lora(causal, chosen.lora)
 
 
+def packing(base: Path, chosen: Finetune) -> Any:
+    causal = adapted(base, chosen)
+    training.prepare(causal)
+    return causal
+
+
 def run(causal: Any, chosen: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Any:
-    return training.train(causal, examples(40), ["x"] * 40, dev, chosen, PAD, FP32, scratch)
+    return training.train(causal, examples(40), ["x"] * 40, dev, chosen, FP32, scratch)
 
 
 def test_weights_say_how_often_examples_come_up() -> None:
@@ -84,21 +91,49 @@ def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 
 
 def test_the_loss_is_that_of_the_answers_alone(tiny_base: Path) -> None:
-    causal = adapted(tiny_base, finetune())
+    causal = packing(tiny_base, finetune())
     rows = examples(9)
-    ours, theirs = training.answer_loss(causal, rows, PAD), reference_loss(causal, rows)
+    ours = training.answer_loss(causal, rows)
+    theirs = reference_loss(adapted(tiny_base, finetune()), rows)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
 
 
-def test_the_loss_equals_that_of_transformers(tiny_base: Path) -> None:
-    causal = adapted(tiny_base, finetune())
-    rows = examples(9)
-    ids = model.pad([row.ids for row in rows], PAD, "right")
-    labels = model.pad([[-100] * r.prompt + r.ids[r.prompt :] for r in rows], -100, "right")
-    mask = model.pad([[1] * len(row.ids) for row in rows], 0, "right")
-    theirs = causal(input_ids=ids, attention_mask=mask, labels=labels).loss
-    ours = training.answer_loss(causal, rows, PAD).detach() / training.label_tokens(rows)
-    assert float(ours) == pytest.approx(float(theirs.detach()), rel=1e-6)
+def padded_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+    """The mean loss as transformers computes it from rows padded on the right."""
+    width = max(len(row.ids) for row in rows)
+
+    def matrix(values: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
+        return torch.tensor([[*v, *[filler] * (width - len(v))] for v in values])
+
+    return causal(
+        input_ids=matrix([row.ids for row in rows], PAD),
+        attention_mask=matrix([[1] * len(row.ids) for row in rows], 0),
+        labels=matrix([[-100] * r.prompt + r.ids[r.prompt :] for r in rows], -100),
+    ).loss
+
+
+def test_the_first_updates_are_those_of_a_padded_reference(tiny_base: Path, tmp_path: Path) -> None:
+    """A plain loop with transformers' loss and torch's optimizer, on the same batches."""
+    chosen = finetune(epochs=4)
+    causal = adapted(tiny_base, chosen)
+    rows = examples(40)
+    learnt = [p for p in causal.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, weight_decay=0.0)
+    theirs = []
+    for update in range(20):
+        epoch, step = divmod(update, 5)
+        order = training._order(["x"] * 40, chosen, epoch)[step * 8 : step * 8 + 8]
+        loss = padded_loss(causal, [rows[i] for i in order])
+        optimizer.zero_grad()
+        loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = training.learning_rate(update, 20, chosen.learning_rate, chosen.warmup)
+        torch.nn.utils.clip_grad_norm_(learnt, chosen.clip)
+        optimizer.step()
+        theirs.append(float(loss.detach()))
+    ours = [row[3] for row in run(adapted(tiny_base, chosen), chosen, tmp_path / "a").train]
+    assert ours == pytest.approx(theirs, abs=1e-4)
+    assert ours[-1] < ours[0] - 0.3
 
 
 def test_updates_do_not_depend_on_the_micro_batches(
@@ -180,7 +215,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     kept = weights(causal)
 
     monkeypatch.setattr(training, "SAVE_EVERY", 0.0)  # after each update
-    update, calls = training._update, []
+    update, calls = training.make_update, []
 
     def stopping(*arguments: Any) -> float:
         calls.append(1)
@@ -188,7 +223,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
             raise Stopped
         return update(*arguments)
 
-    monkeypatch.setattr(training, "_update", stopping)
+    monkeypatch.setattr(training, "make_update", stopping)
     with pytest.raises(Stopped):
         run(adapted(tiny_base, chosen), chosen, tmp_path / "b", dev)
     causal = adapted(tiny_base, chosen)
@@ -207,9 +242,8 @@ def test_keeps_the_adapter_of_the_best_dev_loss(tiny_base: Path, tmp_path: Path)
     losses = [loss for *_, loss in progress.dev]
     assert min(losses) < losses[-1]
     assert progress.best == min(losses)
-    assert training.mean_loss(causal, dev, PAD, FP32, 10_000) == pytest.approx(
-        min(losses), rel=1e-6
-    )
+    loss = training.mean_loss(causal, dev, FP32, training.Memory(causal))
+    assert loss == pytest.approx(min(losses), rel=1e-6)
 
 
 @pytest.mark.parametrize("rate", [1e25, 1e4])
@@ -232,17 +266,51 @@ def test_out_of_memory_halves_the_micro_batches(
     whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
     answer_loss, refused = training.answer_loss, []
 
-    def small_memory(causal: Any, rows: Sequence[TokenRow], pad_id: int) -> torch.Tensor:
-        if len(rows) * max(len(row.ids) for row in rows) > 60:
+    def small_memory(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+        if sum(len(row.ids) for row in rows) > 60:
             refused.append(len(rows))
             raise torch.OutOfMemoryError("as if")
-        return answer_loss(causal, rows, pad_id)
+        return answer_loss(causal, rows)
 
     monkeypatch.setattr(training, "answer_loss", small_memory)
     pieces = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
     assert refused
     for one, other in zip(whole.train, pieces.train, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_out_of_memory_with_a_single_row_computes_layers_again(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = finetune()
+    whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
+    answer_loss, recompute, done = training.answer_loss, training.Memory._recompute, []
+
+    def small_memory(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+        if not done:
+            raise OOM
+        return answer_loss(causal, rows)
+
+    def remember(memory: training.Memory) -> bool:
+        done.append(recompute(memory))
+        return done[-1]
+
+    monkeypatch.setattr(training, "answer_loss", small_memory)
+    monkeypatch.setattr(training.Memory, "_recompute", remember)
+    again = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
+    assert [row[3] for row in again.train] == pytest.approx([r[3] for r in whole.train], rel=1e-5)
+    assert done == [True]
+
+
+def test_out_of_memory_in_spite_of_all_that_is_told(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: Any) -> torch.Tensor:
+        raise OOM
+
+    monkeypatch.setattr(training, "answer_loss", no_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        run(adapted(tiny_base, finetune()), finetune(), tmp_path / "a")
 
 
 def test_every_example_is_seen_once_an_epoch() -> None:

@@ -1,0 +1,273 @@
+"""How fast finetune is, against a plain loop, within a T4's memory and without a limit.
+
+On a GPU: a LLaMA of 7B shape with random weights, prompts of the lecture's length distribution and
+its settings (LoRA of rank 8 on q, k, v and o, batches of 32). In turn, in one process: a plain loop
+as the lecture's (4 bits as its options give them, fp16, layers computed again, padded, logits
+everywhere); ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit.
+On a CPU: the default run's job on the small base, through transformers' Trainer (padded, random
+order) and ours.
+
+    python -m benchmarks.finetune [--updates 8]
+"""
+
+import argparse
+import gc
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages import encode, finetune, model, prompts, settings, training
+from stages.command import run
+from stages.files import write_jsonl
+from stages.model import TokenRow
+from stages.training import Lora
+
+LORA = Lora(rank=8, alpha=16.0, dropout=0.05, targets=["q_proj", "k_proj", "v_proj", "o_proj"])
+BATCH, RATE, CLIP = 32, 3e-4, 1.0
+LENGTHS = ((0.0, 70), (0.1, 138), (0.5, 182), (0.9, 316), (1.0, 480))  # share of rows, tokens
+ANSWERS = (2, 2, 3, 4, 6, 10, 20, 30)  # tokens
+FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 26e9, 790e12  # of 7B with frozen weights; of an H200 in bf16
+T4 = 15  # GiB
+
+
+def rows(count: int, length: int | None = None) -> list[TokenRow]:
+    """Rows of random ids, of the lecture's lengths or all of one."""
+    draw = random.Random(7)
+    made = []
+    for _ in range(count):
+        point = draw.random()
+        for (low, shorter), (high, longer) in pairwise(LENGTHS):
+            if low <= point <= high:
+                tokens = round(shorter + (point - low) / (high - low) * (longer - shorter))
+        ids = [1, *(draw.randrange(3, 32_000) for _ in range((length or tokens) - 1))]
+        made.append(TokenRow(ids, len(ids) - draw.choice(ANSWERS), 0))
+    return made
+
+
+def timed(name: str, work: Callable[[Sequence[TokenRow]], float], batches: list[Any]) -> float:
+    """Makes updates, prints what they cost, and returns examples per second (of the median)."""
+    torch.cuda.reset_peak_memory_stats()
+    seconds, losses = [], []
+    for batch in batches:
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        losses.append(work(batch))
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    warm = slice(2, None)  # compiling, and sizing micro-batches
+    speeds = [len(b) / s for b, s in zip(batches[warm], seconds[warm], strict=True)]
+    flops = [
+        FLOPS_PER_TOKEN * sum(len(row.ids) for row in b) / s
+        for b, s in zip(batches[warm], seconds[warm], strict=True)
+    ]
+    tokens = statistics.median(flops) / FLOPS_PER_TOKEN
+    print(
+        f"{name:<28} {statistics.median(speeds):6.1f} examples/s, {tokens:7.0f} tokens/s,"
+        f" {statistics.median(flops) / FLOPS_PER_SECOND:4.0%} of the floor,"
+        f" peak {torch.cuda.max_memory_reserved() / 2**30:5.1f} GiB, first update"
+        f" {seconds[0]:.0f} s, losses {' '.join(f'{loss:.4f}' for loss in losses[:5])}",
+        flush=True,
+    )
+    return statistics.median(speeds)
+
+
+# --- A base of 7B shape ---------------------------------------------------------------------------
+
+
+def random_base(kind: str, dtype: torch.dtype) -> Any:
+    """A LLaMA of 7B shape whose random weights are quantised to 4 bits."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(dtype)
+    with torch.device("cuda"):
+        base = LlamaForCausalLM(LlamaConfig())
+    torch.set_default_dtype(torch.float32)
+    base.requires_grad_(False)
+    for name, layer in list(base.named_modules()):
+        if isinstance(layer, torch.nn.Linear) and name != "lm_head":
+            shape = (layer.in_features, layer.out_features)
+            small = Linear4bit(*shape, False, compute_dtype=dtype, quant_type=kind, device="meta")
+            small.weight = Params4bit(layer.weight.cpu(), requires_grad=False, quant_type=kind)
+            base.set_submodule(name, small.to("cuda"))
+    base.is_loaded_in_4bit = True  # which peft asks for
+    return base
+
+
+def plain_loop() -> Callable[[Sequence[TokenRow]], float]:
+    """An update as the lecture's loop makes it: micro-batches of 8 in their order."""
+    from peft import prepare_model_for_kbit_training
+
+    base = prepare_model_for_kbit_training(random_base("fp4", torch.float16))
+    adapted = training.add_lora(base, LORA).train()
+    learnt = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer, scaler = torch.optim.AdamW(learnt, lr=RATE), torch.amp.GradScaler()
+
+    def update(batch: Sequence[TokenRow]) -> float:
+        optimizer.zero_grad()
+        total = 0.0
+        for start in range(0, len(batch), 8):
+            part = batch[start : start + 8]
+            with torch.autocast("cuda", dtype=torch.float16):
+                mean = adapted(**padded(part)).loss
+            loss = mean * training.label_tokens(part) / training.label_tokens(batch)
+            scaler.scale(loss).backward()
+            total += float(loss)
+        scaler.step(optimizer)
+        scaler.update()
+        return total
+
+    return update
+
+
+def padded(part: Sequence[TokenRow], device: str = "cuda") -> dict[str, torch.Tensor]:
+    """Rows as transformers takes them, padded on the right."""
+    width = max(len(row.ids) for row in part)
+
+    def matrix(values: Iterator[list[int]], filler: int) -> torch.Tensor:
+        return torch.tensor([v + [filler] * (width - len(v)) for v in values], device=device)
+
+    return {
+        "input_ids": matrix((row.ids for row in part), 0),
+        "attention_mask": matrix(([1] * len(row.ids) for row in part), 0),
+        "labels": matrix(([-100] * r.prompt + r.ids[r.prompt :] for r in part), -100),
+    }
+
+
+def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], float]:
+    """An update as finetune makes it, within a limit in GiB or without."""
+    _, total = torch.cuda.mem_get_info()
+    base = random_base("nf4", torch.bfloat16)
+    release()
+    torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / total) if limit else 1.0)
+    if model.dequantized_fits(base):
+        model.dequantize(base, torch.bfloat16)
+    adapted = training.add_lora(base, LORA)
+    training.prepare(adapted)
+    release()
+    learnt = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, lr=RATE, weight_decay=0.0)
+    scaler, memory = torch.amp.GradScaler(enabled=False), training.Memory(adapted)
+
+    def update(batch: Sequence[TokenRow]) -> float:
+        return memory.fitting(
+            lambda: training.make_update(
+                adapted, batch, optimizer, scaler, RATE, CLIP, torch.bfloat16, memory
+            )
+        )
+
+    return update
+
+
+def release() -> None:
+    """Gives back what is not used any more."""
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def gpu(updates: int) -> None:
+    """Measures on a GPU and prints."""
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+
+    def batches(length: int | None = None) -> list[list[TokenRow]]:
+        made = rows(BATCH * (updates + 2), length)
+        return [made[i : i + BATCH] for i in range(0, len(made), BATCH)]
+
+    plain = timed("plain loop", plain_loop(), batches()[:5])
+    for name, limit, length in (
+        ("ours, 15 GiB", T4, None),
+        ("ours, 15 GiB, 512 tokens", T4, 512),
+        ("ours, no limit", None, None),
+    ):
+        torch._dynamo.reset()
+        release()
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        speed = timed(name, ours(limit), batches(length))
+        print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
+
+
+# --- The small base on a CPU ----------------------------------------------------------------------
+
+
+class Settings(settings.StageSettings):
+    """What finetune and encode read."""
+
+    data: prompts.Data
+    model: model.Model
+    finetune: training.Finetune
+
+
+def cpu(updates: int) -> None:
+    """Measures on a CPU and prints."""
+    from transformers import Trainer, TrainingArguments
+
+    chosen = settings.read(Settings)
+    asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
+    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
+    wanted = chosen.finetune.batch * updates
+    with tempfile.TemporaryDirectory() as temporary:
+        splits, _ = encode.encode(Path("data/sample"), settings.read(encode.Settings))
+        path = Path(temporary) / "train.jsonl"
+        write_jsonl(path, map(asdict, splits["train"]))
+        found, _, _ = finetune.encode_split(path, encoder, chosen.finetune.cap)
+    random.Random(1).shuffle(found)
+    found = found[:wanted]
+    device, dtype = model.device_and_dtype()
+
+    def adapted() -> Any:
+        torch.manual_seed(1)
+        base = model.load_base(chosen.model, device, dtype)
+        return training.add_lora(base, chosen.finetune.lora)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        arguments = TrainingArguments(
+            temporary,
+            per_device_train_batch_size=chosen.finetune.batch,
+            learning_rate=chosen.finetune.learning_rate,
+            max_steps=updates,
+            report_to=[],
+            disable_tqdm=True,
+            save_strategy="no",
+            remove_unused_columns=False,
+            use_cpu=True,
+        )
+        trainer = Trainer(
+            adapted(),
+            arguments,
+            train_dataset=found,
+            data_collator=lambda part: padded(part, "cpu"),
+        )
+        start = time.perf_counter()
+        trainer.train()
+        theirs = time.perf_counter() - start
+        job = chosen.finetune.model_copy(update={"epochs": 1})
+        start = time.perf_counter()
+        training.train(adapted(), found, ["all"] * wanted, [], job, dtype, Path(temporary))
+        own = time.perf_counter() - start
+    print(
+        f"Trainer {wanted / theirs:.1f} examples/s, ours {wanted / own:.1f}: {theirs / own:.2f} x"
+    )
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--updates", type=int, default=0, metavar="N")
+    updates = parser.parse_args().updates
+    if torch.cuda.is_available():
+        gpu(updates or 8)
+    else:
+        cpu(updates or 120)
+
+
+if __name__ == "__main__":
+    run(main)
