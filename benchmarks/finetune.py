@@ -1,9 +1,10 @@
 """How fast finetune is, against a plain loop, within a T4's memory and without a limit.
 
-On a GPU: a LLaMA of 7B shape with random weights, prompts of the lecture's length distribution and
-its settings (LoRA of rank 8 on q, k, v and o, batches of 32). In turn, in one process: a plain loop
-as the lecture's (4 bits as its options give them, fp16, layers computed again, padded, logits
-everywhere); ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit.
+On a GPU: a LLaMA of 7B shape with random weights, prompts of the lecture's length distribution, a
+third of whose tokens are the header and the instruction of one of 22 sub-tasks, and its settings
+(LoRA of rank 8 on q, k, v and o, batches of 32). In turn, in one process: a plain loop as the
+lecture's (4 bits as its options give them, fp16, layers computed again, padded, logits everywhere);
+ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit.
 On a CPU: the default run's job on the small base, through transformers' Trainer (padded, random
 order) and ours.
 
@@ -32,22 +33,35 @@ from stages.training import Lora
 
 LORA = Lora(rank=8, alpha=16.0, dropout=0.05, targets=["q_proj", "k_proj", "v_proj", "o_proj"])
 BATCH, RATE, CLIP = 32, 3e-4, 1.0
-LENGTHS = ((0.0, 70), (0.1, 138), (0.5, 182), (0.9, 316), (1.0, 480))  # share of rows, tokens
+LENGTHS = ((0.0, 100), (0.1, 138), (0.5, 182), (0.9, 316), (1.0, 480))  # share of rows, tokens
+HEADER, INSTRUCTION = 32, (20, 50)  # tokens: a third of a prompt on average
 ANSWERS = (2, 2, 3, 4, 6, 10, 20, 30)  # tokens
 FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 26e9, 790e12  # of 7B with frozen weights; of an H200 in bf16
 T4 = 15  # GiB
 
 
+def beginnings() -> list[list[int]]:
+    """What the prompts of 22 sub-tasks begin with: a header and an instruction each."""
+    draw = random.Random(3)
+    header = [1, *(draw.randrange(3, 32_000) for _ in range(HEADER - 1))]
+    return [
+        header + [draw.randrange(3, 32_000) for _ in range(draw.randint(*INSTRUCTION))]
+        for _ in range(22)
+    ]
+
+
 def rows(count: int, length: int | None = None) -> list[TokenRow]:
-    """Rows of random ids, of the lecture's lengths or all of one."""
+    """Rows of random ids, of the lecture's lengths or all of one, of sub-tasks in random order."""
     draw = random.Random(7)
+    first = beginnings()
     made = []
     for _ in range(count):
         point = draw.random()
         for (low, shorter), (high, longer) in pairwise(LENGTHS):
             if low <= point <= high:
                 tokens = round(shorter + (point - low) / (high - low) * (longer - shorter))
-        ids = [1, *(draw.randrange(3, 32_000) for _ in range((length or tokens) - 1))]
+        ids = list(draw.choice(first))
+        ids += [draw.randrange(3, 32_000) for _ in range((length or tokens) - len(ids))]
         made.append(TokenRow(ids, len(ids) - draw.choice(ANSWERS), 0))
     return made
 
@@ -82,7 +96,7 @@ def timed(name: str, work: Callable[[Sequence[TokenRow]], float], batches: list[
 # --- A base of 7B shape ---------------------------------------------------------------------------
 
 
-def random_base(kind: str, dtype: torch.dtype) -> Any:
+def random_base(kind: str, dtype: torch.dtype, compute: torch.dtype | None = None) -> Any:
     """A LLaMA of 7B shape whose random weights are quantised to 4 bits."""
     from bitsandbytes.nn import Linear4bit, Params4bit
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -96,7 +110,9 @@ def random_base(kind: str, dtype: torch.dtype) -> Any:
     for name, layer in list(base.named_modules()):
         if isinstance(layer, torch.nn.Linear) and name != "lm_head":
             shape = (layer.in_features, layer.out_features)
-            small = Linear4bit(*shape, False, compute_dtype=dtype, quant_type=kind, device="meta")
+            small = Linear4bit(
+                *shape, False, compute_dtype=compute or dtype, quant_type=kind, device="meta"
+            )
             small.weight = Params4bit(layer.weight.cpu(), requires_grad=False, quant_type=kind)
             base.set_submodule(name, small.to("cuda"))
     base.is_loaded_in_4bit = True  # which peft asks for

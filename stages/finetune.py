@@ -129,7 +129,7 @@ def main() -> None:
     device, dtype = model.device_and_dtype()
     torch.manual_seed(seed)
     base = model.load_base(chosen.model, device, dtype)
-    model.check_fit(train_rows + dev_rows, base)
+    model.check_fit(train_rows + dev_rows, base.config)
     adapted = training.add_lora(base, chosen.finetune.lora)
     texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype))
     state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))

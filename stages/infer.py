@@ -1,9 +1,11 @@
 """Infer: the model answers the test questions, greedily.
 
-Reads ENCODED/test.jsonl (never its answers), ADAPTER and the prompt file. Writes
+Reads ENCODED/test.jsonl (never its answers), closed.json (the candidate answers of closed
+sub-tasks), train.jsonl (for the lengths of answers), ADAPTER and the prompt file. Writes
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
-length) and its number of tokens; and summary.json, how many inputs and answers were cut.
-An interrupted run goes on where it stopped (stages/scratch.py).
+length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
+summary.json, how many questions were scored, and how many inputs or answers were cut. An
+interrupted run goes on where it stopped (stages/scratch.py).
 
     python -m stages.infer data/encoded models/adapter data/predictions
 """
@@ -14,25 +16,22 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
-from stages import model, prompts, settings
-from stages.command import folders, run
+from stages import answering, model, prompts, settings
+from stages.answering import Answer, Asked, Infer
+from stages.command import InputError, folders, run
 from stages.files import whole_folder, write_json, write_jsonl
 from stages.scratch import scratch
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 log = logging.getLogger(__name__)
 
-ROWS = 64  # rows of a batch
-
-
-class Infer(settings.Section):
-    """How questions are answered; keys as in params.yaml."""
-
-    adapter: bool
-    max_new_tokens: Annotated[int, Field(ge=1)]
+Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 
 
 class Settings(settings.StageSettings):
@@ -43,54 +42,38 @@ class Settings(settings.StageSettings):
     infer: Infer
 
 
-class Answer(NamedTuple):
-    """A model's answer: its text, how it ended, and how many tokens it has."""
+def read_closed(path: Path) -> dict[str, list[str]]:
+    """Reads the candidate answers of closed sub-tasks; where there is no file, none is closed.
 
-    answer: str
-    finish: str
-    tokens: int
-
-
-def answer_batch(
-    causal: Any, tokenizer: Any, rows: list[list[int]], most: int, ids: model.Model
-) -> list[Answer]:
-    """Answers a batch of prompts greedily.
-
-    Args:
-        causal: the model.
-        tokenizer: turns ids into text.
-        rows: token ids of each prompt.
-        most: largest number of tokens of an answer.
-        ids: states the ids of padding, beginning and end.
-
-    Returns:
-        The answers, in the order of the rows.
+    Raises:
+        InputError: if the file holds something else.
     """
-    import torch
-    from transformers import GenerationConfig
+    if not path.is_file():
+        return {}
+    try:
+        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
+            f" them: {error}"
+        ) from error
 
-    inputs = model.pad(rows, ids.pad_id)
-    mask = model.pad([[1] * len(row) for row in rows], 0)
-    config = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=most,
-        pad_token_id=ids.pad_id,
-        bos_token_id=ids.bos_id,
-        eos_token_id=ids.eos_id,
-    )
-    with torch.inference_mode():
-        output = causal.generate(
-            input_ids=inputs.to(causal.device),
-            attention_mask=mask.to(causal.device),
-            generation_config=config,
-        )
-    answers = []
-    for row in output[:, inputs.shape[1] :].tolist():
-        ended = ids.eos_id in row
-        kept = row[: row.index(ids.eos_id)] if ended else row
-        text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        answers.append(Answer(text.strip(), "stop" if ended else "length", len(kept) + ended))
-    return answers
+
+def longest_answers(train: "Dataset", encoder: model.TextEncoder) -> dict[str, int]:
+    """How many tokens the longest training answer of each sub-task has, the end token included."""
+    longest: dict[str, int] = {}
+    for task, answer in set(zip(train["task"], train["output"], strict=True)):
+        if answer is not None:
+            longest[task] = max(longest.get(task, 0), len(encoder.answer(answer)))
+    return longest
+
+
+def weights(chosen: Infer, adapter: Path) -> str:
+    """A text that differs whenever the adapter does."""
+    if not chosen.adapter:
+        return "no adapter"
+    files = sorted(adapter.iterdir())
+    return " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
 def read_finished(path: Path) -> dict[str, Answer]:
@@ -101,6 +84,14 @@ def read_finished(path: Path) -> dict[str, Answer]:
     os.truncate(path, len(whole))
     rows = map(json.loads, whole.splitlines())
     return {identifier: Answer(*answer) for identifier, *answer in rows}
+
+
+def prediction(name: str, task: str, answer: Answer) -> dict[str, Any]:
+    """A line of the predictions."""
+    row = {"id": name, "task": task, **answer._asdict()}
+    if answer.probabilities is None:
+        del row["probabilities"]
+    return row
 
 
 def main() -> None:
@@ -117,58 +108,48 @@ def main() -> None:
 
     from tqdm import tqdm
 
-    tokenizer = model.load_tokenizer(chosen.model)
-    encoder = model.TextEncoder(chosen.model, tokenizer, asked)
+    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
     split = model.read_split(encoded / "test.jsonl").remove_columns("output")
-    device, dtype = model.device_and_dtype()
-    causal = model.load_base(chosen.model, device, dtype)
-    positions = causal.config.max_position_embeddings - most
-    weights = "no adapter"
-    if chosen.infer.adapter:
-        causal = model.load_adapter(causal, adapter)
-        weights = " ".join(
-            hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(adapter.iterdir())
-        )
-    causal.eval()
+    closed = read_closed(encoded / "closed.json") if chosen.infer.score_closed else {}
+    longest = longest_answers(model.read_split(encoded / "train.jsonl"), encoder)
+    config = model.load_config(chosen.model)
+    positions = config.max_position_embeddings - most
+    names, tasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
+    rows = [encoder.question(*pair, positions) for pair in zip(tasks, inputs, strict=True)]
+    model.check_fit(rows, config, answer=most)
 
-    rows = [encoder.question(example["task"], example["input"], positions) for example in split]
-    model.check_fit(rows, causal, answer=most)
-    names = list(split["id"])
-    texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype), weights)
-    state = scratch("infer", *texts, json.dumps([names, rows]))
+    texts = (chosen.model_dump_json(), model.identity(chosen.model))
+    work = json.dumps([names, rows, closed, longest])
+    device, dtype = model.device_and_dtype()
+    state = scratch("infer", *texts, f"{device} {dtype}", weights(chosen.infer, adapter), work)
     journal = state / "answers.jsonl"
-    answers = read_finished(journal)
-    if answers:
-        log.info("go on after %d of %d answers (%s)", len(answers), len(names), journal)
-    open_rows = [i for i, name in enumerate(names) if name not in answers]
-    budget = model.generation_budget(causal)
+    found = read_finished(journal)
+    if found:
+        log.info("go on after %d of %d answers (%s)", len(found), len(names), journal)
+    left = [n for n, name in enumerate(names) if name not in found]
     with (
         journal.open("a", encoding="utf-8") as file,
-        tqdm(total=len(names), initial=len(answers), desc="infer", unit="row") as bar,
+        tqdm(total=len(names), initial=len(found), desc="infer", unit="row") as bar,
     ):
-        lengths = [len(rows[i].ids) for i in open_rows]
-        for batch in model.batches_by_length(lengths, budget, extra=most, rows=ROWS):
-            indices = [open_rows[i] for i in batch]
-            prompt_ids = [rows[i].ids for i in indices]
-            found = answer_batch(causal, tokenizer, prompt_ids, most, chosen.model)
-            for i, answer in zip(indices, found, strict=True):
-                answers[names[i]] = answer
-                file.write(json.dumps([names[i], *answer]) + "\n")
+        engine = answering.load(chosen.model, chosen.infer, adapter)
+        questions = [Asked(tasks[n], rows[n].ids) for n in left]
+        for i, answer in answering.answers(questions, engine, encoder, closed, longest, most):
+            found[names[left[i]]] = answer
+            file.write(json.dumps([names[left[i]], *answer]) + "\n")
             file.flush()
-            bar.update(len(batch))
+            bar.update()
     summary = {
         "questions": len(names),
+        "scored": sum(answer.probabilities is not None for answer in found.values()),
+        "empty_inputs": sum(not text.strip() for text in inputs),
         "cut_inputs": sum(row.cut > 0 for row in rows),
-        "cut_answers": sum(answer.finish == "length" for answer in answers.values()),
+        "cut_answers": sum(answer.finish == "length" for answer in found.values()),
     }
     log.info("%s", ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in summary.items()))
     with whole_folder(predictions) as folder:
+        lines = zip(names, tasks, strict=True)
         write_jsonl(
-            folder / "test.jsonl",
-            (
-                {"id": name, "task": task, **answers[name]._asdict()}
-                for name, task in zip(names, split["task"], strict=True)
-            ),
+            folder / "test.jsonl", [prediction(name, task, found[name]) for name, task in lines]
         )
         write_json(folder / "summary.json", summary)
     shutil.rmtree(state)

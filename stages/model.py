@@ -1,4 +1,4 @@
-"""The one place that knows the model: loading, text to token ids, batching.
+"""The one place that knows the model: loading, text to token ids and back.
 
 A base is a folder or a hub id at a pinned revision, in safetensors or in (sharded) ``.bin`` files;
 the latter go through the restricted unpickler only. No code of a model's repository is ever run.
@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: S403 - what the restricted unpickler raises
@@ -265,23 +265,43 @@ def identity(model: Model) -> str:
     return "\n".join([*parts, *(f"{name} {version(name)}" for name in libraries)])
 
 
-def check_fit(rows: Sequence["TokenRow"], base: Any, answer: int = 0) -> None:
+def load_config(model: Model) -> Any:
+    """Loads the base's configuration alone.
+
+    Raises:
+        InputError: if it cannot be found or read.
+    """
+    from transformers import AutoConfig
+
+    revision = model.revision or "main"
+    try:
+        return AutoConfig.from_pretrained(model.base, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"model.base {model.base!r} cannot be loaded: {error}") from error
+
+
+def check_fit(rows: Sequence["TokenRow"], config: Any, answer: int = 0) -> None:
     """Makes sure that a base can hold the rows: their ids, and their lengths with an answer.
+
+    Args:
+        rows: the rows.
+        config: the base's configuration.
+        answer: tokens that will be added to each row.
 
     Raises:
         InputError: if not.
     """
     highest = max((max(row.ids) for row in rows), default=0)
-    if highest >= base.config.vocab_size:
+    if highest >= config.vocab_size:
         raise InputError(
-            f"the tokenizer has a token {highest}, the base only {base.config.vocab_size} tokens:"
+            f"the tokenizer has a token {highest}, the base only {config.vocab_size} tokens:"
             " model.tokenizer does not belong to model.base"
         )
     longest = max((len(row.ids) for row in rows), default=0) + answer
-    if longest > base.config.max_position_embeddings:
+    if longest > config.max_position_embeddings:
         raise InputError(
             f"model.cutoff: a row has {longest} tokens, but the base can hold"
-            f" {base.config.max_position_embeddings}"
+            f" {config.max_position_embeddings}"
         )
 
 
@@ -324,7 +344,7 @@ class TextEncoder:
         Raises:
             TooLong: if instruction and answer alone exceed the cut-off.
         """
-        answer_ids = [*self._ids(answer), self._model.eos_id]
+        answer_ids = self.answer(answer)
         prompt, cut = self._prompt(task, text, self._model.cutoff - len(answer_ids))
         return TokenRow(prompt + answer_ids, len(prompt), cut)
 
@@ -341,6 +361,22 @@ class TextEncoder:
         """
         prompt, cut = self._prompt(task, text, min(self._model.cutoff, positions))
         return TokenRow(prompt, len(prompt), cut)
+
+    def answer(self, text: str) -> list[int]:
+        """Encodes an answer alone, the end token included."""
+        return [*self._ids(text), self._model.eos_id]
+
+    def has_ended(self, ids: Sequence[int]) -> bool:
+        """Whether an answer's ids end with the end token."""
+        return ids[-1] == self._model.eos_id
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Decodes an answer's ids, with or without the end token, to trimmed text."""
+        kept = ids[:-1] if self.has_ended(ids) else ids
+        text: str = self._tokenizer.decode(
+            kept, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text.strip()
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
@@ -394,54 +430,3 @@ def read_split(path: Path) -> "Dataset":
     defects.check()
     features = Features(dict.fromkeys(columns, Value("string")))
     return Dataset.from_dict({c: [row[c] for row in rows] for c in columns}, features=features)
-
-
-# --- Batching -------------------------------------------------------------------------------------
-
-
-def batches_by_length(
-    lengths: Sequence[int], budget: int, extra: int = 0, rows: int = 256
-) -> Iterator[list[int]]:
-    """Groups rows of similar length, so that little is padded.
-
-    Args:
-        lengths: tokens of each row.
-        budget: tokens of a batch, padding included; a longer row is alone.
-        extra: tokens that will be added to each row.
-        rows: largest number of rows of a batch.
-
-    Yields:
-        Indices of rows, longest first within and over the batches.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if batch and (
-            len(batch) == rows or (lengths[batch[0]] + extra) * (len(batch) + 1) > budget
-        ):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
-
-
-def generation_budget(causal: Any) -> int:
-    """Tokens that a batch may hold when generating: what half of the free memory can cache.
-
-    On a CPU a moderate number, for larger batches are no faster there.
-    """
-    if causal.device.type != "cuda":
-        return 32_768
-    config = causal.config
-    heads = config.num_key_value_heads * (config.hidden_size // config.num_attention_heads)
-    per_token = 2 * config.num_hidden_layers * heads * causal.dtype.itemsize
-    return max(1, int(free_memory(causal.device) // 2 // per_token))
-
-
-def pad(rows: Iterable[Sequence[int]], value: int) -> "torch.Tensor":
-    """Pads rows of token ids on the left to a matrix of shape (rows, longest)."""
-    import torch
-
-    kept = [list(row) for row in rows]
-    width = max(map(len, kept))
-    return torch.tensor([[value] * (width - len(row)) + row for row in kept])

@@ -1,14 +1,15 @@
-"""Packing: the rows of a micro-batch as one sequence, so that nothing is padded.
+"""Packing: the rows of a micro-batch as one sequence, so that nothing is padded or computed twice.
 
-Every row attends to itself alone, and its positions begin at 0. On GPUs of compute capability 8.0
-and newer PyTorch's variable-length attention does that in one kernel; elsewhere each row goes
-through scaled dot-product attention by itself.
+Positions begin at 0 in every row, and a row attends to itself alone. What several prompts begin
+with, such as the header and the instruction of a sub-task, stands in the sequence once: the rows
+grow from it like branches, and attend to it as to tokens of their own. On GPUs of compute
+capability 8.0 and newer PyTorch's variable-length attention does that in one kernel; elsewhere each
+branch goes through scaled dot-product attention by itself.
 """
 
-import math
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stages.model import TokenRow
 
@@ -18,15 +19,75 @@ if TYPE_CHECKING:
 ATTENTION = "packed"
 """The name under which transformers knows this attention."""
 
+COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which compiling pays
+SHARED = 4  # tokens that prompts must begin with alike for these to be computed once
+
+
+class Branch(NamedTuple):
+    """A stretch of the packed sequence.
+
+    Attributes:
+        ids: its token ids.
+        position: of the first of them in its rows.
+        parent: the number of the branch that it grows from, or None.
+    """
+
+    ids: list[int]
+    position: int
+    parent: int | None
+
+
+def branches(rows: Sequence[TokenRow]) -> tuple[list[Branch], list[int]]:
+    """Finds what prompts have in common.
+
+    The last token of a prompt is never shared, for the answer follows from it.
+
+    Returns:
+        The branches, each after its parent; and for each row the number of its last one.
+    """
+    found: list[Branch] = []
+    last = [0] * len(rows)
+
+    def grow(group: list[int], start: int, parent: int | None) -> None:
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for i in group:
+            beginning = tuple(rows[i].ids[start : min(start + SHARED, rows[i].prompt - 1)])
+            alike.setdefault(beginning, []).append(i)
+        for beginning, members in alike.items():
+            if len(members) == 1 or len(beginning) < SHARED:
+                for i in members:
+                    last[i] = len(found)
+                    found.append(Branch(rows[i].ids[start:], start, parent))
+            else:
+                end = start + _common([rows[i].ids[start : rows[i].prompt - 1] for i in members])
+                number = len(found)
+                found.append(Branch(rows[members[0]].ids[start:end], start, parent))
+                grow(members, end, number)
+
+    grow(list(range(len(rows))), 0, None)
+    return found, last
+
+
+def _common(texts: Sequence[list[int]]) -> int:
+    """The number of ids with which all texts begin alike."""
+    first, final = min(texts), max(texts)  # those that differ soonest
+    length = min(len(first), len(final))
+    return next((i for i in range(length) if first[i] != final[i]), length)
+
 
 class Packed(NamedTuple):
     """Rows as one sequence.
 
     Attributes:
         ids: token ids, of shape (1, tokens).
-        positions: the position of each token in its row, likewise.
-        bounds: where rows begin, and where the last one ends, of shape (rows + 1,).
-        lengths: tokens of each row.
+        positions: the position of each token in its rows, likewise.
+        bounds: where branches begin, and where the last one ends, of shape (branches + 1,).
+        lengths: tokens of each branch.
+        keys: for each branch in turn the tokens that it may attend to, as indices into the
+            sequence: those before it in its rows and its own. None where every branch is a row.
+        key_bounds: where each branch's keys begin in `keys`, and where the last ones end.
+        key_lengths: how many keys each branch has.
+        last: for each row the number of its last branch, whose keys are the whole row.
         labelled: indices of the tokens before those that loss is computed on.
         labels: ids of the latter.
     """
@@ -35,53 +96,97 @@ class Packed(NamedTuple):
     positions: "torch.Tensor"
     bounds: "torch.Tensor"
     lengths: list[int]
+    keys: "torch.Tensor | None"
+    key_bounds: "torch.Tensor"
+    key_lengths: list[int]
+    last: list[int]
     labelled: "torch.Tensor"
     labels: "torch.Tensor"
+
+    @property
+    def ends(self) -> "torch.Tensor":
+        """The index of each row's last token, of shape (rows,)."""
+        return self.bounds[1:][self.last].long() - 1
 
 
 def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
     """Joins rows to one sequence."""
     import torch
 
-    lengths = [len(row.ids) for row in rows]
+    found, last = branches(rows)
+    lengths = [len(branch.ids) for branch in found]
     bounds = [0, *accumulate(lengths)]
-    labelled = [
-        start + i - 1
-        for start, row in zip(bounds, rows, strict=False)
-        for i in range(row.prompt, len(row.ids))
-    ]
-    ids = torch.tensor(list(chain.from_iterable(row.ids for row in rows)))
-    before = torch.tensor(labelled)
+    spans: list[list[tuple[int, int]]] = []  # what each branch attends to
+    for number, branch in enumerate(found):
+        before = [] if branch.parent is None else spans[branch.parent]
+        spans.append([*before, (bounds[number], bounds[number + 1])])
+    key_lengths = [branch.position + len(branch.ids) for branch in found]
+    labelled: list[int] = []
+    labels: list[int] = []
+    for row, number in zip(rows, last, strict=True):
+        offset = bounds[number] - found[number].position
+        labelled += range(offset + row.prompt - 1, offset + len(row.ids) - 1)
+        labels += row.ids[row.prompt :]
+    keys = None
+    if any(branch.parent is not None for branch in found):
+        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)]).to(device)
+    positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
     return Packed(
-        ids[None].to(device),
-        torch.cat([torch.arange(length) for length in lengths])[None].to(device),
+        torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]).to(device),
+        torch.cat(positions)[None].to(device),
         torch.tensor(bounds, dtype=torch.int32).to(device),
         lengths,
-        before.to(device),
-        ids[before + 1].to(device),
+        keys,
+        torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32).to(device),
+        key_lengths,
+        last,
+        torch.tensor(labelled, dtype=torch.long).to(device),
+        torch.tensor(labels, dtype=torch.long).to(device),
     )
 
 
-def shared_out(rows: Sequence[TokenRow], tokens: int) -> Iterator[list[TokenRow]]:
+def packed_length(rows: Sequence[TokenRow]) -> int:
+    """How many tokens rows have once they are packed."""
+    return sum(len(branch.ids) for branch in branches(rows)[0])
+
+
+def shared_out(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
     """Shares rows out over as few packs as will do, which are about equally long.
+
+    Rows that begin alike come together.
 
     Args:
         rows: what to share out.
         tokens: of a pack, at most; a longer row is alone.
+
+    Returns:
+        For each pack the numbers of its rows.
     """
-    count = math.ceil(sum(len(row.ids) for row in rows) / tokens)
-    longest_first = sorted(rows, key=lambda row: -len(row.ids))
-    while True:
-        packs: list[list[TokenRow]] = [[] for _ in range(count)]
-        sizes = [0] * count
-        for row in longest_first:
-            shortest = sizes.index(min(sizes))
-            packs[shortest].append(row)
-            sizes[shortest] += len(row.ids)
-        if all(size <= tokens or len(p) == 1 for p, size in zip(packs, sizes, strict=True)):
-            yield from filter(None, packs)
-            return
-        count += 1
+    order = sorted(range(len(rows)), key=lambda i: rows[i].ids)
+    saved = [0]
+    for one, other in pairwise(rows[i] for i in order):
+        common = _common([one.ids[: one.prompt - 1], other.ids[: other.prompt - 1]])
+        saved.append(max(0, common - SHARED + 1))  # at least; branches may part a little sooner
+
+    def packs(size: int) -> list[list[int]]:
+        found: list[list[int]] = []
+        filled = 0
+        for i, common in zip(order, saved, strict=False):
+            length = len(rows[i].ids)
+            if found and filled + length - common <= size:
+                found[-1].append(i)
+                filled += length - common
+            else:
+                found.append([i])
+                filled = length
+        return found
+
+    fewest = len(packs(tokens))
+    low, high = 0, tokens  # the smallest size that needs no more packs, by bisection
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if len(packs(middle)) == fewest else (middle, high)
+    return packs(high)
 
 
 def one_kernel(device: "torch.device") -> bool:
@@ -91,26 +196,45 @@ def one_kernel(device: "torch.device") -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def hidden_states(decoder: Any, packed: Packed) -> "torch.Tensor":
+def can_compile(model: Any) -> bool:
+    """Whether compiling a model's layers is possible and pays: large ones, on newer GPUs."""
+    from torch.utils._triton import has_triton
+
+    parameters = sum(p.numel() for p in model.parameters())
+    return parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton()
+
+
+def hidden_states(
+    decoder: Any, packed: Packed, wanted: "torch.Tensor", **more: Any
+) -> "torch.Tensor":
     """Runs a decoder, whose attention is this module's, on packed rows.
 
+    Args:
+        decoder: the model without its head.
+        packed: the rows.
+        wanted: indices of the tokens whose states are returned.
+        **more: for the attention.
+
     Returns:
-        The last hidden states at the positions before the labels, of shape (labels, size).
+        The last hidden states, of shape (wanted, size).
     """
     kernel = one_kernel(packed.ids.device)
     states = decoder(
         input_ids=packed.ids,
         position_ids=packed.positions,
         use_cache=False,
-        bounds=packed.bounds if kernel else None,
-        longest=max(packed.lengths) if kernel else None,
-        lengths=[] if kernel else packed.lengths,
+        keys=packed.keys,
+        bounds=(packed.bounds, packed.key_bounds) if kernel else None,
+        longest=(max(packed.lengths), max(packed.key_lengths)) if kernel else None,
+        lengths=None if kernel else (packed.lengths, packed.key_lengths),
+        before=None if kernel else lower_triangle(max(packed.key_lengths), packed.ids.device),
+        **more,
     ).last_hidden_state
-    return states[0, packed.labelled]  # type: ignore[no-any-return]
+    return states[0, wanted]  # type: ignore[no-any-return]
 
 
 def use_packed_attention(causal: Any) -> None:
-    """Makes a model of transformers attend row by row, as `hidden_states` asks it to."""
+    """Makes a model of transformers attend branch by branch, as `hidden_states` asks it to."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, packed_attention)
@@ -125,12 +249,17 @@ def packed_attention(
     attention_mask: None,
     *,
     scaling: float,
-    bounds: "torch.Tensor | None",
-    longest: int | None,
-    lengths: list[int],
+    keys: "torch.Tensor | None",
+    bounds: "tuple[torch.Tensor, torch.Tensor] | None",
+    longest: tuple[int, int] | None,
+    lengths: tuple[list[int], list[int]] | None,
+    before: "torch.Tensor | None",
+    keep: "Callable[[torch.Tensor, torch.Tensor], None] | None" = None,
     **_: Any,
 ) -> "tuple[torch.Tensor, None]":
-    """Causal attention within each row; in the form that transformers calls.
+    """Causal attention of each branch to itself and to what it grows from.
+
+    In the form that transformers calls; keyword arguments come from `hidden_states`.
 
     Args:
         module: the attention layer.
@@ -139,27 +268,63 @@ def packed_attention(
         value: like the key.
         attention_mask: none.
         scaling: of the products of queries and keys.
-        bounds: see `Packed`; for the one kernel, else None.
-        longest: tokens of the longest row, for the one kernel.
-        lengths: tokens of each row, where each goes by itself.
+        keys: see `Packed`.
+        bounds: where branches and their keys begin; for the one kernel, else None.
+        longest: tokens of the longest branch and the most keys of one, for the one kernel.
+        lengths: of branches and their keys, where each goes by itself, else None.
+        before: the lower triangle of a matrix as large as the longest keys, likewise.
+        keep: is given the keys and values as `keys` puts them.
 
     Returns:
         The output, of shape (1, tokens, heads, size), and no weights.
     """
     import torch
 
+    if keys is not None:
+        key, value = (gathered(side, keys) for side in (key, value))
+    if keep is not None:
+        keep(key, value)
     if (groups := query.shape[1] // key.shape[1]) > 1:
         key, value = (side.repeat_interleave(groups, dim=1) for side in (key, value))
-    if bounds is not None and longest is not None:
+    if lengths is None or before is None:
         from torch.nn.attention.varlen import varlen_attn
 
         q, k, v = (side.squeeze(0).transpose(0, 1) for side in (query, key, value))
-        window = (-1, 0)  # every token before, none after
+        window = (-1, 0)  # every token before, none after; the last query stands at the last key
         out: torch.Tensor = varlen_attn(  # type: ignore[assignment]
-            q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=window
+            q, k, v, *cast(Any, bounds), *cast(Any, longest), scale=scaling, window_size=window
         )
         return out.unsqueeze(0), None
-    rows = zip(*(torch.split(side, lengths, dim=2) for side in (query, key, value)), strict=True)
-    attend = torch.nn.functional.scaled_dot_product_attention
-    outs = [attend(q, k, v, is_causal=True, scale=scaling) for q, k, v in rows]
+    outs = []
+    for q, k, v in zip(
+        torch.split(query, lengths[0], dim=2),
+        *(torch.split(side, lengths[1], dim=2) for side in (key, value)),
+        strict=True,
+    ):
+        tokens, of_keys = q.shape[2], k.shape[2]
+        mask = before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
+        outs.append(
+            torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
+            )
+        )
     return torch.cat(outs, dim=2).transpose(1, 2), None
+
+
+def lower_triangle(size: int, device: "torch.device") -> "torch.Tensor":
+    """A matrix of (query, key) that is true where the key does not come after the query."""
+    import torch
+
+    return torch.ones(size, size, dtype=torch.bool, device=device).tril()
+
+
+def gathered(side: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
+    """Picks keys or values of shape (1, heads, tokens, size) by token.
+
+    As an embedding, whose gradient is summed in fp32 also where the values have 16 bits.
+    """
+    import torch
+
+    _, heads, _, size = side.shape
+    picked = torch.nn.functional.embedding(keys, side.squeeze(0).transpose(0, 1).flatten(1))
+    return picked.view(-1, heads, size).transpose(0, 1).unsqueeze(0)

@@ -11,15 +11,23 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from stages.command import InputError
+from stages.lora import fuse
 from stages.model import TokenRow, free_memory
-from stages.packing import hidden_states, one_kernel, pack, shared_out, use_packed_attention
+from stages.packing import (
+    can_compile,
+    hidden_states,
+    pack,
+    packed_length,
+    shared_out,
+    use_packed_attention,
+)
 from stages.settings import Section
 
 if TYPE_CHECKING:
@@ -31,7 +39,6 @@ log = logging.getLogger(__name__)
 # faster; a GPU makes its first update with so many, before the memory is measured.
 MICRO_BATCH = {"cuda": 1024, "cpu": 1024}
 USABLE = 0.85  # share of the free GPU memory that a micro-batch may fill
-COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which compiling pays
 SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Positive = Annotated[float, Field(gt=0.0)]
@@ -114,28 +121,6 @@ def add_lora(base: Any, lora: Lora) -> Any:
     return get_peft_model(base, config)
 
 
-@cache
-def fused(kind: type[Any]) -> type[Any]:
-    """A class of peft's LoRA layers whose scaling and sum are one product.
-
-    One class for all layers of a kind, and no function of each layer's own, for compiled code is
-    shared among layers only where these have their code in common.
-    """
-    return type(f"Fused{kind.__name__}", (kind,), {"forward": _fused_forward})
-
-
-def _fused_forward(layer: Any, inputs: "torch.Tensor") -> "torch.Tensor":
-    """base(x) + scaling * B(A(dropout(x))) of inputs of shape (1, tokens, size)."""
-    import torch
-
-    (adapter,) = layer.active_adapters
-    result = layer.base_layer(inputs)
-    low = layer.lora_A[adapter](layer.lora_dropout[adapter](inputs))
-    up = layer.lora_B[adapter].weight.t()
-    scaling = layer.scaling[adapter]
-    return torch.addmm(result.squeeze(0), low.squeeze(0), up, alpha=scaling).unsqueeze(0)
-
-
 def learning_rate(update: int, updates: int, highest: float, warmup: float) -> float:
     """Linear warm-up from 0, then linear decay to 0.
 
@@ -165,7 +150,8 @@ def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
 
     base = model.get_base_model()
     packed = pack(rows, base.get_input_embeddings().weight.device)
-    logits = base.get_output_embeddings()(hidden_states(base.get_decoder(), packed))
+    states = hidden_states(base.get_decoder(), packed, packed.labelled)
+    logits = base.get_output_embeddings()(states)
     return torch.nn.functional.cross_entropy(logits.float(), packed.labels, reduction="sum")
 
 
@@ -191,8 +177,9 @@ class Memory:
 
     def micro_batches(self, rows: Sequence[TokenRow]) -> Iterator[list[TokenRow]]:
         """Shares rows out over micro-batches of about equal numbers of tokens."""
-        for batch in shared_out(rows, self.tokens):
-            self._used = max(self._used, sum(len(row.ids) for row in batch))
+        for numbers in shared_out(rows, self.tokens):
+            batch = [rows[i] for i in numbers]
+            self._used = max(self._used, packed_length(batch))
             yield batch
 
     def fitting(self, work: Callable[[], float]) -> float:
@@ -284,17 +271,11 @@ def prepare(model: Any) -> None:
     rotary embedding, activation and adapter are then fused, and less is remembered for the backward
     pass.
     """
-    from peft.tuners.lora import LoraLayer
-    from torch.utils._triton import has_triton
-
     model.train()
     base = model.get_base_model()
     use_packed_attention(base)
-    for layer in model.modules():
-        if isinstance(layer, LoraLayer):
-            layer.__class__ = fused(layer.__class__)
-    parameters = sum(p.numel() for p in model.parameters())
-    if parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton():
+    fuse(model)
+    if can_compile(model):
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)

@@ -222,11 +222,11 @@ def test_the_bases_own_way_of_generating_is_left_aside(tmp_path: Path) -> None:
 
 def test_rows_must_fit_the_base(tiny_base: Path) -> None:
     causal = model.load_base(settings(tiny_base), CPU, FP32)
-    model.check_fit([model.TokenRow([1, 399], 1, 0)], causal)
+    model.check_fit([model.TokenRow([1, 399], 1, 0)], causal.config)
     with pytest.raises(InputError, match="a token 400, the base only 400"):
-        model.check_fit([model.TokenRow([1, 400], 1, 0)], causal)
+        model.check_fit([model.TokenRow([1, 400], 1, 0)], causal.config)
     with pytest.raises(InputError, match="513 tokens, but the base can hold 512"):
-        model.check_fit([model.TokenRow([1] * 500, 1, 0)], causal, answer=13)
+        model.check_fit([model.TokenRow([1] * 500, 1, 0)], causal.config, answer=13)
 
 
 def test_texts_that_spell_special_tokens_are_texts(tiny_base: Path) -> None:
@@ -408,25 +408,6 @@ def test_an_answer_that_cannot_fit_is_an_error(tiny_base: Path) -> None:
     encode, _ = encoder(tiny_base, cutoff=16)
     with pytest.raises(InputError, match=r"model\.cutoff: the instruction of prova alone has"):
         encode.training("prova", "x", "parola " * 20)
-
-
-# --- Batches ---
-
-
-@given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 200), st.integers(0, 30))
-def test_batches_hold_every_row_once_within_the_budget(
-    lengths: list[int], budget: int, extra: int
-) -> None:
-    batches = list(model.batches_by_length(lengths, budget, extra, rows=7))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    for batch in batches:
-        widest = max(lengths[i] for i in batch) + extra
-        assert len(batch) == 1 or (widest * len(batch) <= budget and len(batch) <= 7)
-    assert [lengths[i] for batch in batches for i in batch] == sorted(lengths, reverse=True)
-
-
-def test_pads_on_either_side() -> None:
-    assert model.pad([[5, 6], [7]], 0).tolist() == [[5, 6], [0, 7]]
 
 
 def test_identity_changes_with_a_file_of_the_base(tmp_path: Path) -> None:

@@ -24,17 +24,57 @@ def test_a_pack_holds_rows_end_to_end() -> None:
     packed = packing.pack(ROWS[:2], CPU)
     assert packed.ids.tolist() == [[1, 5, 6, 7, 8, 1, 9, 2]]
     assert packed.positions.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2]]
-    assert packed.bounds.tolist() == [0, 5, 8]
+    assert packed.bounds.tolist() == packed.key_bounds.tolist() == [0, 5, 8]
+    assert packed.keys is None
     assert packed.labelled.tolist() == [2, 3, 5, 6]
     assert packed.labels.tolist() == [7, 8, 9, 2]
+    assert packed.ends.tolist() == [4, 7]
+
+
+HEADER = [1, *range(100, 112)]
+TASK_A, TASK_B = [*HEADER, *range(20, 30)], [*HEADER, *range(30, 40)]
+BRANCHING = [
+    row([*TASK_A, 40, 41, 42]),
+    row([*TASK_B, 40, 3]),
+    row([*TASK_A, 50, 51, 52, 2], 1),
+    row([1, 5, 6, 7, 8]),
+    row([*TASK_B, 60]),  # whose prompt all but its end belongs to the other one, too
+    row([*TASK_A, 40, 41, 42]),  # the same once more
+]
+
+
+def test_what_prompts_begin_with_stands_in_a_pack_once() -> None:
+    found, last = packing.branches(BRANCHING)
+    assert found == [
+        (HEADER, 0, None),
+        (TASK_A[13:], 13, 0),
+        ([40, 41, 42], 23, 1),
+        ([40, 41, 42], 23, 1),
+        ([50, 51, 52, 2], 23, 1),
+        (TASK_B[13:21], 13, 0),
+        ([38, 39, 40, 3], 21, 5),
+        ([38, 39, 60], 21, 5),
+        ([1, 5, 6, 7, 8], 0, None),
+    ]
+    assert last == [2, 6, 4, 8, 7, 3]
+    packed = packing.pack(BRANCHING, CPU)
+    sequence = packed.ids[0]
+    for number, whole in zip(packed.last, BRANCHING, strict=True):
+        of_row = packed.keys[packed.key_bounds[number] : packed.key_bounds[number + 1]]
+        assert sequence[of_row].tolist() == whole.ids
+        assert packed.positions[0, of_row].tolist() == list(range(len(whole.ids)))
+    assert sequence[packed.ends].tolist() == [whole.ids[-1] for whole in BRANCHING]
+    labels = [i for whole in BRANCHING for i in whole.ids[whole.prompt :]]
+    assert packed.labels.tolist() == labels
 
 
 @pytest.mark.parametrize("key_heads", [4, 2])
-def test_packed_rows_are_computed_as_if_alone(key_heads: int) -> None:
-    """Also where groups of heads share keys and values."""
+@pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
+def test_packed_rows_are_computed_as_if_alone(rows: list[TokenRow], key_heads: int) -> None:
+    """States and gradients, also where groups of heads share keys and values."""
     torch.manual_seed(1)
     config = LlamaConfig(
-        vocab_size=50,
+        vocab_size=120,
         hidden_size=32,
         intermediate_size=48,
         num_hidden_layers=2,
@@ -42,30 +82,51 @@ def test_packed_rows_are_computed_as_if_alone(key_heads: int) -> None:
         num_key_value_heads=key_heads,
     )
     causal = LlamaForCausalLM(config).eval()
-    alone = [
-        causal.model(input_ids=torch.tensor([r.ids])).last_hidden_state[0, r.prompt - 1 : -1]
-        for r in ROWS
-    ]
+    learnt = causal.model.layers[0].self_attn.k_proj.weight
+    alone = torch.cat(
+        [
+            causal.model(input_ids=torch.tensor([r.ids])).last_hidden_state[0, r.prompt - 1 : -1]
+            for r in rows
+        ]
+    )
+    (expected,) = torch.autograd.grad(alone.pow(3).sum(), learnt)
     packing.use_packed_attention(causal)
-    together = packing.hidden_states(causal.model, packing.pack(ROWS, CPU))
-    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-6)
+    packed = packing.pack(rows, CPU)
+    together = packing.hidden_states(causal.model, packed, packed.labelled)
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+    (found,) = torch.autograd.grad(together.pow(3).sum(), learnt)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@given(st.lists(st.integers(2, 90), min_size=1, max_size=40), st.integers(1, 300))
-def test_rows_are_shared_out_over_packs_that_fit(lengths: list[int], tokens: int) -> None:
-    rows = [row(list(range(length)), 1) for length in lengths]
-    packs = list(packing.shared_out(rows, tokens))
-    assert sorted(len(r.ids) for p in packs for r in p) == sorted(lengths)
+@given(
+    st.lists(st.integers(2, 90), min_size=1, max_size=40), st.integers(1, 300), st.integers(1, 9)
+)
+def test_rows_are_shared_out_over_packs_that_fit(
+    lengths: list[int], tokens: int, kinds: int
+) -> None:
+    rows = [
+        row([n % kinds] * (length // 2) + [n] * (length - length // 2), 1)
+        for n, length in enumerate(lengths)
+    ]
+    packs = packing.shared_out(rows, tokens)
+    assert sorted(i for pack in packs for i in pack) == list(range(len(rows)))
     assert all(packs)
     for pack in packs:
-        assert len(pack) == 1 or sum(len(r.ids) for r in pack) <= tokens
+        assert len(pack) == 1 or packing.packed_length([rows[i] for i in pack]) <= tokens
 
 
 def test_packs_are_about_equally_long() -> None:
-    rows = [row(list(range(length))) for length in range(10, 90)]
-    sizes = [sum(len(r.ids) for r in pack) for pack in packing.shared_out(rows, 1000)]
-    assert len(sizes) == 4
-    assert max(sizes) - min(sizes) <= 20
+    rows = [row([n, *range(length)]) for n, length in enumerate(range(10, 90))]
+    packs = packing.shared_out(rows, 1000)
+    sizes = [packing.packed_length([rows[i] for i in pack]) for pack in packs]
+    assert len(sizes) == 5
+    assert max(sizes) - min(sizes) <= 150
+
+
+def test_rows_that_begin_alike_come_together() -> None:
+    rows = [row([kind] * 50 + [n], 1) for n in range(10) for kind in (1, 2, 3)]
+    packs = packing.shared_out(rows, 100)
+    assert [{rows[i].ids[0] for i in pack} for pack in packs] == [{1}, {2}, {3}]
 
 
 def test_values_of_4_bit_layers_are_kept(tiny_base: Path) -> None:
