@@ -212,7 +212,7 @@ def page() -> str:
         plots=draw(dvc_plots()),
         errors=errors(
             read_jsonl(QUESTIONS, ("id", "task", "input", "output")),
-            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens")),
+            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens"), ("probabilities",)),
         ),
         revision=revision(),
     )
