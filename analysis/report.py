@@ -134,16 +134,17 @@ def _specification(content: Any) -> Any:
 
 
 def facets(title: str, specification: Any) -> Iterator[tuple[str, Any]]:
-    """Yields a plot, or where it has a facet for each unit, a plot for each, with titles."""
+    """Yields a plot, or where it has facets, one for each unit or sub-task, with titles."""
     if "facet" not in specification:
         yield title, specification
         return
     values = specification["data"]["values"]
-    for unit in dict.fromkeys(row["unit"] for row in values):
+    key = "unit" if "unit" in values[0] else "subtask"
+    for name in dict.fromkeys(row[key] for row in values):
         part = deepcopy(specification)
-        part["data"]["values"] = [row for row in values if row["unit"] == unit]
+        part["data"]["values"] = [row for row in values if row[key] == name]
         part.pop("title")
-        yield f"{title}: {unit}", part
+        yield f"{title}: {name}", part
 
 
 def draw(plots: Mapping[str, Any]) -> list[Plot]:
@@ -212,7 +213,7 @@ def page() -> str:
         plots=draw(dvc_plots()),
         errors=errors(
             read_jsonl(QUESTIONS, ("id", "task", "input", "output")),
-            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens")),
+            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens"), ("probabilities",)),
         ),
         revision=revision(),
     )

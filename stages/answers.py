@@ -40,6 +40,11 @@ class Labels(Generic[Label]):
         if len(self._labels) < len(self.answers):
             raise ValueError(f"two labels have the same answer: {self.answers}")
 
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """All answers, in the order of the labels."""
+        return tuple(self.answers.values())
+
     def write(self, label: Label) -> str:
         """The answer for a label."""
         return self.answers[label]

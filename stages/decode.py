@@ -3,28 +3,32 @@
 Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. Writes SUBMISSIONS, one
 folder a task, and METRICS/decode.json: for each sub-task how many answers there were, how many
 could not be read in full, and how many had to be replaced by the fallback; to plot, the same as
-shares in METRICS/decode/answers.csv.
+shares in METRICS/decode/answers.csv. Where predictions have probabilities, as those of closed
+sub-tasks do, SUBMISSIONS/probabilities.csv has them for evaluate: a row for each question and
+candidate answer, with 1 in the column answered for the candidate that the model gave.
 
     python -m stages.decode data/sample data/predictions data/submissions metrics
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from stages import settings
 from stages.command import InputError, folders, run
-from stages.files import read_jsonl, whole_folder, write_csv, write_json, write_text
+from stages.files import Defects, whole_folder, write_csv, write_json, write_text
 from stages.splits import Splits
+from stages.tables import Row, read_objects
 from stages.tasks import Run, Submission, Tally, load, owner, raw_folder
 
 log = logging.getLogger(__name__)
 
-PREDICTION = ("id", "task", "answer", "finish", "tokens")
+KEYS = ("id", "task", "answer", "finish", "tokens")
+TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ from 1
 
 
 class Settings(settings.StageSettings):
@@ -33,6 +37,38 @@ class Settings(settings.StageSettings):
     tasks: Annotated[list[str], Field(min_length=1)]
     encode: Splits
     decode: Run
+
+
+def read_predictions(path: Path) -> list[Row]:
+    """Reads the model's answers.
+
+    Raises:
+        InputError: with file and line of every defect.
+    """
+    optional = {"probabilities": probabilities}
+    rows = read_objects(path, dict.fromkeys(KEYS, str), optional=optional, unique="id")
+    defects = Defects(path)
+    for row in rows:
+        candidates = row.values.get("probabilities", {})
+        if candidates and row["answer"] not in candidates:
+            expected = f"expected one of those with a probability, {', '.join(candidates)}"
+            defects.add(row.line, f"answer {row['answer'][:60]!r}: {expected}")
+    defects.check()
+    log.info("read %s: %d rows", path, len(rows))
+    return rows
+
+
+def probabilities(value: Any) -> dict[str, float]:
+    """Parses the candidate answers to a question with their probabilities.
+
+    Raises:
+        ValueError: if they are not numbers from 0 to 1 that sum to 1.
+    """
+    found: dict[str, float] = value if isinstance(value, dict) else {}
+    sound = all(type(number) in (int, float) and 0 <= number <= 1 for number in found.values())
+    if not sound or abs(sum(found.values()) - 1) > TOLERANCE:
+        raise ValueError("expected answers with probabilities from 0 to 1 that sum to 1")
+    return found
 
 
 def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str, Submission]:
@@ -78,6 +114,16 @@ def answers_table(tallies: Mapping[str, Tally]) -> tuple[list[str], list[list[ob
     return ["subtask", "read", "answers"], rows
 
 
+def probabilities_table(predictions: Iterable[Row]) -> tuple[list[str], list[list[object]]]:
+    """Header and rows of a table: the probability of each candidate answer to each question."""
+    rows: list[list[object]] = [
+        [row["id"], row["task"], candidate, float(probability), int(candidate == row["answer"])]
+        for row in predictions
+        for candidate, probability in row.values.get("probabilities", {}).items()
+    ]
+    return ["id", "subtask", "answer", "probability", "answered"], rows
+
+
 def main() -> None:
     """Runs the stage."""
     raw, predictions, submissions, metrics = folders(
@@ -87,16 +133,16 @@ def main() -> None:
         submissions="folder to write",
         metrics="folder for decode.json and decode/",
     )
-    path = predictions / "test.jsonl"
-    rows = read_jsonl(path, PREDICTION)
-    answers = {str(row["id"]): str(row["answer"]) for row in rows}
-    if len(answers) < len(rows):
-        raise InputError(f"{path}: an id stands twice")
+    rows = read_predictions(predictions / "test.jsonl")
+    answers = {row["id"]: row["answer"] for row in rows}
+    header, candidates = probabilities_table(rows)
     decoded = decode(raw, answers, settings.read(Settings))
     with whole_folder(submissions) as folder:
         for name, submission in decoded.items():
             for file, text in submission.files.items():
                 write_text(folder / name / file, text)
+        if candidates:
+            write_csv(folder / "probabilities.csv", header, candidates)
     tallies = {s: t for submission in decoded.values() for s, t in submission.tallies.items()}
     with whole_folder(metrics / "decode") as folder:
         write_csv(folder / "answers.csv", *answers_table(tallies))

@@ -1,8 +1,8 @@
 """Encode: the organisers' files become questions and answers.
 
 Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
-test.jsonl, one object a line with the keys id, task, input, output; and summary.json, what was
-counted on the way.
+test.jsonl, one object a line with the keys id, task, input, output; closed.json, the candidate
+answers of each closed sub-task that was asked; and summary.json, what was counted on the way.
 
     python -m stages.encode data/sample data/encoded
 """
@@ -10,6 +10,7 @@ counted on the way.
 import gc
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from stages import settings
 from stages.command import InputError, folders, run
 from stages.files import whole_folder, write_json, write_jsonl
 from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Example, load, raw_folder
+from stages.tasks import Example, load, owner, raw_folder
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,30 @@ def encode(raw: Path, chosen: Settings) -> tuple[dict[Side, list[Example]], dict
     return splits, summary
 
 
+def closed_answers(splits: Mapping[Side, Sequence[Example]]) -> dict[str, Sequence[str]]:
+    """Finds the closed sub-tasks among those that were asked.
+
+    Args:
+        splits: the examples of each split.
+
+    Returns:
+        The candidate answers by sub-task, sorted by name. A sub-task that several tasks ask, as
+        the lecture does, is closed if it is so for all of them, with the same candidates.
+    """
+    tasks: dict[str, set[str]] = {}
+    for examples in splits.values():
+        for example in examples:
+            tasks.setdefault(example.task, set()).add(owner(example.id))
+    closed: dict[str, Sequence[str]] = {}
+    for subtask, names in sorted(tasks.items()):
+        candidates = {tuple(load(name).CLOSED.get(subtask, ())) for name in names}
+        if len(candidates) > 1:
+            log.info("%s is open: %s differ in its answers", subtask, " and ".join(sorted(names)))
+        elif found := candidates.pop():
+            closed[subtask] = found
+    return closed
+
+
 def _words(notes: Any) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
 
@@ -77,9 +102,11 @@ def main() -> None:
     )
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
     splits, summary = encode(raw, settings.read(Settings))
+    closed = closed_answers(splits)
     with whole_folder(encoded) as folder:
         for side, examples in splits.items():
             write_jsonl(folder / f"{side}.jsonl", map(asdict, examples))
+        write_json(folder / "closed.json", closed)
         write_json(folder / "summary.json", summary)
 
 

@@ -3,7 +3,9 @@
 Reads RAW, for the gold, and SUBMISSIONS. Writes METRICS/evaluate.json: a headline and, for each
 ranked unit, the metric, its value, a 95 % bootstrap interval and the baseline; and to plot, in
 METRICS/evaluate/: scores.csv, the same as a table; confusion.csv, how often each gold label was
-submitted as which; numbers.csv and points.csv, gold and submitted values of each item.
+submitted as which; numbers.csv and points.csv, gold and submitted values of each item. Where
+SUBMISSIONS/probabilities.csv has probabilities of answers, how far they can be trusted is said
+under "calibration" in evaluate.json, and drawn from calibration.csv.
 
     python -m stages.evaluate data/sample data/submissions metrics
 """
@@ -17,12 +19,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages import settings
+from stages import calibration, settings
 from stages.command import folders, run
 from stages.files import whole_folder, write_csv, write_json
 from stages.scores import Bootstrap, interval
 from stages.splits import Splits
-from stages.tasks import Outcome, Run, Unit, load, raw_folder
+from stages.tasks import Outcome, Run, Unit, load, owner, raw_folder
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,29 @@ def points_table(units: Mapping[str, Unit]) -> Table:
     return ["unit", "item", "side", "latitude", "longitude"], rows
 
 
+# --- Probabilities --------------------------------------------------------------------------------
+
+
+def calibrate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, calibration.Calibration]:
+    """Compares the probabilities of the answers to closed sub-tasks with gold.
+
+    Args:
+        raw: as for `evaluate`.
+        submissions: likewise; probabilities.csv may be there.
+        chosen: the tasks, and how data was held out.
+
+    Returns:
+        The calibration of each sub-task that has probabilities and gold, and of all together.
+
+    Raises:
+        InputError: for defects.
+    """
+    forecasts = calibration.read_forecasts(submissions / "probabilities.csv")
+    asking = {owner(forecast.id) for forecast in forecasts}
+    tasks = [name for name in chosen.tasks if name in asking]
+    return calibration.calibrations(forecasts, calibration.gold_answers(raw, tasks, chosen.encode))
+
+
 def main() -> None:
     """Runs the stage."""
     raw, submissions, metrics = folders(
@@ -159,12 +184,19 @@ def main() -> None:
     for name, unit in units.items():
         low, high = intervals[name]
         log.info("%s: %s %.3f [%.3f, %.3f]", name, unit.metric, unit.value, low, high)
+    calibrations = calibrate(raw, submissions, chosen)
+    for name, found in calibrations.items():
+        log.info("%s: calibration error %.3f, Brier score %.3f", name, found.ece, found.brier)
+    content = report(units, intervals)
+    if calibrations:
+        content["calibration"] = calibration.report(calibrations)
     with whole_folder(metrics / "evaluate") as folder:
+        write_csv(folder / "calibration.csv", *calibration.table(calibrations))
         write_csv(folder / "scores.csv", *scores_table(units, intervals))
         write_csv(folder / "confusion.csv", *confusion_table(units))
         write_csv(folder / "numbers.csv", *numbers_table(units))
         write_csv(folder / "points.csv", *points_table(units))
-    write_json(metrics / "evaluate.json", report(units, intervals))
+    write_json(metrics / "evaluate.json", content)
     log.info("wrote %s", metrics / "evaluate.json")
 
 

@@ -95,13 +95,21 @@ def read_lines(path: Path, *, empty: bool = False) -> list[str]:
     return lines[: len(lines) - (not lines[-1])]
 
 
-def read_jsonl(path: Path, keys: Iterable[str]) -> list[dict[str, Any]]:
+def read_jsonl(
+    path: Path, keys: Iterable[str], optional: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """Reads a file of one JSON object a line, each with just these keys.
+
+    Args:
+        path: the file.
+        keys: those that every object has.
+        optional: further ones that an object may have.
 
     Raises:
         InputError: naming the lines that are not such objects.
     """
     wanted = set(keys)
+    allowed = wanted | set(optional)
     defects = Defects(path)
     rows = []
     for number, line in enumerate(read_lines(path, empty=True), start=1):
@@ -112,7 +120,7 @@ def read_jsonl(path: Path, keys: Iterable[str]) -> list[dict[str, Any]]:
         except json.JSONDecodeError as error:
             defects.add(number, f"not JSON: {error}")
             continue
-        if not isinstance(row, dict) or set(row) != wanted:
+        if not isinstance(row, dict) or not wanted <= set(row) <= allowed:
             defects.add(number, f"expected an object with the keys {', '.join(sorted(wanted))}")
             continue
         rows.append(row)

@@ -34,6 +34,14 @@ def test_jsonl_defects_are_told_by_line(tmp_path: Path, bad: str) -> None:
         files.read_jsonl(tmp_path / "f", ("a", "b"))
 
 
+def test_jsonl_objects_may_have_optional_keys(tmp_path: Path) -> None:
+    rows = [{"a": 1}, {"a": 2, "b": 3}]
+    files.write_jsonl(tmp_path / "f", rows)
+    assert files.read_jsonl(tmp_path / "f", ("a",), optional=("b",)) == rows
+    with pytest.raises(InputError, match="f:1: expected an object with the keys b"):
+        files.read_jsonl(tmp_path / "f", ("b",), optional=("a",))
+
+
 def test_tables_and_lone_surrogates(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "t.csv", ("a", "b"), [(1, 0.123456789), ("x,y", None)])
     assert (tmp_path / "t.csv").read_text() == 'a,b\n1,0.123457\n"x,y",\n'

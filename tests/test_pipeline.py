@@ -71,7 +71,7 @@ def test_another_rank_reruns_what_depends_on_it_and_nothing_else(workspace: Path
 
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:
     before = json.loads((workspace / "metrics" / "evaluate.json").read_text())
-    change(workspace, "stages/decode.py", 'str(row["answer"])', 'str("[NOREL]")')
+    change(workspace, "stages/decode.py", 'row["id"]: row["answer"]', 'row["id"]: "[NOREL]"')
     assert repro(workspace) == ["decode", "evaluate"]
     after = json.loads((workspace / "metrics" / "evaluate.json").read_text())
     assert after["headline"] == 0.0 < before["headline"]

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from analysis import report
+from stages import calibration
+from stages.calibration import Bin, Calibration
 from stages.command import InputError
+from stages.files import write_csv, write_json
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PHONE, DESKTOP = (390, 844), (1280, 900)
@@ -48,8 +51,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         report.read_json(tmp_path / "none.json")
 
 
-def test_every_unit_has_a_facet_of_its_own() -> None:
-    values = [{"unit": unit, "count": i} for i, unit in enumerate("abab")]
+@pytest.mark.parametrize("key", ["unit", "subtask"])
+def test_every_unit_or_subtask_has_a_facet_of_its_own(key: str) -> None:
+    values = [{key: name, "count": i} for i, name in enumerate("abab")]
     plot = {"title": "Both", "facet": {}, "data": {"values": values}}
     found = dict(report.facets("Both", plot))
     assert list(found) == ["Both: a", "Both: b"]
@@ -79,6 +83,11 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
             *("longitude", "latitude"),
             {"unit": "u", "item": "0", "side": "gold", "latitude": "45", "longitude": "9"},
         ),
+        "reliability": (
+            *("probability", "correct"),
+            {"subtask": "s", "low": "0.6", "high": "0.7", "count": "3"}
+            | {"probability": "0.65", "correct": "0.5"},
+        ),
         "answers": ("answers", "subtask", {"subtask": "s", "read": "no", "answers": "4"}),
     }
     folder = root / ".dvc" / "plots"
@@ -95,7 +104,10 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def page(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the small project, one of whose inputs looks like a script."""
+    """The report of the small project, with inputs that look like a script.
+
+    It has no closed sub-task, so the calibration of two is made up.
+    """
     folder = tmp_path_factory.mktemp("reported") / "project"
     shutil.copytree(reproduced, folder)
     path = folder / "data" / "encoded" / "test.jsonl"
@@ -103,6 +115,19 @@ def page(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for row in rows:
         row["input"] = "<script>window.hacked = 1</script><b>" + row["input"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    predictions = folder / "data" / "predictions" / "test.jsonl"
+    first, *rest = predictions.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = json.dumps(json.loads(first) | {"probabilities": {"sì": 1.0}}) + "\n"
+    predictions.write_text("".join([changed, *rest]), encoding="utf-8")
+    calibrated = {
+        name: Calibration((Bin(0.6, 0.7, 0.65, 0.5, 2), Bin(0.9, 1.0, 0.95, 1.0, 4)), 0.0625)
+        for name in ("all", "acti_a")
+    }
+    metrics = folder / "metrics"
+    write_csv(metrics / "evaluate" / "calibration.csv", *calibration.table(calibrated))
+    evaluated = json.loads((metrics / "evaluate.json").read_text())
+    evaluated["calibration"] = calibration.report(calibrated)
+    write_json(metrics / "evaluate.json", evaluated)
     scripts = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(
@@ -122,6 +147,7 @@ def test_the_page_stands_alone_and_holds_everything(page: Path) -> None:
     for words in (
         *("a toy model of 2 million parameters, on data made from templates", "micro f1"),
         *("finetune.lora.rank", "examples per second", "Learning curve", "Answers"),
+        *("calibration error", "0.062", "Calibration: all", "Calibration: acti_a"),
     ):
         assert words.lower() in text.lower()
     assert 1 <= text.count('class="card"') <= 20

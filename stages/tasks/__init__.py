@@ -162,10 +162,15 @@ class Task(Protocol):
     Attributes:
         REQUIRED: raw files without which the task cannot run; the others may be absent.
         UNITS: names of the ranked units.
+        CLOSED: the closed sub-tasks, each with its possible answers as the model writes them, in a
+            stable order. A sub-task is closed if these few (25 at most) are all that encode can
+            write; decode must be able to read each of them in full. The others, whose answers are
+            numbers, names, spans or sets of labels, are open and not named.
     """
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
+    CLOSED: Mapping[str, Sequence[str]]
 
     def encode(self, folder: Path, splits: Splits) -> Encoded:
         """Reads the raw files and asks the questions.

@@ -93,6 +93,7 @@ B = SubTask(
     Labels({0: "Covid", 1: "Qanon", 2: "Russia", 3: "Terra Piatta"}),
     fallback=0,
 )
+CLOSED = {subtask.name: subtask.answers.candidates for subtask in (A, B)}
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 
 

@@ -54,6 +54,7 @@ NAME = "clinkart"
 TRAIN, TEST, GOLD = "training.txt", "test.txt", "test_gold.txt"
 REQUIRED = (TRAIN,)
 UNITS = ("clinkart",)
+CLOSED: dict[str, tuple[str, ...]] = {}
 
 
 class Relation(NamedTuple):

@@ -61,6 +61,7 @@ CLASSES, SCORES = "discotex_1", "discotex_2"
 BLIND, GOLD = "blind", "gold"
 
 COHERENT = yes_no(1, 0)
+CLOSED = {CLASSES: COHERENT.candidates}
 FALLBACK = 0
 LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0
 

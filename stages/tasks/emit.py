@@ -108,6 +108,7 @@ class SubTask:
 
 A = SubTask("A", tuple(EMOTIONS.answers))
 B = SubTask("B", ("Direction", "Topic"))
+CLOSED = {B.name: TARGETS.candidates}
 
 
 @dataclass(frozen=True)

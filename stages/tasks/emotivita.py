@@ -52,6 +52,7 @@ NAME = "emotivita"
 TRAIN, TEST, GOLD = "Development set.csv", "Test set.csv", "Test set - Gold labels.csv"
 REQUIRED = (TRAIN,)
 UNITS = ("emotivita",)
+CLOSED: dict[str, tuple[str, ...]] = {}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 
 

@@ -61,6 +61,7 @@ DEV_A, DEV_B = "dev_a.tsv", "dev_b.tsv"
 TEST, GOLD_A, GOLD_B = "test.tsv", "test_gold_a.tsv", "test_gold_b.tsv"
 REQUIRED = (TRAIN_A, TRAIN_B)
 UNITS = ("geolingit_a", "geolingit_b")
+CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
 
 OFFICIAL = (
     "Abruzzo", "Calabria", "Campania", "Emilia Romagna", "Friuli-Venezia Giulia", "Lazio",

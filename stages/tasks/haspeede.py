@@ -38,6 +38,7 @@ UNITS = ("haspeede_a", "haspeede_xpolitical", "haspeede_xreligious")
 POLITICS, RELIGION = "test_politics", "test_religious"
 
 HATE = yes_no(1, 0)
+CLOSED = {NAME: HATE.candidates}
 FALLBACK = 0
 
 

@@ -79,6 +79,7 @@ UNITS = ("hodi_a", "hodi_b")
 COLUMN = {A: "homotransphobic", B: "rationales"}
 
 HOMOTRANSPHOBIC = yes_no(1, 0)
+CLOSED = {A: HOMOTRANSPHOBIC.candidates}
 FALLBACK = 0
 
 

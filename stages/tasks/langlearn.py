@@ -59,6 +59,7 @@ REQUIRED = ("CItA/Training_CItA.tsv", "CItA/Essays_CItA.xml")  # enough to run, 
 UNITS = ("langlearn_cita", "langlearn_cows_l2h")
 
 IN_ORDER = yes_no(0, 1)
+CLOSED = {NAME: IN_ORDER.candidates}
 FALLBACK = 0
 
 # Files of a corpus, in the folder of its name; {} is that name.

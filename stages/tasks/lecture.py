@@ -62,6 +62,8 @@ WORDS = {
 }
 """The label words of the sub-tasks that are answered with yes or no."""
 
+CLOSED = dict.fromkeys(WORDS, YES_NO.candidates)  # no others: misspelt answers are kept
+
 VOCABULARY = {
     "acti_b": "covid qanon russia terra piatta",
     "emit_a": "amore anticipazione disgusto fiducia gioia neutro paura rabbia sorpresa tristezza",
@@ -69,7 +71,7 @@ VOCABULARY = {
     "multifakedetective": "certamente probabilmente falso vero",
     "politicit": "uomo donna destra sinistra centrodestra centrosinistra",
 }
-"""The words of which the answers to other closed sub-tasks consist."""
+"""The words of which the answers to other sub-tasks with few answers consist."""
 
 OPEN = ("clinkart", "discotex_2", "emotivita", "geolingit", "hodi_b", "nermud")
 OLDER = ("geolingit_a", "geolingit_b", "wicita_1", "wicita_2")

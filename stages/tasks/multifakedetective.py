@@ -57,6 +57,7 @@ TRUTH = Labels(
         3: "certamente vero",
     }
 )
+CLOSED = {NAME: TRUTH.candidates}
 
 
 @dataclass(frozen=True)

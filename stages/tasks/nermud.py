@@ -66,6 +66,7 @@ KINDS = ("PER", "LOC", "ORG")
 OUTSIDE = "O"
 REQUIRED = ("WN_train.tsv",)  # enough to run, and so is the training file of another domain
 UNITS = ("nermud",)
+CLOSED: dict[str, tuple[str, ...]] = {}
 
 
 class Entity(NamedTuple):

@@ -96,6 +96,21 @@ class Traits(NamedTuple):
     ideology_multiclass: str
 
 
+def write_answer(traits: Traits) -> str:
+    """The answer for an author's traits."""
+    words = zip(TRAITS.values(), traits, strict=True)
+    return " ".join(labels.write(label) for labels, label in words)
+
+
+CLOSED = {
+    NAME: tuple(
+        write_answer(Traits(gender, SIDES[multiclass], multiclass))
+        for gender in GENDER.answers
+        for multiclass in MULTICLASS.answers
+    )
+}
+
+
 class Chunk(NamedTuple):
     """Tweets that are asked about together, one a line, and their number of tokens."""
 
@@ -234,12 +249,6 @@ def _pieces(tweet: str) -> list[Chunk]:
         Chunk(tweet[tokens[start].start() : tokens[end - 1].end()], end - start)
         for start, end in zip(ends, ends[1:], strict=False)
     ]
-
-
-def write_answer(traits: Traits) -> str:
-    """The answer for an author's traits."""
-    words = zip(TRAITS.values(), traits, strict=True)
-    return " ".join(labels.write(label) for labels, label in words)
 
 
 def read_answer(answer: str) -> tuple[dict[str, str], bool]:

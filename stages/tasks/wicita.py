@@ -48,6 +48,7 @@ REQUIRED = (TRAIN,)
 UNITS = ("wicita_it", "wicita_en")
 
 SAME = yes_no(1, 0)
+CLOSED = {NAME: SAME.candidates}
 FALLBACK = 1
 
 

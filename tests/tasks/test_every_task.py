@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stages import prompts, tasks
 from stages import settings as params
+from stages.answers import normalised
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
 from stages.tasks import Run, Submission, Unit
@@ -23,6 +24,7 @@ SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 each_task = pytest.mark.parametrize("name", TASKS)
+each_closed_task = pytest.mark.parametrize("name", [t for t in TASKS if tasks.load(t).CLOSED])
 
 
 def gold_answers(name: str, folder: Path) -> dict[str, str]:
@@ -105,6 +107,36 @@ def test_every_subtask_has_an_instruction_that_names_its_answers(name: str) -> N
         instruction = asked.instructions[subtask]
         if len(given_answers) <= 6:
             assert all(answer in instruction for answer in given_answers), subtask
+
+
+@each_closed_task
+def test_all_answers_to_a_closed_subtask_are_candidates(name: str) -> None:
+    closed = tasks.load(name).CLOSED
+    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
+    asked = [e for side in SPLITS for e in encoded.splits[side] if e.task in closed]
+    absent = {"wicita"} if name == "lecture" else set()  # its rows have the older wicita_1
+    assert {example.task for example in asked} == set(closed) - absent
+    for example in asked:
+        assert example.output in closed[example.task], example.id
+
+
+@each_closed_task
+def test_candidates_are_few_and_differ_in_more_than_spelling(name: str) -> None:
+    for subtask, candidates in tasks.load(name).CLOSED.items():
+        assert 2 <= len(set(map(normalised, candidates))) == len(candidates) <= 25, subtask
+
+
+@each_closed_task
+def test_every_candidate_can_be_read_in_full(name: str) -> None:
+    closed = tasks.load(name).CLOSED
+    test = tasks.load(name).encode(SAMPLE / name, SPLIT).splits["test"]
+    for turn in range(max(map(len, closed.values()))):
+        answers = {
+            e.id: closed[e.task][turn % len(closed[e.task])] if e.task in closed else str(e.output)
+            for e in test
+        }
+        tallies = tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN).tallies
+        assert not any(tally.unparsable or tally.fallback for tally in tallies.values())
 
 
 hard = st.sampled_from(
