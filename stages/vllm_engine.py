@@ -1,8 +1,8 @@
 """Answering with vLLM (infer.engine: vllm), for very large test sets.
 
-It needs a GPU and an installation of its own (docs/vllm.md). It gets the same prompts, as token ids,
-and its answers are read in the same way as those of stages/generation.py. The candidates of a closed
-sub-task are scored fork by fork: each is a prompt of its own, whose beginning vLLM has cached.
+It needs a GPU and the extra of the same name (docs/vllm.md). It gets the same prompts, as token
+ids, and its answers are read in the same way as those of stages/generation.py. The candidates of a
+closed sub-task are scored fork by fork: each is a prompt of its own, whose beginning is cached.
 """
 
 import json
