@@ -1,54 +1,14 @@
-"""Answering: batches against one at a time, how answers end, and going on after an interruption."""
+"""Infer's own part: what it reads of encode's files, and an interrupted run's answers."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from stages import infer, model
-from tests.test_model import CPU, FP32, settings
-
-
-@pytest.fixture(scope="module")
-def causal(tiny_base: Path) -> Any:
-    return model.load_base(settings(tiny_base), CPU, FP32).eval()
-
-
-def greedy(causal: Any, ids: list[int], most: int) -> list[int]:
-    """From the definition: the likeliest next token, one forward pass each, without a cache."""
-    answer: list[int] = []
-    while len(answer) < most and (not answer or answer[-1] != 2):
-        with torch.no_grad():
-            logits = causal(torch.tensor([ids + answer])).logits[0, -1]
-        answer.append(int(logits.argmax()))
-    return answer
-
-
-def test_batched_answers_equal_those_one_at_a_time(tiny_base: Path, causal: Any) -> None:
-    tokenizer = model.load_tokenizer(settings(tiny_base))
-    rows = [[1, *range(20, 20 + n)] for n in (3, 17, 1, 9)]
-    answers = infer.answer_batch(causal, tokenizer, rows, 12, settings(tiny_base))
-    for row, answer in zip(rows, answers, strict=True):
-        ids = greedy(causal, row, 12)
-        ended = ids[-1] == 2
-        text = tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=True)
-        assert answer == (text.strip(), "stop" if ended else "length", len(ids))
-
-
-def test_answers_stop_at_the_end_token(tiny_base: Path, causal: Any) -> None:
-    """The end token is stated to be one that the model is known to write."""
-    tokenizer = model.load_tokenizer(settings(tiny_base))
-    row = [1, 20, 21, 22]
-    ids = greedy(causal, row, 6)
-    end = ids[2]
-    before = ids[: ids.index(end)]
-    chosen = settings(tiny_base, eos_id=end)
-    (answer,) = infer.answer_batch(causal, tokenizer, [row], 6, chosen)
-    assert answer.finish == "stop"
-    assert answer.tokens == len(before) + 1
-    assert answer.answer == tokenizer.decode(before, skip_special_tokens=True).strip()
+from stages.answering import Answer
+from stages.command import InputError
+from tests.test_model import encoder
 
 
 def test_a_line_cut_short_is_removed_from_the_journal(tmp_path: Path) -> None:
@@ -56,5 +16,41 @@ def test_a_line_cut_short_is_removed_from_the_journal(tmp_path: Path) -> None:
     assert infer.read_finished(journal) == {}
     line = json.dumps(["a", "[NOREL] è", "stop", 4]) + "\n"
     journal.write_text(line + '["b", "[NO', encoding="utf-8")
-    assert infer.read_finished(journal) == {"a": infer.Answer("[NOREL] è", "stop", 4)}
+    assert infer.read_finished(journal) == {"a": Answer("[NOREL] è", "stop", 4)}
     assert journal.read_text(encoding="utf-8") == line
+    scored = Answer("sì", "stop", 2, {"sì": 0.75, "no": 0.25})
+    journal.write_text(json.dumps(["c", *scored]) + "\n", encoding="utf-8")
+    assert infer.read_finished(journal) == {"c": scored}
+
+
+def test_probabilities_stand_in_predictions_of_closed_sub_tasks_alone() -> None:
+    open_one, scored = Answer("x", "stop", 2), Answer("sì", "stop", 2, {"sì": 1.0})
+    line = {"id": "a:1", "task": "a", "answer": "x", "finish": "stop", "tokens": 2}
+    assert infer.prediction("a:1", "a", open_one) == line
+    assert infer.prediction("a:1", "a", scored)["probabilities"] == {"sì": 1.0}
+
+
+def test_candidates_are_read_strictly(tmp_path: Path) -> None:
+    path = tmp_path / "closed.json"
+    assert infer.read_closed(path) == {}
+    path.write_text('{"a": ["sì", "no"]}', encoding="utf-8")
+    assert infer.read_closed(path) == {"a": ["sì", "no"]}
+    for text in ("[]", '{"a": []}', '{"a": "sì"}', '{"a": [1]}', "{"):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(
+            InputError, match=r"closed\.json: expected the candidate answers of each"
+        ):
+            infer.read_closed(path)
+
+
+def test_the_longest_training_answers_are_measured(tiny_base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    answers = [("a", "ab"), ("a", "abcdefgh"), ("a", None), ("b", "à"), ("c", None)]
+    lines = [
+        {"id": f"{task}:{n}", "task": task, "input": "x", "output": answer}
+        for n, (task, answer) in enumerate(answers)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    coder, _ = encoder(tiny_base)
+    longest = infer.longest_answers(model.read_split(path), coder)
+    assert longest == {"a": len(coder.answer("abcdefgh")), "b": len(coder.answer("à"))}
