@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages import model, prompts, settings, training
 from stages.command import InputError, folders, run
-from stages.cost import record
+from stages.cost import Cost, Meter, record
 from stages.files import whole_folder, write_csv, write_json, write_text
 from stages.scratch import scratch
 
@@ -34,6 +34,7 @@ class Settings(settings.StageSettings):
     data: prompts.Data
     model: model.Model
     finetune: training.Finetune
+    cost: Cost
 
 
 def capped(split: "Dataset", cap: int | None, seed: int) -> "Dataset":
@@ -131,11 +132,11 @@ def main() -> None:
     base = model.load_base(chosen.model, device, dtype)
     model.check_fit(train_rows + dev_rows, base)
     adapted = training.add_lora(base, chosen.finetune.lora)
-    texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype))
+    texts = (chosen.model_dump_json(exclude={"cost"}), model.identity(chosen.model), str(dtype))
     state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))
     progress = training.train(
         *(adapted, train_rows, tasks, dev_rows),
-        *(chosen.finetune, dtype, state),
+        *(chosen.finetune, dtype, state, Meter(chosen.cost.country)),
     )
     with whole_folder(adapter) as folder:
         save_adapter(adapted, folder)
@@ -158,7 +159,7 @@ def main() -> None:
             "dev": dev_counts,
         },
     )
-    spent = record(progress.seconds, progress.examples, progress.tokens)
+    spent = record(progress, 1, trainable, adapter)
     write_json(metrics / "cost" / "finetune.json", spent)
     for name in ("finetune.json", "cost/finetune.json"):
         log.info("wrote %s", metrics / name)

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from stages.settings import Section
 
 if TYPE_CHECKING:
     import torch
+
+    from stages.cost import Meter
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,8 @@ class Progress:
         examples: how many examples the updates went through.
         tokens: how many tokens these had.
         seconds: wall time, interruptions not counted.
+        energy_kwh: energy in kWh, likewise; 0 without a meter.
+        co2e_kg: emissions in kg of CO2 equivalent, likewise.
     """
 
     update: int = 0
@@ -84,6 +89,8 @@ class Progress:
     examples: int = 0
     tokens: int = 0
     seconds: float = field(default=0.0, compare=False)
+    energy_kwh: float = field(default=0.0, compare=False)
+    co2e_kg: float = field(default=0.0, compare=False)
 
 
 def add_lora(base: Any, lora: Lora) -> Any:
@@ -308,6 +315,7 @@ def train(
     settings: Finetune,
     dtype: "torch.dtype",
     scratch: Path,
+    meter: "Meter | None" = None,
 ) -> Progress:
     """Trains the adapter; afterwards the model holds the weights to keep.
 
@@ -322,6 +330,7 @@ def train(
         settings: see params.yaml.
         dtype: what to compute with; the adapter stays in fp32.
         scratch: folder for the state of an interrupted training.
+        meter: measures energy meanwhile.
 
     Returns:
         The learning curve.
@@ -356,9 +365,14 @@ def train(
         log.info("go on after update %d of %d (%s)", progress.update, updates, scratch)
 
     started = time.monotonic() - progress.seconds
+    energy_before, co2e_before = progress.energy_kwh, progress.co2e_kg
 
     def save() -> None:
         progress.seconds = time.monotonic() - started
+        if meter:
+            meter.read()
+            progress.energy_kwh = energy_before + meter.energy_kwh
+            progress.co2e_kg = co2e_before + meter.co2e_kg
         state = {
             "adapter": adapter(),
             "optimizer": optimizer.state_dict(),
@@ -371,7 +385,10 @@ def train(
         (scratch / "state.tmp").replace(state_file)
 
     saved = time.monotonic()
-    with tqdm(total=updates, initial=progress.update, desc="finetune", unit="update") as bar:
+    with (
+        meter or nullcontext(),
+        tqdm(total=updates, initial=progress.update, desc="finetune", unit="update") as bar,
+    ):
         while progress.update < updates:
             epoch, step = divmod(progress.update, per_epoch)
             order = _order(tasks, settings, epoch)
@@ -402,7 +419,7 @@ def train(
             if time.monotonic() - saved > SAVE_EVERY:
                 save()
                 saved = time.monotonic()
-    save()  # an interruption before the outputs are written costs nothing either
+        save()  # an interruption before the outputs are written costs nothing either
     if best:
         set_peft_model_state_dict(model, best)
     return progress
