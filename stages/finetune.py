@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from stages import model, prompts, settings, training
+from stages import model, processes, prompts, settings, training
 from stages.command import InputError, folders, run
 from stages.cost import Cost, Meter, record
 from stages.files import whole_folder, write_csv, write_json, write_text
@@ -72,7 +72,8 @@ def encode_split(
     split = split.select([i for i, output in enumerate(split["output"]) if output is not None])
     split = capped(split, cap, seed)
     rows, tasks, too_long = [], [], []
-    for example in tqdm(split, desc=f"read {path.name}", unit="example"):
+    silent = not processes.here().main
+    for example in tqdm(split, desc=f"read {path.name}", unit="example", disable=silent):
         try:
             rows.append(encoder.training(example["task"], example["input"], example["output"]))
             tasks.append(example["task"])
@@ -103,14 +104,17 @@ def save_adapter(adapted: Any, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in
 
 
-def main() -> None:
-    """Runs the stage."""
-    encoded, adapter, metrics = folders(
-        __doc__,
-        encoded="folder with train.jsonl and dev.jsonl",
-        adapter="folder to write the adapter to",
-        metrics="folder for finetune.json and finetune/",
-    )
+def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
+    """Reads, trains and, in the main process, writes.
+
+    Args:
+        encoded: folder with train.jsonl and dev.jsonl.
+        adapter: folder to write the adapter to.
+        metrics: folder for the figures.
+
+    Raises:
+        InputError: if settings or files are defective, or training diverges.
+    """
     chosen = settings.read(Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
     encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
@@ -138,6 +142,9 @@ def main() -> None:
         *(adapted, train_rows, tasks, dev_rows),
         *(chosen.finetune, dtype, state, Meter(chosen.cost.country)),
     )
+    here = processes.here()
+    if not here.main:
+        return
     with whole_folder(adapter) as folder:
         save_adapter(adapted, folder)
     with whole_folder(metrics / "finetune") as folder:
@@ -159,11 +166,22 @@ def main() -> None:
             "dev": dev_counts,
         },
     )
-    spent = record(progress, 1, trainable, adapter)
+    spent = record(progress, here.count, trainable, adapter)
     write_json(metrics / "cost" / "finetune.json", spent)
     for name in ("finetune.json", "cost/finetune.json"):
         log.info("wrote %s", metrics / name)
     shutil.rmtree(state)
+
+
+def main() -> None:
+    """Runs the stage."""
+    encoded, adapter, metrics = folders(
+        __doc__,
+        encoded="folder with train.jsonl and dev.jsonl",
+        adapter="folder to write the adapter to",
+        metrics="folder for finetune.json and finetune/",
+    )
+    processes.on_every_gpu(finetune, encoded, adapter, metrics)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from stages import processes
 from stages.command import InputError
 from stages.files import Defects, read_jsonl
 from stages.prompts import Prompts
@@ -68,13 +69,15 @@ class Model(Section):
 
 
 def device_and_dtype() -> "tuple[torch.device, torch.dtype]":
-    """Finds what the machine computes with: bf16 or fp16 on a GPU, fp32 on a CPU."""
+    """Finds what this process computes with: bf16 or fp16 on its GPU, fp32 on a CPU."""
     import torch
 
     if not torch.cuda.is_available():
         return torch.device("cpu"), torch.float32
+    device = torch.device("cuda", processes.here().local_rank)
+    torch.cuda.set_device(device)
     fast = torch.cuda.get_device_capability() >= (8, 0)
-    return torch.device("cuda", 0), torch.bfloat16 if fast else torch.float16
+    return device, torch.bfloat16 if fast else torch.float16
 
 
 def load_base(model: Model, device: "torch.device", dtype: "torch.dtype") -> Any:

@@ -1,9 +1,10 @@
 """The training loop: LoRA on a frozen, possibly quantised base.
 
-One update sees one global batch of examples, shared out over micro-batches as the memory allows.
-The loss of an update is the mean over all its label tokens, so neither the order of examples nor
-the result depends on the micro-batches, up to rounding and dropout's draws. Rows are packed, not
-padded (stages/packing.py). Loss is computed on answers alone, and logits only there.
+One update sees one global batch of examples, shared out over processes (stages/processes.py) and
+micro-batches as the memory allows. The loss of an update is the mean over all its label tokens, so
+neither the order of examples nor the result depends on processes and micro-batches, up to rounding
+and dropout's draws. Rows are packed, not padded (stages/packing.py). Loss is computed on answers
+alone, and logits only there.
 """
 
 import logging
@@ -12,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
+from stages import processes
 from stages.command import InputError
 from stages.model import TokenRow, free_memory
 from stages.packing import hidden_states, one_kernel, pack, shared_out, use_packed_attention
@@ -38,6 +40,7 @@ COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which 
 SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Positive = Annotated[float, Field(gt=0.0)]
+Result = TypeVar("Result")
 
 
 class Lora(Section):
@@ -202,7 +205,7 @@ class Memory:
             self._used = max(self._used, sum(len(row.ids) for row in batch))
             yield batch
 
-    def fitting(self, work: Callable[[], float]) -> float:
+    def fitting(self, work: Callable[[], Result]) -> Result:
         """Does a piece of work, again in smaller micro-batches after running out of GPU memory.
 
         Args:
@@ -226,7 +229,7 @@ class Memory:
                     raise
             torch.cuda.empty_cache()
 
-    def _measure(self, work: Callable[[], float]) -> float:
+    def _measure(self, work: Callable[[], Result]) -> Result:
         """Does a piece of work and finds out how many tokens would fill the memory."""
         import torch
 
@@ -234,8 +237,12 @@ class Memory:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         result = work()
+        if not self._used:
+            return result
         each = (torch.cuda.max_memory_allocated() - before) / self._used
-        free = free_memory(self._model.device)
+        learnt = [p for p in self._model.parameters() if p.requires_grad]
+        moments = 2 * sum(p.numel() * p.itemsize for p in learnt)  # AdamW's, of the first step
+        free = free_memory(self._model.device) - moments
         self.tokens = max(self.tokens, int(USABLE * free / each))
         self._measured = True
         log.info(
@@ -261,20 +268,29 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory
 
     The model stays in training mode, with dropout alone switched off: in evaluation mode
     bitsandbytes repacks 4-bit weights in place on CPUs with AVX512-BF16, and training afterwards
-    would get no gradient through them.
+    would get no gradient through them. Every process measures its part of the rows.
     """
     import torch
+
+    def loss() -> torch.Tensor:
+        total = torch.zeros((), device=model.device, dtype=torch.float64)
+        for batch in memory.micro_batches(_own(rows)):
+            total += answer_loss(model, batch)
+        return total
 
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
     for dropout in dropouts:
         dropout.eval()
-    total = 0.0
     with torch.no_grad(), _autocast(model, dtype):
-        for batch in memory.micro_batches(rows):
-            total += float(answer_loss(model, batch))
+        total = float(processes.here().total(memory.fitting(loss)))
     for dropout in dropouts:
         dropout.train()
     return total / label_tokens(rows)
+
+
+def _own(rows: Sequence[TokenRow]) -> list[TokenRow]:
+    """This process's part of some rows."""
+    return [rows[i] for i in processes.here().share([len(row.ids) for row in rows])]
 
 
 def _autocast(model: Any, dtype: "torch.dtype") -> Any:
@@ -349,30 +365,37 @@ def train(
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
     progress, best, memory = Progress(), {}, Memory(model)
+    here = processes.here()
 
     def adapter() -> dict[str, torch.Tensor]:
         state = get_peft_model_state_dict(model)
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     state_file = scratch / "state.pt"
-    if state_file.is_file():
+    state = None
+    if here.main and state_file.is_file():
         state = torch.load(state_file, map_location="cpu", weights_only=True)
+    if state := here.from_main(state):
         set_peft_model_state_dict(model, state["adapter"])
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
         _set_random_state(state["random"])
         progress, best = Progress(**state["progress"]), state["best"]
         log.info("go on after update %d of %d (%s)", progress.update, updates, scratch)
+    if not here.main:  # whose dropout shall not be that of the main process
+        torch.manual_seed(settings.seed + 1_000_003 * here.rank + progress.update)
 
     started = time.monotonic() - progress.seconds
     energy_before, co2e_before = progress.energy_kwh, progress.co2e_kg
 
     def save() -> None:
+        if not here.main:
+            return
         progress.seconds = time.monotonic() - started
-        if meter:
+        if meter:  # of the main host; the others do as much
             meter.read()
-            progress.energy_kwh = energy_before + meter.energy_kwh
-            progress.co2e_kg = co2e_before + meter.co2e_kg
+            progress.energy_kwh = energy_before + here.hosts * meter.energy_kwh
+            progress.co2e_kg = co2e_before + here.hosts * meter.co2e_kg
         state = {
             "adapter": adapter(),
             "optimizer": optimizer.state_dict(),
@@ -387,7 +410,13 @@ def train(
     saved = time.monotonic()
     with (
         meter or nullcontext(),
-        tqdm(total=updates, initial=progress.update, desc="finetune", unit="update") as bar,
+        tqdm(
+            total=updates,
+            initial=progress.update,
+            desc="finetune",
+            unit="update",
+            disable=not here.main,
+        ) as bar,
     ):
         while progress.update < updates:
             epoch, step = divmod(progress.update, per_epoch)
@@ -396,10 +425,7 @@ def train(
                 train_rows[i] for i in order[step * settings.batch : (step + 1) * settings.batch]
             ]
             rate = learning_rate(progress.update, updates, settings.learning_rate, settings.warmup)
-            update = partial(
-                make_update, model, batch, optimizer, scaler, rate, settings.clip, dtype, memory
-            )
-            loss = memory.fitting(update)
+            loss = make_update(model, batch, optimizer, scaler, rate, settings.clip, dtype, memory)
             progress.update += 1
             progress.examples += len(batch)
             progress.tokens += sum(len(row.ids) for row in batch)
@@ -409,7 +435,7 @@ def train(
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
             if progress.update % per_epoch == 0 and dev_rows:
-                dev = memory.fitting(partial(mean_loss, model, dev_rows, dtype, memory))
+                dev = mean_loss(model, dev_rows, dtype, memory)
                 _check_finite(dev, "the dev loss", progress.update)
                 progress.dev.append((progress.update, round(at, 4), dev))
                 log.info("epoch %d: dev loss %.4f", epoch + 1, dev)
@@ -456,7 +482,7 @@ def make_update(
     dtype: "torch.dtype",
     memory: Memory,
 ) -> float:
-    """Makes one update.
+    """Makes one update: each process computes the gradient of its part; all use the sum.
 
     Args:
         model: the base with its adapter, prepared.
@@ -474,20 +500,40 @@ def make_update(
     import torch
 
     labels = label_tokens(batch)
-    total = torch.zeros((), device=model.device)
-    optimizer.zero_grad(set_to_none=True)
-    for rows in memory.micro_batches(batch):
-        with _autocast(model, dtype):
-            loss = answer_loss(model, rows) / labels
-        torch.autograd.backward(scaler.scale(loss))
-        total += loss.detach()
+    weights = optimizer.param_groups[0]["params"]
+
+    def gradient() -> torch.Tensor:
+        total = torch.zeros((), device=model.device)
+        optimizer.zero_grad(set_to_none=True)
+        for rows in memory.micro_batches(_own(batch)):
+            with _autocast(model, dtype):
+                loss = answer_loss(model, rows) / labels
+            torch.autograd.backward(scaler.scale(loss))
+            total += loss.detach()
+        return total
+
+    total = _summed(weights, memory.fitting(gradient))
     for group in optimizer.param_groups:
         group["lr"] = rate
     scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], clip)
+    torch.nn.utils.clip_grad_norm_(weights, clip)
     scaler.step(optimizer)
     scaler.update()
     return float(total)
+
+
+def _summed(weights: Sequence["torch.nn.Parameter"], loss: "torch.Tensor") -> "torch.Tensor":
+    """Sums gradients, in place, and a loss over the processes, all at once."""
+    import torch
+
+    if (here := processes.here()).count == 1:
+        return loss
+    gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    joined = here.total(torch.cat([*(g.flatten() for g in gradients), loss.reshape(1)]))
+    torch.nn.utils.vector_to_parameters(joined, gradients)
+    for weight, summed in zip(weights, gradients, strict=True):
+        weight.grad = summed
+    return joined[-1]
 
 
 def _check_finite(loss: float, what: str, update: int) -> None:
