@@ -41,12 +41,15 @@ class Processes:
         count: how many there are.
         local_rank: which one of its host's it is; and its GPU.
         hosts: on how many hosts they are.
+        sharded: whether each shall keep only a part of the base's weights, as `accelerate launch`
+            says with an FSDP configuration. Then all must go through the model equally often.
     """
 
     rank: int
     count: int
     local_rank: int
     hosts: int
+    sharded: bool = False
 
     @property
     def main(self) -> bool:
@@ -78,6 +81,14 @@ class Processes:
 
         return reduce(values, "sum")  # type: ignore[no-any-return]
 
+    def numbers(self, number: float, device: "torch.device") -> list[float]:
+        """Tells every process's number, by rank."""
+        import torch
+
+        each = torch.zeros(self.count, dtype=torch.float64, device=device)
+        each[self.rank] = number
+        return self.total(each).tolist()
+
     def from_main(self, value: Value) -> Value:
         """Gives all processes what the main one has."""
         if self.count == 1:
@@ -92,7 +103,8 @@ def here() -> Processes:
     count = int(os.environ.get("WORLD_SIZE", "1"))
     local_count = int(os.environ.get("LOCAL_WORLD_SIZE", count))
     rank, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
-    return Processes(rank, count, local_rank, hosts=count // local_count)
+    sharded = count > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("true", "1")
+    return Processes(rank, count, local_rank, count // local_count, sharded)
 
 
 def on_every_gpu(work: Callable[..., None], *arguments: Any) -> None:

@@ -189,7 +189,8 @@ class Memory:
 
     A GPU's first work is done with few, which tells what a token takes; from then on the free
     memory decides. Running out of memory halves the number, and where one row alone is too much,
-    layers are computed again in the backward pass instead of being remembered.
+    layers are computed again in the backward pass instead of being remembered. Processes that share
+    a sharded base go through it equally often; after running out of memory they cannot go on.
     """
 
     def __init__(self, model: Any) -> None:
@@ -204,6 +205,21 @@ class Memory:
         for batch in shared_out(rows, self.tokens):
             self._used = max(self._used, sum(len(row.ids) for row in batch))
             yield batch
+
+    def parts(self, rows: Sequence[TokenRow]) -> Iterator[tuple[list[TokenRow], float]]:
+        """Yields this process's micro-batches of rows that all have, with what their loss counts.
+
+        That is 1, and 0 in the passes that are made only to keep step with the other processes.
+        """
+        here = processes.here()
+        own = [rows[i] for i in here.share([len(row.ids) for row in rows])]
+        batches = list(self.micro_batches(own))
+        most = len(batches)
+        if here.sharded:
+            most = int(max(here.numbers(len(batches), self._model.device)))
+        yield from ((batch, 1.0) for batch in batches)
+        filler = min(rows, key=lambda row: len(row.ids))
+        yield from [([filler], 0.0)] * (most - len(batches))
 
     def fitting(self, work: Callable[[], Result]) -> Result:
         """Does a piece of work, again in smaller micro-batches after running out of GPU memory.
@@ -222,6 +238,8 @@ class Memory:
                     return work()
                 return self._measure(work)
             except torch.OutOfMemoryError:
+                if processes.here().sharded:
+                    raise
                 if self.tokens > 1:
                     self.tokens //= 2
                     log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
@@ -237,13 +255,17 @@ class Memory:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         result = work()
-        if not self._used:
+        here = processes.here()
+        if not (self._used or here.sharded):
             return result
-        each = (torch.cuda.max_memory_allocated() - before) / self._used
+        each = (torch.cuda.max_memory_allocated() - before) / max(1, self._used)
         learnt = [p for p in self._model.parameters() if p.requires_grad]
         moments = 2 * sum(p.numel() * p.itemsize for p in learnt)  # AdamW's, of the first step
         free = free_memory(self._model.device) - moments
-        self.tokens = max(self.tokens, int(USABLE * free / each))
+        fit = USABLE * free / each
+        if here.sharded:
+            fit = min(here.numbers(fit, self._model.device))
+        self.tokens = max(self.tokens, int(fit))
         self._measured = True
         log.info(
             "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",
@@ -274,8 +296,8 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory
 
     def loss() -> torch.Tensor:
         total = torch.zeros((), device=model.device, dtype=torch.float64)
-        for batch in memory.micro_batches(_own(rows)):
-            total += answer_loss(model, batch)
+        for batch, counts in memory.parts(rows):
+            total += answer_loss(model, batch) * counts
         return total
 
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
@@ -286,11 +308,6 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory
     for dropout in dropouts:
         dropout.train()
     return total / label_tokens(rows)
-
-
-def _own(rows: Sequence[TokenRow]) -> list[TokenRow]:
-    """This process's part of some rows."""
-    return [rows[i] for i in processes.here().share([len(row.ids) for row in rows])]
 
 
 def _autocast(model: Any, dtype: "torch.dtype") -> Any:
@@ -305,7 +322,7 @@ def prepare(model: Any) -> None:
 
     The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
     rotary embedding, activation and adapter are then fused, and less is remembered for the backward
-    pass.
+    pass. They are not if the base shall be sharded.
     """
     from peft.tuners.lora import LoraLayer
     from torch.utils._triton import has_triton
@@ -316,11 +333,30 @@ def prepare(model: Any) -> None:
     for layer in model.modules():
         if isinstance(layer, LoraLayer):
             layer.__class__ = fused(layer.__class__)
+    if processes.here().sharded:
+        shard(model)
+        return
     parameters = sum(p.numel() for p in model.parameters())
     if parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton():
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)
+
+
+def shard(model: Any) -> None:
+    """Leaves each process a part of the base's weights; a layer's are gathered while it computes.
+
+    The adapter stays whole everywhere, so that gradients, optimizer and saved state are the same as
+    without sharding. Embeddings are sharded with the last norm; the head stays whole.
+    """
+    from torch.distributed.fsdp import fully_shard
+
+    learnt = {p for p in model.parameters() if p.requires_grad}
+    decoder = model.get_base_model().get_decoder()
+    for part in (*decoder.layers, decoder):
+        # Stated for the decoder too, which saving in one process would else reshard there alone.
+        fully_shard(part, ignored_params=learnt, reshard_after_forward=True)
+    log.info("the base is sharded over %d processes", processes.here().count)
 
 
 def train(
@@ -505,9 +541,9 @@ def make_update(
     def gradient() -> torch.Tensor:
         total = torch.zeros((), device=model.device)
         optimizer.zero_grad(set_to_none=True)
-        for rows in memory.micro_batches(_own(batch)):
+        for rows, counts in memory.parts(batch):
             with _autocast(model, dtype):
-                loss = answer_loss(model, rows) / labels
+                loss = answer_loss(model, rows) * counts / labels
             torch.autograd.backward(scaler.scale(loss))
             total += loss.detach()
         return total

@@ -1,4 +1,7 @@
-"""The SLURM script, with two launchers on this host in the place of srun's tasks."""
+"""What a cluster needs: accelerate's configuration, and the SLURM script.
+
+Two launchers on this host are in the place of srun's tasks.
+"""
 
 import os
 import shutil
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import processes
 from tests.small_project import dvc
 from tests.test_processes import free_port
 
@@ -58,3 +62,24 @@ def test_the_slurm_script_reproduces_the_pipeline(
     assert "Running stage 'evaluate'" in result.stdout
     assert "Running stage 'finetune'" not in result.stdout
     assert "up to date" in dvc(folder, "status")
+
+
+def test_accelerate_says_that_the_base_is_sharded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration as `accelerate launch` reads it, and what that tells the processes."""
+    from accelerate.commands import launch
+
+    parser = launch.launch_command_parser()
+    config = root / "profiles" / "cluster" / "fsdp.yaml"
+    arguments = ["--config_file", str(config), "--num_processes", "2", "-m", "stages.finetune"]
+    chosen, _, _ = launch._validate_launch_command(parser.parse_args(arguments))
+    environment = launch.prepare_multi_gpu_env(chosen)
+    assert (environment["FSDP_VERSION"], environment["FSDP_CPU_RAM_EFFICIENT_LOADING"]) == (
+        "2",
+        "false",
+    )
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", environment["ACCELERATE_USE_FSDP"])
+    assert not processes.here().sharded  # one process alone
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes.here().sharded

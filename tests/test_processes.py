@@ -31,9 +31,10 @@ from stages import processes, training
 from stages.command import InputError, run
 from tests.test_training import FP32, adapted, examples, finetune
 
-def learn(base, folder, dies_at):
+def learn(base, folder, quantization, dies_at):
     """Trains as the test does in one process; the second process may die at an update."""
     training.SAVE_EVERY = 0.0
+    training.MICRO_BATCH["cpu"] = 40  # so that the processes have unequal numbers of passes
     here, update = processes.here(), training.make_update
     def dying(*arguments):
         dying.updates += 1
@@ -43,14 +44,16 @@ def learn(base, folder, dies_at):
     dying.updates = 0
     training.make_update = dying
     chosen = finetune(batch=3, keep="best")
-    causal = adapted(Path(base), chosen)
+    causal = adapted(Path(base), chosen, quantization)
     rows = examples(40)
     progress = training.train(
         causal, rows, ["x"] * 40, examples(10, seed=5), chosen, FP32, Path(folder)
     )
+    layer = causal.get_base_model().get_decoder().layers[0].self_attn.q_proj.base_layer
+    parts = [layer.weight.to_local().numel() if here.sharded else 0, layer.weight.numel()]
     if here.main:
         weights = {n: p.detach() for n, p in causal.named_parameters() if p.requires_grad}
-        torch.save([progress.train, progress.dev, weights], Path(folder) / "learnt.pt")
+        torch.save([progress.train, progress.dev, weights, parts], Path(folder) / "learnt.pt")
 
 def crash(folder):
     """One process crashes; the others wait for it."""
@@ -96,7 +99,7 @@ def overflow(base, folder):
 if __name__ == "__main__":
     kind, *arguments = sys.argv[1:]
     if kind == "learn":
-        arguments[2] = int(arguments[2])
+        arguments[3] = int(arguments[3])
     run(lambda: processes.on_every_gpu(globals()[kind], *arguments))
 '''
 
@@ -121,32 +124,41 @@ def test_parts_are_balanced_and_miss_nothing(count: int, pieces: int) -> None:
     assert max(sums) - min(sums) <= max(sizes, default=0)
 
 
+@pytest.mark.parametrize(
+    ("quantization", "sharded"), [("none", False), ("none", True), ("nf4", True)]
+)
 def test_two_processes_learn_what_one_learns_also_after_a_failure(
-    work: Path, tiny_base: Path
+    work: Path,
+    tiny_base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantization: str,
+    sharded: bool,
 ) -> None:
     """Fourteen batches an epoch, the last with one example, so that a process has none."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", str(sharded).lower())
     (work / "one").mkdir()
     (work / "two").mkdir()
     chosen = finetune(batch=3, keep="best")
-    causal = adapted(tiny_base, chosen)
+    causal = adapted(tiny_base, chosen, quantization)
     progress = train(causal, chosen, work / "one", examples(10, seed=5))
     assert progress.update == 28
 
-    failed = command(work, "work", "learn", str(tiny_base), "two", "9")
+    failed = command(work, "work", "learn", str(tiny_base), "two", quantization, "9")
     assert failed.returncode == 1
     assert failed.stderr.count("as if: the second process fails") == 1
     assert "Traceback" not in failed.stderr
     assert not (work / "two" / "learnt.pt").exists()
 
-    resumed = command(work, "work", "learn", str(tiny_base), "two", "0")
+    resumed = command(work, "work", "learn", str(tiny_base), "two", quantization, "0")
     assert resumed.returncode == 0, resumed.stderr
     assert "go on after update 8 of 28" in resumed.stderr
     assert resumed.stderr.count("epoch 2: dev loss") == 1
-    curve, dev, kept = torch.load(work / "two" / "learnt.pt", weights_only=True)
+    curve, dev, kept, (part, whole) = torch.load(work / "two" / "learnt.pt", weights_only=True)
     assert curve == [pytest.approx(row, rel=1e-5) for row in progress.train]
     assert dev == [pytest.approx(row, rel=1e-5) for row in progress.dev]
     for name, value in weights(causal).items():
         torch.testing.assert_close(kept[name], value, rtol=1e-3, atol=1e-4)
+    assert 2 * part == (whole if sharded else 0)
 
 
 def test_finetune_gives_the_same_with_two_processes(
