@@ -35,7 +35,7 @@ report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
 
 # Of DVC's hundreds of columns: scores with intervals, what was changed, and costs.
-KEEP := (Experiment|headline|units\..*\.(value|low|high)|finetune\..*|seconds|peak_memory_gib)$$
+KEEP := (Experiment|headline|units\..*\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
 experiments: $(VENV)/installed ## list the experiments: dvc exp show
 	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
 

@@ -175,10 +175,8 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], float]:
     scaler, memory = torch.amp.GradScaler(enabled=False), training.Memory(adapted)
 
     def update(batch: Sequence[TokenRow]) -> float:
-        return memory.fitting(
-            lambda: training.make_update(
-                adapted, batch, optimizer, scaler, RATE, CLIP, torch.bfloat16, memory
-            )
+        return training.make_update(
+            adapted, batch, optimizer, scaler, RATE, CLIP, torch.bfloat16, memory
         )
 
     return update

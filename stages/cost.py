@@ -4,31 +4,136 @@ Times and memory differ from run to run, so that a declared record would make eq
 dvc.yaml lists the file among its metrics; `dvc metrics show` and `dvc exp show` read it there.
 """
 
+import logging
 import sys
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-PACKAGES = ("torch", "transformers", "peft", "bitsandbytes")
+from pydantic import Field, field_validator
+
+from stages.settings import Section
+
+if TYPE_CHECKING:
+    from stages.training import Progress
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "codecarbon")
 
 
-def record(seconds: float, examples: int, tokens: int) -> dict[str, Any]:
-    """Describes a piece of work that this process has done.
+class Cost(Section):
+    """How costs are told; keys as in params.yaml."""
+
+    country: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+    @field_validator("country")
+    @classmethod
+    def _is_known(cls, country: str) -> str:
+        from codecarbon.input import DataSource
+
+        if country not in (known := DataSource().get_global_energy_mix_data()):
+            raise ValueError(
+                "codecarbon has no energy mix of this country; expected a three-letter ISO code"
+                f" such as ITA, one of {len(known)}"
+            )
+        return country
+
+
+class Meter:
+    """Energy and emissions of this machine while the context lasts, as codecarbon tells them.
+
+    It reads the meters of GPUs (NVML, AMD SMI) and CPUs (RAPL) where there are any and they may be
+    read; the power of memory, and of a CPU without a meter, is an **estimate** from the model, the
+    load and the size. Counted are the visible GPUs and the whole of CPU and memory, also what other
+    programs make them do. Emissions follow from a country's energy mix, of a table that comes with
+    codecarbon: nothing is asked of the network, no file is written and nothing locked. A failure
+    of codecarbon's leaves the figures at 0 and is logged; it never ends a run.
+
+    Attributes:
+        energy_kwh: energy so far, in kWh.
+        co2e_kg: emissions so far, in kg of CO2 equivalent.
+    """
+
+    def __init__(self, country: str) -> None:
+        """Chooses the country, by its three-letter ISO code, and measures nothing yet."""
+        self.energy_kwh = self.co2e_kg = 0.0
+        self._country = country
+        self._tracker: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._tracker = self._codecarbon()
+            self._tracker.start()
+        except Exception as error:  # whatever it is, it is not worth a training
+            log.warning("energy is not measured: %s", error)
+            self._tracker = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._tracker:
+            self._tracker.stop()  # raises nothing
+
+    def read(self) -> None:
+        """Brings the figures up to date."""
+        if self._tracker:
+            self._tracker.flush()  # raises nothing; hands over the totals
+
+    def _codecarbon(self) -> Any:
+        from codecarbon import OfflineEmissionsTracker
+        from codecarbon.output_methods.base_output import BaseOutput
+
+        meter = self
+
+        class Totals(BaseOutput):  # type: ignore[misc]
+            """Takes the totals where other outputs write a file."""
+
+            def out(self, total: Any, _: Any) -> None:
+                meter.energy_kwh, meter.co2e_kg = total.energy_consumed, total.emissions
+
+        logging.getLogger("codecarbon").disabled = True
+        # Stated even where they are the defaults, which a user's configuration may replace.
+        return OfflineEmissionsTracker(
+            country_iso_code=self._country,
+            output_methods=[],
+            output_handlers=[Totals()],
+            api_call_interval=-1,
+            emissions_endpoint=None,
+            electricitymaps_api_token="",  # noqa: S106 - so that none is looked for
+            allow_multiple_runs=True,
+            log_level="critical",
+        )
+
+
+def record(progress: "Progress", processes: int, trainable: int, adapter: Path) -> dict[str, Any]:
+    """Describes what a training has cost.
 
     Args:
-        seconds: its wall time.
-        examples: how many examples it went through.
-        tokens: how many tokens they had, without padding.
+        progress: wall time, examples, tokens, energy and emissions.
+        processes: how many processes shared the work; one a GPU.
+        trainable: parameters of the adapter.
+        adapter: its folder.
 
     Returns:
-        Times, speeds, the largest memory so far in GiB (of the GPU, or else of the process),
-        the device and the versions of the libraries that computed.
+        Times and speeds; ``padding_share``, the share of padding among the tokens that went through
+        the model, which is 0 because rows are packed (stages/packing.py); the largest memory so far
+        in GiB (of this process's GPU, or else of this process); the adapter's parameters and its
+        size on disk in MiB; energy in kWh and emissions in kg (see `Meter`; null where nothing was
+        measured); the device, the processes, and the versions of the libraries that computed.
     """
+    size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
     return {
-        "seconds": round(seconds, 1),
-        "examples_per_second": round(examples / seconds, 2),
-        "tokens_per_second": round(tokens / seconds, 1),
+        "seconds": round(progress.seconds, 1),
+        "examples_per_second": round(progress.examples / progress.seconds, 2),
+        "tokens_per_second": round(progress.tokens / progress.seconds, 1),
+        "padding_share": 0.0,
         "peak_memory_gib": peak_memory(),
+        "trainable_parameters": trainable,
+        "adapter_mib": round(size / 2**20, 2),
+        "energy_kwh": float(f"{progress.energy_kwh:.3g}") or None,
+        "co2e_kg": float(f"{progress.co2e_kg:.3g}") or None,
         "device": device(),
+        "processes": processes,
         "versions": {package: version(package) for package in PACKAGES},
     }
 

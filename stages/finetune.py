@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from stages import model, prompts, settings, training
+from stages import model, processes, prompts, settings, training
 from stages.command import InputError, folders, run
-from stages.cost import record
+from stages.cost import Cost, Meter, record
 from stages.files import whole_folder, write_csv, write_json, write_text
 from stages.scratch import scratch
 
@@ -34,6 +34,7 @@ class Settings(settings.StageSettings):
     data: prompts.Data
     model: model.Model
     finetune: training.Finetune
+    cost: Cost
 
 
 def capped(split: "Dataset", cap: int | None, seed: int) -> "Dataset":
@@ -71,7 +72,8 @@ def encode_split(
     split = split.select([i for i, output in enumerate(split["output"]) if output is not None])
     split = capped(split, cap, seed)
     rows, tasks, too_long = [], [], []
-    for example in tqdm(split, desc=f"read {path.name}", unit="example"):
+    silent = not processes.here().main
+    for example in tqdm(split, desc=f"read {path.name}", unit="example", disable=silent):
         try:
             rows.append(encoder.training(example["task"], example["input"], example["output"]))
             tasks.append(example["task"])
@@ -102,14 +104,17 @@ def save_adapter(adapted: Any, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in
 
 
-def main() -> None:
-    """Runs the stage."""
-    encoded, adapter, metrics = folders(
-        __doc__,
-        encoded="folder with train.jsonl and dev.jsonl",
-        adapter="folder to write the adapter to",
-        metrics="folder for finetune.json and finetune/",
-    )
+def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
+    """Reads, trains and, in the main process, writes.
+
+    Args:
+        encoded: folder with train.jsonl and dev.jsonl.
+        adapter: folder to write the adapter to.
+        metrics: folder for the figures.
+
+    Raises:
+        InputError: if settings or files are defective, or training diverges.
+    """
     chosen = settings.read(Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
     encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
@@ -131,12 +136,15 @@ def main() -> None:
     base = model.load_base(chosen.model, device, dtype)
     model.check_fit(train_rows + dev_rows, base.config)
     adapted = training.add_lora(base, chosen.finetune.lora)
-    texts = (chosen.model_dump_json(), model.identity(chosen.model), str(dtype))
+    texts = (chosen.model_dump_json(exclude={"cost"}), model.identity(chosen.model), str(dtype))
     state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))
     progress = training.train(
         *(adapted, train_rows, tasks, dev_rows),
-        *(chosen.finetune, dtype, state),
+        *(chosen.finetune, dtype, state, Meter(chosen.cost.country)),
     )
+    here = processes.here()
+    if not here.main:
+        return
     with whole_folder(adapter) as folder:
         save_adapter(adapted, folder)
     with whole_folder(metrics / "finetune") as folder:
@@ -158,11 +166,22 @@ def main() -> None:
             "dev": dev_counts,
         },
     )
-    spent = record(progress.seconds, progress.examples, progress.tokens)
+    spent = record(progress, here.count, trainable, adapter)
     write_json(metrics / "cost" / "finetune.json", spent)
     for name in ("finetune.json", "cost/finetune.json"):
         log.info("wrote %s", metrics / name)
     shutil.rmtree(state)
+
+
+def main() -> None:
+    """Runs the stage."""
+    encoded, adapter, metrics = folders(
+        __doc__,
+        encoded="folder with train.jsonl and dev.jsonl",
+        adapter="folder to write the adapter to",
+        metrics="folder for finetune.json and finetune/",
+    )
+    processes.on_every_gpu(finetune, encoded, adapter, metrics)
 
 
 if __name__ == "__main__":

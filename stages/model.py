@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from stages import processes
 from stages.command import InputError
 from stages.files import Defects, read_jsonl
 from stages.prompts import Prompts
@@ -68,13 +69,15 @@ class Model(Section):
 
 
 def device_and_dtype() -> "tuple[torch.device, torch.dtype]":
-    """Finds what the machine computes with: bf16 or fp16 on a GPU, fp32 on a CPU."""
+    """Finds what this process computes with: bf16 or fp16 on its GPU, fp32 on a CPU."""
     import torch
 
     if not torch.cuda.is_available():
         return torch.device("cpu"), torch.float32
+    device = torch.device("cuda", processes.here().local_rank)
+    torch.cuda.set_device(device)
     fast = torch.cuda.get_device_capability() >= (8, 0)
-    return torch.device("cuda", 0), torch.bfloat16 if fast else torch.float16
+    return device, torch.bfloat16 if fast else torch.float16
 
 
 def load_base(model: Model, device: "torch.device", dtype: "torch.dtype") -> Any:
@@ -96,14 +99,20 @@ def load_base(model: Model, device: "torch.device", dtype: "torch.dtype") -> Any
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig, GenerationConfig
 
+    sharded = processes.here().sharded
+    if sharded and model.quantization == "int8":
+        raise InputError("model.quantization: int8 cannot be sharded (FSDP); expected nf4 or none")
     if (Path(model.base) / ADAPTER_CONFIG).is_file():
         raise InputError(f"model.base: {model.base} holds an adapter, not a base model")
     quantization = {
         "none": None,
         "int8": BitsAndBytesConfig(load_in_8bit=True),
-        # Unless stated, bitsandbytes takes fp4 and computes in fp32.
+        # Unless stated, bitsandbytes takes fp4 and computes in fp32. Bytes could not be sharded.
         "nf4": BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=dtype,
+            bnb_4bit_quant_storage=dtype if sharded else "uint8",
         ),
     }[model.quantization]
     log.info(
@@ -141,7 +150,7 @@ def load_base(model: Model, device: "torch.device", dtype: "torch.dtype") -> Any
     base.config.update(ids)
     base.generation_config = GenerationConfig(**ids)  # nothing else of the base's own habits
     base.requires_grad_(False)
-    if model.quantization == "nf4" and dequantized_fits(base):
+    if model.quantization == "nf4" and not sharded and dequantized_fits(base):
         log.info("memory allows it: the 4-bit values are kept in %s", dtype)
         dequantize(base, dtype)
     return base

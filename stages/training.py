@@ -1,22 +1,24 @@
 """The training loop: LoRA on a frozen, possibly quantised base.
 
-One update sees one global batch of examples, shared out over micro-batches as the memory allows.
-The loss of an update is the mean over all its label tokens, so neither the order of examples nor
-the result depends on the micro-batches, up to rounding and dropout's draws. Rows are packed, not
-padded (stages/packing.py). Loss is computed on answers alone, and logits only there.
+One update sees one global batch of examples, shared out over processes (stages/processes.py) and
+micro-batches as the memory allows. The loss of an update is the mean over all its label tokens, so
+neither the order of examples nor the result depends on processes and micro-batches, up to rounding
+and dropout's draws. Rows are packed, not padded (stages/packing.py). Loss is computed on answers
+alone, and logits only there.
 """
 
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
+from stages import processes
 from stages.command import InputError
 from stages.lora import fuse
 from stages.model import TokenRow, free_memory
@@ -33,6 +35,8 @@ from stages.settings import Section
 if TYPE_CHECKING:
     import torch
 
+    from stages.cost import Meter
+
 log = logging.getLogger(__name__)
 
 # Tokens of a micro-batch. On two CPU cores small ones, which stay in the cache, were a fifth
@@ -42,6 +46,7 @@ USABLE = 0.85  # share of the free GPU memory that a micro-batch may fill
 SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Positive = Annotated[float, Field(gt=0.0)]
+Result = TypeVar("Result")
 
 
 class Lora(Section):
@@ -81,6 +86,8 @@ class Progress:
         examples: how many examples the updates went through.
         tokens: how many tokens these had.
         seconds: wall time, interruptions not counted.
+        energy_kwh: energy in kWh, likewise; 0 without a meter.
+        co2e_kg: emissions in kg of CO2 equivalent, likewise.
     """
 
     update: int = 0
@@ -91,6 +98,8 @@ class Progress:
     examples: int = 0
     tokens: int = 0
     seconds: float = field(default=0.0, compare=False)
+    energy_kwh: float = field(default=0.0, compare=False)
+    co2e_kg: float = field(default=0.0, compare=False)
 
 
 def add_lora(base: Any, lora: Lora) -> Any:
@@ -165,7 +174,8 @@ class Memory:
 
     A GPU's first work is done with few, which tells what a token takes; from then on the free
     memory decides. Running out of memory halves the number, and where one row alone is too much,
-    layers are computed again in the backward pass instead of being remembered.
+    layers are computed again in the backward pass instead of being remembered. Processes that share
+    a sharded base go through it equally often; after running out of memory they cannot go on.
     """
 
     def __init__(self, model: Any) -> None:
@@ -182,7 +192,22 @@ class Memory:
             self._used = max(self._used, packed_length(batch))
             yield batch
 
-    def fitting(self, work: Callable[[], float]) -> float:
+    def parts(self, rows: Sequence[TokenRow]) -> Iterator[tuple[list[TokenRow], float]]:
+        """Yields this process's micro-batches of rows that all have, with what their loss counts.
+
+        That is 1, and 0 in the passes that are made only to keep step with the other processes.
+        """
+        here = processes.here()
+        own = [rows[i] for i in here.share([len(row.ids) for row in rows])]
+        batches = list(self.micro_batches(own))
+        most = len(batches)
+        if here.sharded:
+            most = int(max(here.numbers(len(batches), self._model.device)))
+        yield from ((batch, 1.0) for batch in batches)
+        filler = min(rows, key=lambda row: len(row.ids))
+        yield from [([filler], 0.0)] * (most - len(batches))
+
+    def fitting(self, work: Callable[[], Result]) -> Result:
         """Does a piece of work, again in smaller micro-batches after running out of GPU memory.
 
         Args:
@@ -199,6 +224,8 @@ class Memory:
                     return work()
                 return self._measure(work)
             except torch.OutOfMemoryError:
+                if processes.here().sharded:
+                    raise
                 if self.tokens > 1:
                     self.tokens //= 2
                     log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
@@ -206,7 +233,7 @@ class Memory:
                     raise
             torch.cuda.empty_cache()
 
-    def _measure(self, work: Callable[[], float]) -> float:
+    def _measure(self, work: Callable[[], Result]) -> Result:
         """Does a piece of work and finds out how many tokens would fill the memory."""
         import torch
 
@@ -214,9 +241,17 @@ class Memory:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         result = work()
-        each = (torch.cuda.max_memory_allocated() - before) / self._used
-        free = free_memory(self._model.device)
-        self.tokens = max(self.tokens, int(USABLE * free / each))
+        here = processes.here()
+        if not (self._used or here.sharded):
+            return result
+        each = (torch.cuda.max_memory_allocated() - before) / max(1, self._used)
+        learnt = [p for p in self._model.parameters() if p.requires_grad]
+        moments = 2 * sum(p.numel() * p.itemsize for p in learnt)  # AdamW's, of the first step
+        free = free_memory(self._model.device) - moments
+        fit = USABLE * free / each
+        if here.sharded:
+            fit = min(here.numbers(fit, self._model.device))
+        self.tokens = max(self.tokens, int(fit))
         self._measured = True
         log.info(
             "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",
@@ -241,17 +276,21 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory
 
     The model stays in training mode, with dropout alone switched off: in evaluation mode
     bitsandbytes repacks 4-bit weights in place on CPUs with AVX512-BF16, and training afterwards
-    would get no gradient through them.
+    would get no gradient through them. Every process measures its part of the rows.
     """
     import torch
+
+    def loss() -> torch.Tensor:
+        total = torch.zeros((), device=model.device, dtype=torch.float64)
+        for batch, counts in memory.parts(rows):
+            total += answer_loss(model, batch) * counts
+        return total
 
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
     for dropout in dropouts:
         dropout.eval()
-    total = 0.0
     with torch.no_grad(), _autocast(model, dtype):
-        for batch in memory.micro_batches(rows):
-            total += float(answer_loss(model, batch))
+        total = float(processes.here().total(memory.fitting(loss)))
     for dropout in dropouts:
         dropout.train()
     return total / label_tokens(rows)
@@ -269,16 +308,34 @@ def prepare(model: Any) -> None:
 
     The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
     rotary embedding, activation and adapter are then fused, and less is remembered for the backward
-    pass.
+    pass. They are not if the base shall be sharded.
     """
     model.train()
     base = model.get_base_model()
     use_packed_attention(base)
     fuse(model)
-    if can_compile(model):
+    if processes.here().sharded:
+        shard(model)
+    elif can_compile(model):
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)
+
+
+def shard(model: Any) -> None:
+    """Leaves each process a part of the base's weights; a layer's are gathered while it computes.
+
+    The adapter stays whole everywhere, so that gradients, optimizer and saved state are the same as
+    without sharding. Embeddings are sharded with the last norm; the head stays whole.
+    """
+    from torch.distributed.fsdp import fully_shard
+
+    learnt = {p for p in model.parameters() if p.requires_grad}
+    decoder = model.get_base_model().get_decoder()
+    for part in (*decoder.layers, decoder):
+        # Stated for the decoder too, which saving in one process would else reshard there alone.
+        fully_shard(part, ignored_params=learnt, reshard_after_forward=True)
+    log.info("the base is sharded over %d processes", processes.here().count)
 
 
 def train(
@@ -289,6 +346,7 @@ def train(
     settings: Finetune,
     dtype: "torch.dtype",
     scratch: Path,
+    meter: "Meter | None" = None,
 ) -> Progress:
     """Trains the adapter; afterwards the model holds the weights to keep.
 
@@ -303,6 +361,7 @@ def train(
         settings: see params.yaml.
         dtype: what to compute with; the adapter stays in fp32.
         scratch: folder for the state of an interrupted training.
+        meter: measures energy meanwhile.
 
     Returns:
         The learning curve.
@@ -321,25 +380,37 @@ def train(
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
     progress, best, memory = Progress(), {}, Memory(model)
+    here = processes.here()
 
     def adapter() -> dict[str, torch.Tensor]:
         state = get_peft_model_state_dict(model)
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     state_file = scratch / "state.pt"
-    if state_file.is_file():
+    state = None
+    if here.main and state_file.is_file():
         state = torch.load(state_file, map_location="cpu", weights_only=True)
+    if state := here.from_main(state):
         set_peft_model_state_dict(model, state["adapter"])
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
         _set_random_state(state["random"])
         progress, best = Progress(**state["progress"]), state["best"]
         log.info("go on after update %d of %d (%s)", progress.update, updates, scratch)
+    if not here.main:  # whose dropout shall not be that of the main process
+        torch.manual_seed(settings.seed + 1_000_003 * here.rank + progress.update)
 
     started = time.monotonic() - progress.seconds
+    energy_before, co2e_before = progress.energy_kwh, progress.co2e_kg
 
     def save() -> None:
+        if not here.main:
+            return
         progress.seconds = time.monotonic() - started
+        if meter:  # of the main host; the others do as much
+            meter.read()
+            progress.energy_kwh = energy_before + here.hosts * meter.energy_kwh
+            progress.co2e_kg = co2e_before + here.hosts * meter.co2e_kg
         state = {
             "adapter": adapter(),
             "optimizer": optimizer.state_dict(),
@@ -352,7 +423,16 @@ def train(
         (scratch / "state.tmp").replace(state_file)
 
     saved = time.monotonic()
-    with tqdm(total=updates, initial=progress.update, desc="finetune", unit="update") as bar:
+    with (
+        meter or nullcontext(),
+        tqdm(
+            total=updates,
+            initial=progress.update,
+            desc="finetune",
+            unit="update",
+            disable=not here.main,
+        ) as bar,
+    ):
         while progress.update < updates:
             epoch, step = divmod(progress.update, per_epoch)
             order = _order(tasks, settings, epoch)
@@ -360,10 +440,7 @@ def train(
                 train_rows[i] for i in order[step * settings.batch : (step + 1) * settings.batch]
             ]
             rate = learning_rate(progress.update, updates, settings.learning_rate, settings.warmup)
-            update = partial(
-                make_update, model, batch, optimizer, scaler, rate, settings.clip, dtype, memory
-            )
-            loss = memory.fitting(update)
+            loss = make_update(model, batch, optimizer, scaler, rate, settings.clip, dtype, memory)
             progress.update += 1
             progress.examples += len(batch)
             progress.tokens += sum(len(row.ids) for row in batch)
@@ -373,7 +450,7 @@ def train(
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
             if progress.update % per_epoch == 0 and dev_rows:
-                dev = memory.fitting(partial(mean_loss, model, dev_rows, dtype, memory))
+                dev = mean_loss(model, dev_rows, dtype, memory)
                 _check_finite(dev, "the dev loss", progress.update)
                 progress.dev.append((progress.update, round(at, 4), dev))
                 log.info("epoch %d: dev loss %.4f", epoch + 1, dev)
@@ -383,7 +460,7 @@ def train(
             if time.monotonic() - saved > SAVE_EVERY:
                 save()
                 saved = time.monotonic()
-    save()  # an interruption before the outputs are written costs nothing either
+        save()  # an interruption before the outputs are written costs nothing either
     if best:
         set_peft_model_state_dict(model, best)
     return progress
@@ -420,7 +497,7 @@ def make_update(
     dtype: "torch.dtype",
     memory: Memory,
 ) -> float:
-    """Makes one update.
+    """Makes one update: each process computes the gradient of its part; all use the sum.
 
     Args:
         model: the base with its adapter, prepared.
@@ -438,20 +515,40 @@ def make_update(
     import torch
 
     labels = label_tokens(batch)
-    total = torch.zeros((), device=model.device)
-    optimizer.zero_grad(set_to_none=True)
-    for rows in memory.micro_batches(batch):
-        with _autocast(model, dtype):
-            loss = answer_loss(model, rows) / labels
-        torch.autograd.backward(scaler.scale(loss))
-        total += loss.detach()
+    weights = optimizer.param_groups[0]["params"]
+
+    def gradient() -> torch.Tensor:
+        total = torch.zeros((), device=model.device)
+        optimizer.zero_grad(set_to_none=True)
+        for rows, counts in memory.parts(batch):
+            with _autocast(model, dtype):
+                loss = answer_loss(model, rows) * counts / labels
+            torch.autograd.backward(scaler.scale(loss))
+            total += loss.detach()
+        return total
+
+    total = _summed(weights, memory.fitting(gradient))
     for group in optimizer.param_groups:
         group["lr"] = rate
     scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], clip)
+    torch.nn.utils.clip_grad_norm_(weights, clip)
     scaler.step(optimizer)
     scaler.update()
     return float(total)
+
+
+def _summed(weights: Sequence["torch.nn.Parameter"], loss: "torch.Tensor") -> "torch.Tensor":
+    """Sums gradients, in place, and a loss over the processes, all at once."""
+    import torch
+
+    if (here := processes.here()).count == 1:
+        return loss
+    gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    joined = here.total(torch.cat([*(g.flatten() for g in gradients), loss.reshape(1)]))
+    torch.nn.utils.vector_to_parameters(joined, gradients)
+    for weight, summed in zip(weights, gradients, strict=True):
+        weight.grad = summed
+    return joined[-1]
 
 
 def _check_finite(loss: float, what: str, update: int) -> None:

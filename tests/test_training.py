@@ -11,6 +11,7 @@ import torch
 
 from stages import model, training
 from stages.command import InputError
+from stages.cost import Meter
 from stages.model import TokenRow
 from stages.training import Finetune
 from tests.test_model import CPU, FP32, settings
@@ -231,6 +232,39 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     assert len(calls) == 9 + whole.update - 8
     assert resumed == whole
     assert all(torch.equal(value, kept[name]) for name, value in weights(causal).items())
+
+
+class FixedMeter(Meter):
+    """Shows 2 kWh and 1 kg, whatever has been done."""
+
+    def __enter__(self) -> "FixedMeter":
+        return self
+
+    def read(self) -> None:
+        self.energy_kwh, self.co2e_kg = 2.0, 1.0
+
+
+def test_energy_adds_up_over_interruptions(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train() -> training.Progress:
+        rows, meter = examples(40), FixedMeter("ITA")
+        causal = adapted(tiny_base, chosen)
+        return training.train(causal, rows, ["x"] * 40, (), chosen, FP32, tmp_path / "a", meter)
+
+    def stop_at_the_third(loss: float, what: str, update: int) -> None:
+        if update == 3:
+            raise Stopped
+
+    chosen = finetune(epochs=1)
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_check_finite", stop_at_the_third)
+        with pytest.raises(Stopped):
+            train()
+    progress = train()
+    assert progress.update == 5
+    assert (progress.energy_kwh, progress.co2e_kg) == (4.0, 2.0)
 
 
 def test_keeps_the_adapter_of_the_best_dev_loss(tiny_base: Path, tmp_path: Path) -> None:
