@@ -5,7 +5,8 @@ sub-tasks), train.jsonl (for the lengths of answers), ADAPTER and the prompt fil
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
 length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
 summary.json, how many questions were scored, and how many inputs or answers were cut. An
-interrupted run goes on where it stopped (stages/scratch.py).
+interrupted run goes on where it stopped (stages/scratch.py). Several GPUs share the questions out
+(stages/processes.py).
 
     python -m stages.infer data/encoded models/adapter data/predictions
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stages import answering, model, prompts, settings
+from stages import answering, model, processes, prompts, settings
 from stages.answering import Answer, Asked, Infer
 from stages.command import InputError, folders, run
 from stages.files import whole_folder, write_json, write_jsonl
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JOURNAL = "answers-"  # of files of finished answers; the process's rank follows
 Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 
 
@@ -69,21 +71,29 @@ def longest_answers(train: "Dataset", encoder: model.TextEncoder) -> dict[str, i
 
 
 def weights(chosen: Infer, adapter: Path) -> str:
-    """A text that differs whenever the adapter does."""
+    """A text that differs whenever the adapter does.
+
+    Raises:
+        InputError: if there is none.
+    """
     if not chosen.adapter:
         return "no adapter"
+    if not adapter.is_dir():
+        raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
     files = sorted(adapter.iterdir())
     return " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
-def read_finished(path: Path) -> dict[str, Answer]:
-    """Reads the answers that an interrupted run left behind; a line cut short is removed."""
-    path.touch()
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    os.truncate(path, len(whole))
-    rows = map(json.loads, whole.splitlines())
-    return {identifier: Answer(*answer) for identifier, *answer in rows}
+def read_finished(state: Path) -> dict[str, Answer]:
+    """Reads the answers that processes have left in a scratch folder; cut lines are removed."""
+    found: dict[str, Answer] = {}
+    for path in sorted(state.glob(f"{JOURNAL}*.jsonl")):
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        os.truncate(path, len(whole))
+        rows = map(json.loads, whole.splitlines())
+        found |= {identifier: Answer(*answer) for identifier, *answer in rows}
+    return found
 
 
 def prediction(name: str, task: str, answer: Answer) -> dict[str, Any]:
@@ -94,19 +104,16 @@ def prediction(name: str, task: str, answer: Answer) -> dict[str, Any]:
     return row
 
 
-def main() -> None:
-    """Runs the stage."""
-    encoded, adapter, predictions = folders(
-        __doc__,
-        encoded="folder with test.jsonl",
-        adapter="folder of the adapter",
-        predictions="folder to write",
-    )
+def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
+    """Answers the test questions, in this process or as one of several; see `main`."""
     chosen = settings.read(Settings)
     most = chosen.infer.max_new_tokens
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
+    here = processes.here()
 
     from tqdm import tqdm
+
+    from stages import generation, vllm_engine  # noqa: F401 - for the scratch state's key
 
     encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
     split = model.read_split(encoded / "test.jsonl").remove_columns("output")
@@ -121,23 +128,29 @@ def main() -> None:
     texts = (chosen.model_dump_json(), model.identity(chosen.model))
     work = json.dumps([names, rows, closed, longest])
     device, dtype = model.device_and_dtype()
-    state = scratch("infer", *texts, f"{device} {dtype}", weights(chosen.infer, adapter), work)
-    journal = state / "answers.jsonl"
-    found = read_finished(journal)
+    key = f"{device.type} {dtype}", weights(chosen.infer, adapter), work
+    state = scratch("infer", *texts, *key)
+    found = here.from_main(read_finished(state) if here.main else {})
     if found:
-        log.info("go on after %d of %d answers (%s)", len(found), len(names), journal)
+        log.info("go on after %d of %d answers (%s)", len(found), len(names), state)
     left = [n for n, name in enumerate(names) if name not in found]
-    with (
-        journal.open("a", encoding="utf-8") as file,
-        tqdm(total=len(names), initial=len(found), desc="infer", unit="row") as bar,
-    ):
-        engine = answering.load(chosen.model, chosen.infer, adapter)
-        questions = [Asked(tasks[n], rows[n].ids) for n in left]
-        for i, answer in answering.answers(questions, engine, encoder, closed, longest, most):
-            found[names[left[i]]] = answer
-            file.write(json.dumps([names[left[i]], *answer]) + "\n")
-            file.flush()
-            bar.update()
+    own = [left[i] for i in here.share([len(rows[n].ids) for n in left])]
+    if own:
+        tokens = sum(len(rows[n].ids) for n in own)
+        engine = answering.load(chosen.model, chosen.infer, adapter, tokens)
+        questions = [Asked(tasks[n], rows[n].ids) for n in own]
+        with (
+            (state / f"{JOURNAL}{here.rank}.jsonl").open("a", encoding="utf-8") as file,
+            tqdm(total=len(own), desc="infer", unit="row", disable=not here.main) as bar,
+        ):
+            for i, answer in answering.answers(questions, engine, encoder, closed, longest, most):
+                file.write(json.dumps([names[own[i]], *answer]) + "\n")
+                file.flush()
+                bar.update()
+    here.wait()
+    if not here.main:
+        return
+    found = read_finished(state)
     summary = {
         "questions": len(names),
         "scored": sum(answer.probabilities is not None for answer in found.values()),
@@ -153,6 +166,20 @@ def main() -> None:
         )
         write_json(folder / "summary.json", summary)
     shutil.rmtree(state)
+
+
+def main() -> None:
+    """Runs the stage."""
+    paths = folders(
+        __doc__,
+        encoded="folder with test.jsonl",
+        adapter="folder of the adapter",
+        predictions="folder to write",
+    )
+    if settings.read(Settings).infer.engine == "vllm":  # which shares the work out by itself
+        infer(*paths)
+    else:
+        processes.on_every_gpu(infer, *paths)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,13 @@ class Processes:
         each[self.rank] = number
         return self.total(each).tolist()
 
+    def wait(self) -> None:
+        """Waits until all processes have come to this place."""
+        if self.count > 1:
+            from accelerate import PartialState
+
+            PartialState().wait_for_everyone()
+
     def from_main(self, value: Value) -> Value:
         """Gives all processes what the main one has."""
         if self.count == 1:

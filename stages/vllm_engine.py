@@ -14,7 +14,7 @@ from typing import Any
 from stages.answering import Question
 from stages.candidates import Candidates
 from stages.command import InputError
-from stages.model import ADAPTER_CONFIG, Model, device_and_dtype
+from stages.model import ADAPTER_CONFIG, Model, device_and_dtype, load_config
 
 
 class Engine:
@@ -54,6 +54,7 @@ class Engine:
             skip_tokenizer_init=True,
             trust_remote_code=False,
             dtype=str(dtype).removeprefix("torch."),
+            tensor_parallel_size=_gpus(load_config(chosen).num_attention_heads),
             enable_prefix_caching=True,
             generation_config="vllm",  # nothing of the base's own habits
             **options,
@@ -120,3 +121,10 @@ def _rank(adapter: Path) -> int:
     """The largest rank of an adapter's matrices that vLLM knows and that holds the adapter."""
     config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     return next(rank for rank in (8, 16, 32, 64, 128, 256, 320, 512) if rank >= config["r"])
+
+
+def _gpus(heads: int) -> int:
+    """How many of the visible GPUs a base of so many heads can be spread over."""
+    import torch
+
+    return next(n for n in range(max(1, torch.cuda.device_count()), 0, -1) if heads % n == 0)

@@ -1,25 +1,33 @@
 """The stages as commands: help, errors, and outputs that appear whole or not at all."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages import infer
+from stages import answering, infer
 from tests import tiny
 from tests.params import put
 
 STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(
+    folder: Path, *arguments: str, variables: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
     how = [] if arguments[0] == "-c" else ["-m"]
     return subprocess.run(
-        [sys.executable, *how, *arguments], cwd=folder, text=True, capture_output=True
+        [sys.executable, *how, *arguments],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env=dict(variables),
     )
 
 
@@ -162,30 +170,77 @@ def test_the_stages_in_a_row_without_gold(project: Path) -> None:
 
 
 def test_infer_goes_on_where_it_stopped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it was two processes that stopped, one of them in the middle of a line."""
     assert command(project, "stages.encode", "raw", "encoded").returncode == 0
     assert command(project, "stages.finetune", "encoded", "adapter", "metrics").returncode == 0
     assert command(project, "stages.infer", "encoded", "adapter", "whole").returncode == 0
     assert list((project / ".scratch" / "infer").iterdir()) == []
 
     monkeypatch.chdir(project)
-    monkeypatch.setattr(infer, "ROWS", 1)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
-    answer_batch, calls = infer.answer_batch, []
+    answers, asked = answering.answers, []
 
-    def stopping(*arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return answer_batch(*arguments)
+    def stopping(questions: Any, *arguments: Any) -> Any:
+        asked.append(len(questions))
+        yield next(answers(questions, *arguments))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(infer, "answer_batch", stopping)
+    monkeypatch.setattr(answering, "answers", stopping)
     with pytest.raises(KeyboardInterrupt):
         infer.main()
     assert not (project / "predictions").exists()
+    (state,) = (project / ".scratch" / "infer").iterdir()
+    (state / "answers-1.jsonl").write_text('["clink', encoding="utf-8")
+    monkeypatch.setattr(answering, "answers", lambda q, *a: asked.append(len(q)) or answers(q, *a))
     infer.main()
-    assert len(calls) == 3  # one answered, one interrupted, then only the open one again
+    assert asked == [2, 1]  # one answered, one interrupted, then only the open one again
     predictions = (project / "predictions" / "test.jsonl").read_bytes()
     assert predictions == (project / "whole" / "test.jsonl").read_bytes()
+
+
+ODD = {
+    "vuoto": "",
+    "spazi": "  \n ",
+    "marche": "[SEP] [BREL] [EREL] </s> <s>",
+    "lungo": "glicemia " * 3000,
+    "solito": "Hb 3 g/dl.",
+}
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_infer_answers_whatever_is_asked(project: Path, processes: str) -> None:
+    """Odd inputs of open and of closed sub-tasks, and answers that never end by themselves."""
+    put(project, {"infer.adapter": False, "model.cutoff": 5000, "infer.max_new_tokens": 50})
+    (project / "encoded").mkdir()
+    rows = [
+        {"id": f"{task}:{name}", "task": task, "input": text, "output": None}
+        for task in ("clinkart", "haspeede")
+        for name, text in ODD.items()
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (project / "encoded" / "test.jsonl").write_text(lines, encoding="utf-8")
+    example = rows[0] | {"id": "clinkart:e", "output": "[NOREL]"}
+    (project / "encoded" / "train.jsonl").write_text(json.dumps(example) + "\n", encoding="utf-8")
+    closed = json.dumps({"haspeede": ["sì", "no"]})
+    (project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
+    variables = os.environ | {"STAGE_PROCESSES": processes}
+    result = command(project, "stages.infer", "encoded", "absent", "out", variables=variables)
+    assert result.returncode == 0, result.stderr
+    lines = (project / "out" / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    found = [json.loads(line) for line in lines]
+    assert [row["id"] for row in found] == [row["id"] for row in rows]
+    assert all(row["finish"] == "length" and row["tokens"] == 50 for row in found[:5])
+    assert all(row["answer"] in ("sì", "no") for row in found[5:])
+    assert all(sum(row["probabilities"].values()) == pytest.approx(1) for row in found[5:])
+    summary = json.loads((project / "out" / "summary.json").read_text())
+    assert summary == {
+        "questions": 10,
+        "scored": 5,
+        "empty_inputs": 4,
+        "cut_inputs": 2,
+        "cut_answers": 5,
+    }
+    assert list((project / ".scratch" / "infer").iterdir()) == []
 
 
 def test_scratch_state_of_other_inputs_is_not_taken(project: Path) -> None:
@@ -226,7 +281,11 @@ def test_without_test_questions_encode_says_what_to_do(project: Path) -> None:
     ("stage", "folders", "message"),
     [
         ("finetune", ("absent", "adapter", "metrics"), "train.jsonl: cannot be read"),
-        ("infer", ("encoded", "absent", "predictions"), "adapter_config.json: cannot be read"),
+        (
+            "infer",
+            ("encoded", "absent", "predictions"),
+            "absent: no such folder; expected an adapter",
+        ),
         ("decode", ("raw", "absent", "submissions", "metrics"), "test.jsonl: cannot be read"),
         ("evaluate", ("raw", "absent", "metrics"), "extremITA-dvc_run1.txt: cannot be read"),
     ],

@@ -12,15 +12,16 @@ from tests.test_model import encoder
 
 
 def test_a_line_cut_short_is_removed_from_the_journal(tmp_path: Path) -> None:
-    journal = tmp_path / "answers.jsonl"
-    assert infer.read_finished(journal) == {}
+    assert infer.read_finished(tmp_path) == {}
     line = json.dumps(["a", "[NOREL] è", "stop", 4]) + "\n"
+    journal = tmp_path / "answers-0.jsonl"
     journal.write_text(line + '["b", "[NO', encoding="utf-8")
-    assert infer.read_finished(journal) == {"a": Answer("[NOREL] è", "stop", 4)}
+    finished = {"a": Answer("[NOREL] è", "stop", 4)}
+    assert infer.read_finished(tmp_path) == finished
     assert journal.read_text(encoding="utf-8") == line
     scored = Answer("sì", "stop", 2, {"sì": 0.75, "no": 0.25})
-    journal.write_text(json.dumps(["c", *scored]) + "\n", encoding="utf-8")
-    assert infer.read_finished(journal) == {"c": scored}
+    (tmp_path / "answers-1.jsonl").write_text(json.dumps(["c", *scored]) + "\n", encoding="utf-8")
+    assert infer.read_finished(tmp_path) == finished | {"c": scored}
 
 
 def test_probabilities_stand_in_predictions_of_closed_sub_tasks_alone() -> None:

@@ -110,6 +110,7 @@ def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) 
     assert options["quantization"] == "bitsandbytes"
     assert options["trust_remote_code"] is False
     assert options["max_lora_rank"] == 16
+    assert options["tensor_parallel_size"] == max(1, torch.cuda.device_count())
     assert engine._llm.adapters == [LoRARequest("adapter", 1, str(adapter))]
     vllm_engine.Engine(settings(tiny_base), None)
     assert "enable_lora" not in LLM.made[1]
