@@ -53,6 +53,14 @@ def made_up(count: int) -> list[Made]:
     return found
 
 
+def spread(asked: Sequence[Made], count: int) -> list[Made]:
+    """A part of the questions whose answers are as long as those of the whole, in random order."""
+    by_answer = sorted(asked, key=lambda row: (row.answer, row.ids))
+    part = [by_answer[int((i + 0.5) * len(asked) / count)] for i in range(count)]
+    random.Random(4).shuffle(part)
+    return part
+
+
 class Forced(generation.Engine):
     """An engine whose answers end after a given number of tokens."""
 
@@ -136,7 +144,6 @@ def gpu(count: int) -> None:
     """Measures on a GPU and prints."""
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
     asked = made_up(count)
-    draw = random.Random(4)
 
     def tokens(part: Sequence[Made]) -> int:
         return sum(len(row.ids) + row.answer for row in part)
@@ -144,7 +151,7 @@ def gpu(count: int) -> None:
     print(f"{count} rows, {tokens(asked) / count:.0f} tokens each, answers included")
 
     base = training.add_lora(random_base("fp4", torch.float16, torch.float32), LORA).eval()
-    sample = draw.sample(asked, 24)
+    sample = spread(asked, 24)
     scores = {"output_scores": True, "return_dict_in_generate": True}
     with torch.inference_mode():
         one_by_one(base, sample[:2])
@@ -158,7 +165,7 @@ def gpu(count: int) -> None:
 
     release()
     adapted = training.add_lora(random_base("nf4", torch.bfloat16), LORA).eval()
-    sample = draw.sample(asked, 256)
+    sample = spread(asked, 256)
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
         compared("padded batches of 128, nf4", sample, partial(padded_batches, adapted, sample))
     causal = generation.prepare(adapted)
