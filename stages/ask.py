@@ -3,8 +3,9 @@
 Reads what infer reads (ENCODED may be absent, and every sub-task is then open) and writes nothing.
 A text is asked about as infer would do it, in the same words and with the same settings. Shown are
 the prompt as the model sees it; its answer, how it ended (stop or length) and its number of tokens;
-in closed sub-tasks the probability of each candidate; and the value that decode would read in the
-answer. Without a text, lines are read from the terminal or a pipe until there are no more.
+in closed sub-tasks the probability of each candidate; and what decode reads in the answer, of which
+it would still leave out names that the text does not have. Without a text, lines are read from the
+terminal or a pipe until there are no more.
 
     python -m stages.ask "Che bella giornata!" --task haspeede
     python -m stages.ask --task acti_b < posts.txt
@@ -140,11 +141,13 @@ def typed(prompt: str) -> Iterator[str]:
         try:
             line = input(prompt if terminal else "")
         except (EOFError, KeyboardInterrupt):
+            if terminal:
+                print()
             return
         except UnicodeDecodeError as error:
             raise InputError(f"standard input: expected UTF-8 text: {error}") from error
         if line.strip():
-            yield line
+            yield check_text(line)
 
 
 def check_text(text: str) -> str:
@@ -263,9 +266,11 @@ def main() -> None:
             print(shown(question, reply), end="\n\n")
         return
     task = check_task(arguments.task, wording)
+    given = arguments.text is not None
+    texts = [check_text(arguments.text)] if given else typed(f"{task}> ")
     respondent = Respondent(chosen, wording, arguments.adapter, arguments.encoded)
-    for text in [arguments.text] if arguments.text is not None else typed(f"{task}> "):
-        question = Question(task, task, check_text(text))
+    for text in texts:
+        question = Question(task, task, text)
         (reply,) = respondent.replies([question])
         print(shown(question, reply), end="\n\n", flush=True)
 
