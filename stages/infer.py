@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,26 @@ def longest_answers(train: "Dataset", encoder: model.TextEncoder) -> dict[str, i
     return longest
 
 
+def token_rows(
+    questions: Iterable[tuple[str, str]], encoder: model.TextEncoder, config: Any, most: int
+) -> list[model.TokenRow]:
+    """Encodes questions and makes sure that the base can hold them with their answers.
+
+    Args:
+        questions: sub-task and input of each.
+        encoder: turns them into token ids.
+        config: the base's configuration.
+        most: largest number of tokens of an answer.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    positions = config.max_position_embeddings - most
+    rows = [encoder.question(task, text, positions) for task, text in questions]
+    model.check_fit(rows, config, answer=most)
+    return rows
+
+
 def weights(chosen: Infer, adapter: Path) -> str:
     """A text that differs whenever the adapter does.
 
@@ -120,10 +141,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     closed = read_closed(encoded / "closed.json") if chosen.infer.score_closed else {}
     longest = longest_answers(model.read_split(encoded / "train.jsonl"), encoder)
     config = model.load_config(chosen.model)
-    positions = config.max_position_embeddings - most
     names, tasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
-    rows = [encoder.question(*pair, positions) for pair in zip(tasks, inputs, strict=True)]
-    model.check_fit(rows, config, answer=most)
+    rows = token_rows(zip(tasks, inputs, strict=True), encoder, config, most)
 
     texts = (chosen.model_dump_json(), model.identity(chosen.model))
     work = json.dumps([names, rows, closed, longest])

@@ -1,8 +1,9 @@
 """The interface between the stages and the tasks.
 
-A task is a module of this package, named like its folder of raw files, with three functions:
-``encode`` (files to questions and answers), ``decode`` (answers to submission files) and ``score``
-(submission files to figures). No task knows anything about models.
+A task is a module of this package, named like its folder of raw files, with four functions:
+``encode`` (files to questions and answers), ``interpret`` (what an answer says), ``decode``
+(answers to submission files) and ``score`` (submission files to figures). No task knows anything
+about models.
 """
 
 import importlib
@@ -177,6 +178,23 @@ class Task(Protocol):
 
         Raises:
             InputError: naming file and line of every defect.
+        """
+
+    def interpret(self, subtask: str, answer: str) -> object | None:
+        """Reads an answer by itself, with the very parsers that decode uses.
+
+        The text that was asked about is not known here: whether it has the names, relations or
+        stretches that the answer lists is for decode to find out.
+
+        Args:
+            subtask: one of the task's.
+            answer: whatever a model answered.
+
+        Returns:
+            A label as the submission has it, a number, a list of what the answer names, or a
+            mapping of parts that are read apart, if there is one at least; None where nothing can
+            be read, so that decode would submit its fallback. An answer that says that there is
+            nothing, such as ``nessuna``, is an empty list.
         """
 
     def decode(

@@ -236,6 +236,12 @@ def encode(folder: Path, splits: Splits) -> Encoded:
     return Encoded(examples, notes)
 
 
+def interpret(subtask: str, answer: str) -> int | None:
+    """The label that an answer names; see `stages.tasks.Task.interpret`."""
+    answers = (A if subtask == A.name else B).answers
+    return answers.read(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

@@ -466,6 +466,12 @@ def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
     return {p: 0.0 if is_word(text, p) else INSIDE_WORD for p in places[:PLACES]}
 
 
+def interpret(subtask: str, answer: str) -> list[Pair] | None:
+    """The pairs that an answer lists; see `stages.tasks.Task.interpret`."""
+    pairs, readable = read_answer(answer)
+    return pairs if pairs or readable else None
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 _ID = re.compile(rf"{NAME}:(.+):([0-9]+)-([0-9]+)", re.DOTALL)

@@ -293,6 +293,11 @@ def read_score(answer: str) -> float | None:
     return round(min(max(numbers[0], LOWEST), HIGHEST), 2) if numbers else None
 
 
+def interpret(subtask: str, answer: str) -> float | None:
+    """The class or the score that an answer states; see `stages.tasks.Task.interpret`."""
+    return COHERENT.read(answer) if subtask == CLASSES else read_score(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

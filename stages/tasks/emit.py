@@ -273,6 +273,13 @@ def _log_absent(folder: Path, split: Mapping[str, Mapping[Side, Sequence[Tweet]]
         log.info("no %s%s; the organisers ask for both test sets", folder / file, held_out)
 
 
+def interpret(subtask: str, answer: str) -> list[str] | None:
+    """The columns that an answer sets to 1; see `stages.tasks.Task.interpret`."""
+    chosen = A if subtask == A.name else B
+    labels, _ = read_answer(chosen, answer)
+    return None if labels is None else [column for column in chosen.columns if column in labels]
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

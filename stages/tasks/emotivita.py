@@ -163,6 +163,11 @@ def encode(folder: Path, splits: Splits) -> Encoded:
     return Encoded(examples, {"texts": sum(map(len, split.values()))})
 
 
+def interpret(subtask: str, answer: str) -> Emotion | None:
+    """The emotion that an answer states; see `stages.tasks.Task.interpret`."""
+    return read_answer(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

@@ -291,6 +291,16 @@ def _question(tweet: Tweet) -> str:
     return f"{NAME}:{tweet.id}"
 
 
+def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
+    """The region and the point that could be read; see `stages.tasks.Task.interpret`.
+
+    Of the regions those of the official test set are known, but not what a training file adds.
+    """
+    name, point, _ = read_answer(answer, Regions().labels)
+    read: dict[str, str | float] = {} if name is None else {"region": name}
+    return (read | point._asdict() if point else read) or None
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

@@ -121,6 +121,11 @@ def _question(tweet: Tweet) -> str:
     return f"{NAME}:{tweet.id}"
 
 
+def interpret(subtask: str, answer: str) -> int | None:
+    """The label that an answer names; see `stages.tasks.Task.interpret`."""
+    return HATE.read(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

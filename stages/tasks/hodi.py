@@ -368,6 +368,17 @@ def _is_blank(text: str, start: int, end: int) -> bool:
     return start == end or (inside and text[start:end].isspace())
 
 
+def interpret(subtask: str, answer: str) -> int | list[str] | None:
+    """The label or the stretches of text in an answer; see `stages.tasks.Task.interpret`.
+
+    Any text could be a stretch.
+    """
+    if subtask == A:
+        return HOMOTRANSPHOBIC.read(answer)
+    segments, readable = read_answer(answer)
+    return segments if segments or readable else None
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

@@ -304,6 +304,11 @@ def _log_absent(folder: Path) -> None:
             log.info("no %s: training pairs are held out as test set", test)
 
 
+def interpret(subtask: str, answer: str) -> int | None:
+    """The label that an answer names; see `stages.tasks.Task.interpret`."""
+    return IN_ORDER.read(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

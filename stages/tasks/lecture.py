@@ -257,6 +257,12 @@ def read_answer(subtask: str, answer: str) -> str | None:
     return re.sub(r"[\t\r\n]+", " ", answer).strip() or None
 
 
+def interpret(subtask: str, answer: str) -> str | None:
+    """The label word, or the answer as one line; see `stages.tasks.Task.interpret`."""
+    read = read_answer(subtask, answer)
+    return None if read is None else _word(subtask, read)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

@@ -198,6 +198,11 @@ def _report(folder: Path, test: Sequence[Item]) -> None:
             log.info("no %s: its items are not scored", gold)
 
 
+def interpret(subtask: str, answer: str) -> int | None:
+    """The label that an answer names; see `stages.tasks.Task.interpret`."""
+    return TRUTH.read(answer)
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

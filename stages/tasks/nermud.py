@@ -395,6 +395,12 @@ def _everywhere(tokens: Sequence[str], mention: str) -> list[Span]:
     )
 
 
+def interpret(subtask: str, answer: str) -> list[Mention] | None:
+    """The mentions that an answer lists; see `stages.tasks.Task.interpret`."""
+    mentions, readable = read_answer(answer)
+    return mentions if mentions or readable else None
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

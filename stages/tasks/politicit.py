@@ -295,6 +295,12 @@ def encode(folder: Path, splits: Splits) -> Encoded:
     return Encoded(examples, notes)
 
 
+def interpret(subtask: str, answer: str) -> dict[str, str] | None:
+    """The traits that could be read, by column; see `stages.tasks.Task.interpret`."""
+    traits, _ = read_answer(answer)
+    return traits or None
+
+
 # --- Submission -----------------------------------------------------------------------------------
 
 

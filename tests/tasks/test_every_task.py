@@ -14,7 +14,7 @@ from stages import settings as params
 from stages.answers import normalised
 from stages.command import InputError
 from stages.splits import SPLITS, Splits
-from stages.tasks import Run, Submission, Unit
+from stages.tasks import Example, Run, Submission, Unit, lecture
 from tests.intervals import ends
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,8 @@ SAMPLE = ROOT / "data" / "sample"
 TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
+
+LOCATED = ("clinkart", "hodi_b", "nermud")  # decode looks for what they list in the text
 
 each_task = pytest.mark.parametrize("name", TASKS)
 each_closed_task = pytest.mark.parametrize("name", [t for t in TASKS if tasks.load(t).CLOSED])
@@ -144,6 +146,52 @@ hard = st.sampled_from(
      "[regione] Lazio [geo] 41.9 12.5", "certamente vero", "x" * 10_000, "\x00\x07\r\n", "中文",
      "١٢"]
 )  # fmt: skip
+
+
+def asked_by(name: str) -> list[Example]:
+    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
+    return [example for side in SPLITS for example in encoded.splits[side]]
+
+
+@each_task
+def test_every_gold_answer_can_be_interpreted(name: str) -> None:
+    for example in asked_by(name):
+        value = tasks.load(name).interpret(example.task, str(example.output))
+        assert value is not None, (example.id, example.output)
+
+
+@each_closed_task
+def test_candidates_are_interpreted_as_different_values(name: str) -> None:
+    for subtask, candidates in tasks.load(name).CLOSED.items():
+        values = [tasks.load(name).interpret(subtask, answer) for answer in candidates]
+        assert None not in values
+        assert len(set(map(repr, values))) == len(values), subtask
+
+
+@each_task
+def test_what_is_no_answer_is_interpreted_as_none(name: str) -> None:
+    """Any text is one where an answer may be any text."""
+    for subtask in {example.task for example in asked_by(name)}:
+        free = subtask == "hodi_b" or (name == "lecture" and subtask not in lecture.WORDS)
+        assert tasks.load(name).interpret(subtask, " \n") is None, subtask
+        value = tasks.load(name).interpret(subtask, "xyzzy ###")
+        assert (value is not None) == free, (subtask, value)
+
+
+@each_task
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(answer=hard | st.text())
+def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: str) -> None:
+    """And nothing raises; what is read may still not occur in the text that decode knows."""
+    test = tasks.load(name).encode(SAMPLE / name, SPLIT).splits["test"]
+    answers = {example.id: answer for example in test}
+    tallies = tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN).tallies
+    for subtask in {example.task for example in test}:
+        tally = tallies[f"{subtask}@{name}" if name == "lecture" else subtask]
+        if tasks.load(name).interpret(subtask, answer) is None:
+            assert tally.unparsable == tally.fallback == tally.rows
+        elif subtask not in LOCATED:
+            assert tally.fallback == 0
 
 
 @each_task
