@@ -182,8 +182,8 @@ def cached_attention(
     attention_mask: None,
     *,
     scaling: float,
-    cache: Cache | None = None,
-    step: bool = False,
+    slot_cache: Cache | None = None,
+    slot_step: bool = False,
     **packed: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of packed prompts, which are kept if there is a cache, or of a step's tokens.
@@ -191,15 +191,15 @@ def cached_attention(
     In the form that transformers calls; see `packed_attention`.
     """
     layer = module.layer_idx
-    if cache is not None and step:
-        return cache.attend(layer, query, key, value, scaling), None
+    if slot_cache is not None and slot_step:
+        return slot_cache.attend(layer, query, key, value, scaling), None
 
     def keep(key: torch.Tensor, value: torch.Tensor) -> None:
-        if cache is not None:
-            cache.keep(layer, key, value)
+        if slot_cache is not None:
+            slot_cache.keep(layer, key, value)
 
     return packed_attention(
-        module, query, key, value, attention_mask, scaling=scaling, keep=keep, **packed
+        module, query, key, value, attention_mask, scaling=scaling, packed_keep=keep, **packed
     )
 
 
@@ -304,7 +304,7 @@ class Engine:
             if cache:
                 cache.expect([slots[i] for i in numbers], packed)
             try:
-                states = hidden_states(self._decoder, packed, packed.ends, cache=cache)
+                states = hidden_states(self._decoder, packed, packed.ends, slot_cache=cache)
                 logits = self._head(states)
             except torch.OutOfMemoryError:
                 half = len(numbers) // 2
@@ -399,8 +399,8 @@ class Engine:
             input_ids=cache.ids[None],
             position_ids=cache.positions[None],
             use_cache=False,
-            cache=cache,
-            step=True,
+            slot_cache=cache,
+            slot_step=True,
         ).last_hidden_state[0]
         cache.ids.copy_(self._head(states).argmax(dim=-1))
         # A free slot goes on in its last column, without harm.

@@ -219,15 +219,16 @@ def hidden_states(
         The last hidden states, of shape (wanted, size).
     """
     kernel = one_kernel(packed.ids.device)
+    before = None if kernel else lower_triangle(max(packed.key_lengths), packed.ids.device)
     states = decoder(
         input_ids=packed.ids,
         position_ids=packed.positions,
         use_cache=False,
-        keys=packed.keys,
-        bounds=(packed.bounds, packed.key_bounds) if kernel else None,
-        longest=(max(packed.lengths), max(packed.key_lengths)) if kernel else None,
-        lengths=None if kernel else (packed.lengths, packed.key_lengths),
-        before=None if kernel else lower_triangle(max(packed.key_lengths), packed.ids.device),
+        packed_keys=packed.keys,
+        packed_bounds=(packed.bounds, packed.key_bounds) if kernel else None,
+        packed_longest=(max(packed.lengths), max(packed.key_lengths)) if kernel else None,
+        packed_lengths=None if kernel else (packed.lengths, packed.key_lengths),
+        packed_before=before,
         **more,
     ).last_hidden_state
     return states[0, wanted]  # type: ignore[no-any-return]
@@ -249,17 +250,18 @@ def packed_attention(
     attention_mask: None,
     *,
     scaling: float,
-    keys: "torch.Tensor | None",
-    bounds: "tuple[torch.Tensor, torch.Tensor] | None",
-    longest: tuple[int, int] | None,
-    lengths: tuple[list[int], list[int]] | None,
-    before: "torch.Tensor | None",
-    keep: "Callable[[torch.Tensor, torch.Tensor], None] | None" = None,
+    packed_keys: "torch.Tensor | None",
+    packed_bounds: "tuple[torch.Tensor, torch.Tensor] | None",
+    packed_longest: tuple[int, int] | None,
+    packed_lengths: tuple[list[int], list[int]] | None,
+    packed_before: "torch.Tensor | None",
+    packed_keep: "Callable[[torch.Tensor, torch.Tensor], None] | None" = None,
     **_: Any,
 ) -> "tuple[torch.Tensor, None]":
     """Causal attention of each branch to itself and to what it grows from.
 
-    In the form that transformers calls; keyword arguments come from `hidden_states`.
+    In the form that transformers calls; keyword arguments come from `hidden_states`; their names
+    are such as transformers will hardly use itself.
 
     Args:
         module: the attention layer.
@@ -268,41 +270,43 @@ def packed_attention(
         value: like the key.
         attention_mask: none.
         scaling: of the products of queries and keys.
-        keys: see `Packed`.
-        bounds: where branches and their keys begin; for the one kernel, else None.
-        longest: tokens of the longest branch and the most keys of one, for the one kernel.
-        lengths: of branches and their keys, where each goes by itself, else None.
-        before: the lower triangle of a matrix as large as the longest keys, likewise.
-        keep: is given the keys and values as `keys` puts them.
+        packed_keys: see `Packed`.
+        packed_bounds: where branches and their keys begin; for the one kernel, else None.
+        packed_longest: tokens of the longest branch and the most keys of one, for the one kernel.
+        packed_lengths: of branches and their keys, where each goes by itself, else None.
+        packed_before: the lower triangle of a matrix as large as the longest keys, likewise.
+        packed_keep: is given the keys and values as `packed_keys` puts them.
 
     Returns:
         The output, of shape (1, tokens, heads, size), and no weights.
     """
     import torch
 
-    if keys is not None:
-        key, value = (gathered(side, keys) for side in (key, value))
-    if keep is not None:
-        keep(key, value)
+    if packed_keys is not None:
+        key, value = (gathered(side, packed_keys) for side in (key, value))
+    if packed_keep is not None:
+        packed_keep(key, value)
     if (groups := query.shape[1] // key.shape[1]) > 1:
         key, value = (side.repeat_interleave(groups, dim=1) for side in (key, value))
-    if lengths is None or before is None:
+    if packed_lengths is None or packed_before is None:
         from torch.nn.attention.varlen import varlen_attn
 
         q, k, v = (side.squeeze(0).transpose(0, 1) for side in (query, key, value))
         window = (-1, 0)  # every token before, none after; the last query stands at the last key
         out: torch.Tensor = varlen_attn(  # type: ignore[assignment]
-            q, k, v, *cast(Any, bounds), *cast(Any, longest), scale=scaling, window_size=window
+            *(q, k, v, *cast(Any, packed_bounds), *cast(Any, packed_longest)),
+            scale=scaling,
+            window_size=window,
         )
         return out.unsqueeze(0), None
     outs = []
     for q, k, v in zip(
-        torch.split(query, lengths[0], dim=2),
-        *(torch.split(side, lengths[1], dim=2) for side in (key, value)),
+        torch.split(query, packed_lengths[0], dim=2),
+        *(torch.split(side, packed_lengths[1], dim=2) for side in (key, value)),
         strict=True,
     ):
         tokens, of_keys = q.shape[2], k.shape[2]
-        mask = before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
+        mask = packed_before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
         outs.append(
             torch.nn.functional.scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
