@@ -6,7 +6,8 @@ average. In turn, in one process: the lecture's way (one prompt at a time, 4 bit
 give them, scores kept), padded batches of 128 sorted by length, ours within 15 GiB and ours without
 a limit, both also with the sub-tasks of short answers scored instead of written.
 On a CPU: the default run's questions with the default run's adapter, one at a time by transformers'
-generate and ours, and how many answers are the same.
+generate and ours, and how many answers are the same; scored ones are compared with what generate
+writes when restricted to the candidates.
 
     python -m benchmarks.infer [--rows 2048]
 """
@@ -210,27 +211,44 @@ def cpu() -> None:
     device, dtype = model.device_and_dtype()
     causal = model.load_base(chosen.model, device, dtype)
     causal = model.load_adapter(causal, Path("models/adapter")).eval()
-    start = time.perf_counter()
-    alone = []
+    candidates = {
+        task: [encoder.answer(text) for text in answers] for task, answers in closed.items()
+    }
+
+    def alone(question: Asked, answers: list[list[int]] | None = None) -> str:
+        ids = torch.tensor([question.ids])
+
+        def allowed(_: int, so_far: torch.Tensor) -> list[int]:
+            begun = so_far.tolist()[ids.shape[1] :]
+            return [a[len(begun)] for a in answers or () if a[: len(begun)] == begun]
+
+        output = causal.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=most,
+            prefix_allowed_tokens_fn=allowed if answers else None,
+        )
+        return answering.written(output[0, ids.shape[1] :].tolist(), encoder).answer
+
     with torch.inference_mode():
-        for question in questions:
-            ids = torch.tensor([question.ids])
-            output = causal.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                do_sample=False,
-                max_new_tokens=most,
-            )
-            alone.append(output[0, ids.shape[1] :].tolist())
-    theirs = time.perf_counter() - start
-    print(f"one at a time: {len(questions) / theirs:.1f} rows/s", flush=True)
-    expected = [answering.written(ids, encoder) for ids in alone]
-    engine = generation.Engine(generation.prepare(causal), chosen.model.eos_id)
-    for name, candidates in (("all written", {}), ("closed ones scored", closed)):
         start = time.perf_counter()
-        found = dict(answering.answers(questions, engine, encoder, candidates, longest, most))
+        free = [alone(question) for question in questions]
+        theirs = time.perf_counter() - start
+        print(f"one at a time: {len(questions) / theirs:.1f} rows/s", flush=True)
+        restricted = [
+            alone(question, candidates[question.task]) if question.task in closed else answer
+            for question, answer in zip(questions, free, strict=True)
+        ]
+    engine = generation.Engine(generation.prepare(causal), chosen.model.eos_id)
+    for name, sets, expected in (
+        ("all written", {}, free),
+        ("closed ones scored", closed, restricted),
+    ):
+        start = time.perf_counter()
+        found = dict(answering.answers(questions, engine, encoder, sets, longest, most))
         own = time.perf_counter() - start
-        equal = sum(found[n].answer == answer.answer for n, answer in enumerate(expected))
+        equal = sum(found[n].answer == answer for n, answer in enumerate(expected))
         print(
             f"ours, {name}: {len(questions) / own:.1f} rows/s, {theirs / own:.2f} times as fast,"
             f" {equal} of {len(expected)} answers equal",
