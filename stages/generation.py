@@ -360,15 +360,16 @@ class Engine:
     def _room(self) -> int:
         """How many tokens the cache may hold in all.
 
-        On a GPU what the free memory can hold, less what the reading of prompts takes: of each
-        token about four times the intermediate size and sixteen times the hidden size, in 16 bits.
+        On a GPU what nine tenths of the free memory can hold, less what the reading of prompts
+        takes: of each token about four times the intermediate size and sixteen times the hidden
+        size, in 16 bits.
         """
         if self._causal.device.type == "cpu":
             return CPU_CACHE // self._cache.token_size
         config = self._causal.config
         reading = self._prompts * 2 * (4 * config.intermediate_size + 16 * config.hidden_size)
         held = self._cache.slots * self._cache.columns * self._cache.token_size
-        free = 0.95 * (free_memory(self._causal.device) + held) - reading
+        free = 0.9 * (free_memory(self._causal.device) + held) - reading
         return max(0, int(free)) // self._cache.token_size
 
     # --- Steps ---
