@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages import generation, model, packing, training
 from stages.answering import Question
 from stages.candidates import Candidates
 from stages.generation import Engine
+from tests import tiny
 from tests.test_model import CPU, FP32, settings
 from tests.test_training import finetune
 
@@ -40,17 +40,7 @@ def greedy(causal: Any, ids: Sequence[int], most: int, end: int = END) -> list[i
 
 
 def small(key_heads: int) -> Any:
-    torch.manual_seed(4)
-    config = LlamaConfig(
-        vocab_size=100,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=key_heads,
-        initializer_range=0.5,  # so that answers are lively
-    )
-    return LlamaForCausalLM(config).eval()
+    return tiny.causal(key_heads, seed=4, spread=0.5)
 
 
 @pytest.mark.parametrize("key_heads", [4, 2])

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages import model, packing
 from stages.model import TokenRow
+from tests import tiny
 from tests.test_model import CPU, FP32, settings
 
 
@@ -72,16 +72,7 @@ def test_what_prompts_begin_with_stands_in_a_pack_once() -> None:
 @pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
 def test_packed_rows_are_computed_as_if_alone(rows: list[TokenRow], key_heads: int) -> None:
     """States and gradients, also where groups of heads share keys and values."""
-    torch.manual_seed(1)
-    config = LlamaConfig(
-        vocab_size=120,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=key_heads,
-    )
-    causal = LlamaForCausalLM(config).eval()
+    causal = tiny.causal(key_heads, seed=1)
     learnt = causal.model.layers[0].self_attn.k_proj.weight
     alone = torch.cat(
         [

@@ -66,7 +66,7 @@ class LLM:
             with torch.no_grad():
                 logits = self.causal(torch.tensor([ids])).logits[0, -1].log_softmax(0)
             assert wanted.max_tokens == 1
-            first = {t: types.SimpleNamespace(logprob=float(logits[t])) for t in range(100)}
+            first = {t: types.SimpleNamespace(logprob=float(logits[t])) for t in range(len(logits))}
             first = {t: first[t] for t in {*wanted.logprob_token_ids, int(logits.argmax())}}
         stops = wanted.stop_token_ids
         tokens = greedy(self.causal, ids, wanted.max_tokens, stops[0] if stops else -1)

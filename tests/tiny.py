@@ -51,3 +51,21 @@ def model(
     llama = LlamaForCausalLM(config)
     llama.save_pretrained(str(folder), **save)
     return llama
+
+
+def causal(key_heads: int, seed: int, spread: float = 0.02) -> Any:
+    """A LLaMA of two layers in memory; with a larger spread of its weights answers are lively."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=120,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=HEADS,
+        num_key_value_heads=key_heads,
+        initializer_range=spread,
+    )
+    return LlamaForCausalLM(config).eval()
