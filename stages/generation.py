@@ -19,9 +19,10 @@ import torch
 
 from stages.answering import Question
 from stages.candidates import Candidates
+from stages.last_layer import shorten
 from stages.lora import fuse
 from stages.model import TokenRow, free_memory
-from stages.packing import can_compile, hidden_states, pack, packed_attention, shared_out
+from stages.packing import Packed, can_compile, hidden_states, pack, packed_attention, shared_out
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def prepare(causal: Any, tokens: int = 0) -> Any:
         causal = base
     AttentionInterface.register(ATTENTION, uncompiled(cached_attention))
     causal.set_attn_implementation(ATTENTION)
+    shorten(causal.get_decoder())
     if tokens >= COMPILE_FROM and can_compile(causal):
         log.info("the layers are compiled at the first prompts")
         for layer in causal.get_decoder().layers:
@@ -126,16 +128,17 @@ class Cache:
         self._slots = torch.arange(slots, device=self.ids.device)
         self._columns = torch.arange(columns, device=self.ids.device)
 
-    def expect(self, slots: Sequence[int], packed: Any) -> None:
-        """Says in which slots the rows of the next prompts are to be kept."""
-        bounds = packed.key_bounds.tolist()
-        spans = [(bounds[number], bounds[number + 1]) for number in packed.last]
-        came = torch.cat([torch.arange(start, stop) for start, stop in spans])
-        went = [
-            torch.arange(slot * self.columns, slot * self.columns + stop - start)
-            for slot, (start, stop) in zip(slots, spans, strict=True)
-        ]
-        self._from, self._to = came.to(self.ids.device), torch.cat(went).to(self.ids.device)
+    def expect(self, slots: Sequence[int], lengths: Sequence[int], packed: Packed) -> None:
+        """Says in which slots the rows of the next prompts, of these lengths, are to be kept."""
+        came = packed.rows.keys
+        device = self.ids.device
+        self._from = torch.arange(sum(lengths), device=device) if came is None else came
+        self._to = torch.cat(
+            [
+                torch.arange(slot * self.columns, slot * self.columns + length)
+                for slot, length in zip(slots, lengths, strict=True)
+            ]
+        ).to(device)
 
     def keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Keeps keys and values of prompts, of shape (1, heads, tokens, size)."""
@@ -302,9 +305,10 @@ class Engine:
             packed = pack([rows[i] for i in numbers], self._causal.device)
             cache = self._cache if slots else None
             if cache:
-                cache.expect([slots[i] for i in numbers], packed)
+                lengths = [len(rows[i].ids) for i in numbers]
+                cache.expect([slots[i] for i in numbers], lengths, packed)
             try:
-                states = hidden_states(self._decoder, packed, packed.ends, slot_cache=cache)
+                states = hidden_states(self._decoder, packed, slot_cache=cache)
                 logits = self._head(states)
             except torch.OutOfMemoryError:
                 half = len(numbers) // 2

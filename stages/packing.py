@@ -5,6 +5,9 @@ with, such as the header and the instruction of a sub-task, stands in the sequen
 grow from it like branches, and attend to it as to tokens of their own. On GPUs of compute
 capability 8.0 and newer PyTorch's variable-length attention does that in one kernel; elsewhere each
 branch goes through scaled dot-product attention by itself.
+
+What the last layer gives out is wanted only where a token is to be foretold: at the end of a prompt
+and on its answer. The last token of an answer, after which nothing comes, is not read at all.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,25 +50,31 @@ def branches(rows: Sequence[TokenRow]) -> tuple[list[Branch], list[int]]:
     """
     found: list[Branch] = []
     last = [0] * len(rows)
+    texts = [_read(row) for row in rows]
 
     def grow(group: list[int], start: int, parent: int | None) -> None:
         alike: dict[tuple[int, ...], list[int]] = {}
         for i in group:
-            beginning = tuple(rows[i].ids[start : min(start + SHARED, rows[i].prompt - 1)])
+            beginning = tuple(texts[i][start : min(start + SHARED, rows[i].prompt - 1)])
             alike.setdefault(beginning, []).append(i)
         for beginning, members in alike.items():
             if len(members) == 1 or len(beginning) < SHARED:
                 for i in members:
                     last[i] = len(found)
-                    found.append(Branch(rows[i].ids[start:], start, parent))
+                    found.append(Branch(texts[i][start:], start, parent))
             else:
-                end = start + _common([rows[i].ids[start : rows[i].prompt - 1] for i in members])
+                end = start + _common([texts[i][start : rows[i].prompt - 1] for i in members])
                 number = len(found)
-                found.append(Branch(rows[members[0]].ids[start:end], start, parent))
+                found.append(Branch(texts[members[0]][start:end], start, parent))
                 grow(members, end, number)
 
     grow(list(range(len(rows))), 0, None)
     return found, last
+
+
+def _read(row: TokenRow) -> list[int]:
+    """The ids that the model reads: all but the last one of an answer."""
+    return row.ids if row.prompt == len(row.ids) else row.ids[:-1]
 
 
 def _common(texts: Sequence[list[int]]) -> int:
@@ -75,38 +84,45 @@ def _common(texts: Sequence[list[int]]) -> int:
     return next((i for i in range(length) if first[i] != final[i]), length)
 
 
+class Pattern(NamedTuple):
+    """Which tokens attend to which: stretches of queries, each causally to keys at whose end it is.
+
+    Attributes:
+        keys: for each stretch in turn the tokens that it may attend to, as indices into the
+            sequence. None where they are the sequence as it is.
+        bounds: where the stretches begin among the queries, and among the keys, and where the last
+            ones end, each of shape (stretches + 1,). For the one kernel, else None.
+        longest: the most queries and the most keys of a stretch, likewise.
+        lengths: queries, and keys, of each stretch, where each goes by itself. Else None.
+        before: the lower triangle of a matrix as large as the most keys, likewise.
+    """
+
+    keys: "torch.Tensor | None"
+    bounds: "tuple[torch.Tensor, torch.Tensor] | None"
+    longest: tuple[int, int] | None
+    lengths: tuple[list[int], list[int]] | None
+    before: "torch.Tensor | None"
+
+
 class Packed(NamedTuple):
     """Rows as one sequence.
 
     Attributes:
         ids: token ids, of shape (1, tokens).
         positions: the position of each token in its rows, likewise.
-        bounds: where branches begin, and where the last one ends, of shape (branches + 1,).
-        lengths: tokens of each branch.
-        keys: for each branch in turn the tokens that it may attend to, as indices into the
-            sequence: those before it in its rows and its own. None where every branch is a row.
-        key_bounds: where each branch's keys begin in `keys`, and where the last ones end.
-        key_lengths: how many keys each branch has.
-        last: for each row the number of its last branch, whose keys are the whole row.
-        labelled: indices of the tokens before those that loss is computed on.
-        labels: ids of the latter.
+        branches: how each branch attends to what it grows from, and to itself.
+        wanted: indices of the tokens after which another one is to be foretold, row by row: the
+            last one of the prompt, and those of the answer.
+        rows: how the wanted tokens of each row attend to the row.
+        labels: ids of the answers' tokens; of a question without an answer none.
     """
 
     ids: "torch.Tensor"
     positions: "torch.Tensor"
-    bounds: "torch.Tensor"
-    lengths: list[int]
-    keys: "torch.Tensor | None"
-    key_bounds: "torch.Tensor"
-    key_lengths: list[int]
-    last: list[int]
-    labelled: "torch.Tensor"
+    branches: Pattern
+    wanted: "torch.Tensor"
+    rows: Pattern
     labels: "torch.Tensor"
-
-    @property
-    def ends(self) -> "torch.Tensor":
-        """The index of each row's last token, of shape (rows,)."""
-        return self.bounds[1:][self.last].long() - 1
 
 
 def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
@@ -120,29 +136,45 @@ def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
     for number, branch in enumerate(found):
         before = [] if branch.parent is None else spans[branch.parent]
         spans.append([*before, (bounds[number], bounds[number + 1])])
-    key_lengths = [branch.position + len(branch.ids) for branch in found]
-    labelled: list[int] = []
-    labels: list[int] = []
-    for row, number in zip(rows, last, strict=True):
-        offset = bounds[number] - found[number].position
-        labelled += range(offset + row.prompt - 1, offset + len(row.ids) - 1)
-        labels += row.ids[row.prompt :]
-    keys = None
-    if any(branch.parent is not None for branch in found):
-        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)]).to(device)
+    asking = [len(_read(row)) - row.prompt + 1 for row in rows]  # wanted tokens of each row
+    ends = [bounds[number + 1] for number in last]
+    wanted = [range(end - count, end) for end, count in zip(ends, asking, strict=True)]
     positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
     return Packed(
         torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]).to(device),
         torch.cat(positions)[None].to(device),
-        torch.tensor(bounds, dtype=torch.int32).to(device),
-        lengths,
-        keys,
-        torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32).to(device),
-        key_lengths,
-        last,
-        torch.tensor(labelled, dtype=torch.long).to(device),
-        torch.tensor(labels, dtype=torch.long).to(device),
+        _pattern(lengths, spans, device),
+        torch.tensor(list(chain.from_iterable(wanted))).to(device),
+        _pattern(asking, [spans[number] for number in last], device),
+        torch.tensor([i for row in rows for i in row.ids[row.prompt :]]).to(device),
     )
+
+
+def _pattern(
+    queries: list[int], spans: Sequence[Sequence[tuple[int, int]]], device: "torch.device"
+) -> Pattern:
+    """Describes stretches to the attention that a device has.
+
+    Args:
+        queries: tokens of each stretch.
+        spans: for each stretch where what it attends to begins in the sequence, and where it ends.
+        device: where the attention is computed.
+    """
+    import torch
+
+    keys = None
+    if any(len(of_stretch) > 1 for of_stretch in spans):
+        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)]).to(device)
+    counts = [sum(stop - start for start, stop in of_stretch) for of_stretch in spans]
+    if one_kernel(device):
+        query_bounds, key_bounds = (
+            torch.tensor([0, *accumulate(of_side)], dtype=torch.int32).to(device)
+            for of_side in (queries, counts)
+        )
+        longest = (max(queries), max(counts))
+        return Pattern(keys, (query_bounds, key_bounds), longest, None, None)
+    before = torch.ones(max(counts), max(counts), dtype=torch.bool, device=device).tril()
+    return Pattern(keys, None, None, (queries, counts), before)
 
 
 def packed_length(rows: Sequence[TokenRow]) -> int:
@@ -204,42 +236,41 @@ def can_compile(model: Any) -> bool:
     return parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton()
 
 
-def hidden_states(
-    decoder: Any, packed: Packed, wanted: "torch.Tensor", **more: Any
-) -> "torch.Tensor":
+def hidden_states(decoder: Any, packed: Packed, **more: Any) -> "torch.Tensor":
     """Runs a decoder, whose attention is this module's, on packed rows.
 
     Args:
         decoder: the model without its head.
         packed: the rows.
-        wanted: indices of the tokens whose states are returned.
         **more: for the attention.
 
     Returns:
-        The last hidden states, of shape (wanted, size).
+        The last hidden states of the wanted tokens, of shape (wanted, size).
     """
-    kernel = one_kernel(packed.ids.device)
-    before = None if kernel else lower_triangle(max(packed.key_lengths), packed.ids.device)
+    from stages.last_layer import LastLayer
+
     states = decoder(
         input_ids=packed.ids,
         position_ids=packed.positions,
         use_cache=False,
-        packed_keys=packed.keys,
-        packed_bounds=(packed.bounds, packed.key_bounds) if kernel else None,
-        packed_longest=(max(packed.lengths), max(packed.key_lengths)) if kernel else None,
-        packed_lengths=None if kernel else (packed.lengths, packed.key_lengths),
-        packed_before=before,
+        packed_pattern=packed.branches,
+        packed_wanted=(packed.wanted, packed.rows),
         **more,
-    ).last_hidden_state
-    return states[0, wanted]  # type: ignore[no-any-return]
+    ).last_hidden_state[0]
+    if isinstance(decoder.layers[-1], LastLayer):
+        return states  # type: ignore[no-any-return]
+    return states[packed.wanted]  # type: ignore[no-any-return]
 
 
 def use_packed_attention(causal: Any) -> None:
-    """Makes a model of transformers attend branch by branch, as `hidden_states` asks it to."""
+    """Makes a model of transformers attend as `hidden_states` asks it to."""
     from transformers import AttentionInterface
+
+    from stages.last_layer import shorten
 
     AttentionInterface.register(ATTENTION, packed_attention)
     causal.set_attn_implementation(ATTENTION)
+    shorten(causal.get_decoder())
 
 
 def packed_attention(
@@ -250,76 +281,60 @@ def packed_attention(
     attention_mask: None,
     *,
     scaling: float,
-    packed_keys: "torch.Tensor | None",
-    packed_bounds: "tuple[torch.Tensor, torch.Tensor] | None",
-    packed_longest: tuple[int, int] | None,
-    packed_lengths: tuple[list[int], list[int]] | None,
-    packed_before: "torch.Tensor | None",
+    packed_pattern: Pattern,
     packed_keep: "Callable[[torch.Tensor, torch.Tensor], None] | None" = None,
     **_: Any,
 ) -> "tuple[torch.Tensor, None]":
-    """Causal attention of each branch to itself and to what it grows from.
+    """Causal attention of stretches of queries, each to its own keys.
 
     In the form that transformers calls; keyword arguments come from `hidden_states`; their names
     are such as transformers will hardly use itself.
 
     Args:
         module: the attention layer.
-        query: of shape (1, heads, tokens, size).
-        key: likewise; there may be fewer heads, shared by groups of the query's.
+        query: of shape (1, heads, queries, size).
+        key: likewise, of all tokens; there may be fewer heads, shared by groups of the query's.
         value: like the key.
         attention_mask: none.
         scaling: of the products of queries and keys.
-        packed_keys: see `Packed`.
-        packed_bounds: where branches and their keys begin; for the one kernel, else None.
-        packed_longest: tokens of the longest branch and the most keys of one, for the one kernel.
-        packed_lengths: of branches and their keys, where each goes by itself, else None.
-        packed_before: the lower triangle of a matrix as large as the longest keys, likewise.
-        packed_keep: is given the keys and values as `packed_keys` puts them.
+        packed_pattern: which queries attend to which tokens.
+        packed_keep: is given the keys and values.
 
     Returns:
-        The output, of shape (1, tokens, heads, size), and no weights.
+        The output, of shape (1, queries, heads, size), and no weights.
     """
     import torch
 
-    if packed_keys is not None:
-        key, value = (gathered(side, packed_keys) for side in (key, value))
+    keys, bounds, longest, lengths, before = packed_pattern
     if packed_keep is not None:
         packed_keep(key, value)
+    if keys is not None:
+        key, value = (gathered(side, keys) for side in (key, value))
     if (groups := query.shape[1] // key.shape[1]) > 1:
         key, value = (side.repeat_interleave(groups, dim=1) for side in (key, value))
-    if packed_lengths is None or packed_before is None:
+    if lengths is None or before is None:
         from torch.nn.attention.varlen import varlen_attn
 
         q, k, v = (side.squeeze(0).transpose(0, 1) for side in (query, key, value))
         window = (-1, 0)  # every token before, none after; the last query stands at the last key
         out: torch.Tensor = varlen_attn(  # type: ignore[assignment]
-            *(q, k, v, *cast(Any, packed_bounds), *cast(Any, packed_longest)),
-            scale=scaling,
-            window_size=window,
+            *(q, k, v, *cast(Any, bounds), *cast(Any, longest)), scale=scaling, window_size=window
         )
         return out.unsqueeze(0), None
     outs = []
     for q, k, v in zip(
-        torch.split(query, packed_lengths[0], dim=2),
-        *(torch.split(side, packed_lengths[1], dim=2) for side in (key, value)),
+        torch.split(query, lengths[0], dim=2),
+        *(torch.split(side, lengths[1], dim=2) for side in (key, value)),
         strict=True,
     ):
         tokens, of_keys = q.shape[2], k.shape[2]
-        mask = packed_before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
+        mask = before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
         outs.append(
             torch.nn.functional.scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
             )
         )
     return torch.cat(outs, dim=2).transpose(1, 2), None
-
-
-def lower_triangle(size: int, device: "torch.device") -> "torch.Tensor":
-    """A matrix of (query, key) that is true where the key does not come after the query."""
-    import torch
-
-    return torch.ones(size, size, dtype=torch.bool, device=device).tril()
 
 
 def gathered(side: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":

@@ -159,7 +159,7 @@ def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
 
     base = model.get_base_model()
     packed = pack(rows, base.get_input_embeddings().weight.device)
-    states = hidden_states(base.get_decoder(), packed, packed.labelled)
+    states = hidden_states(base.get_decoder(), packed)
     logits = base.get_output_embeddings()(states)
     return torch.nn.functional.cross_entropy(logits.float(), packed.labels, reduction="sum")
 

@@ -181,11 +181,11 @@ def test_out_of_memory_reads_fewer_prompts_at_a_time(monkeypatch: pytest.MonkeyP
     expected = [greedy(causal, ids, 4) for ids in asked]
     states, refused = packing.hidden_states, []
 
-    def little_memory(decoder: Any, packed: packing.Packed, *rest: Any, **more: Any) -> Any:
+    def little_memory(decoder: Any, packed: packing.Packed, **more: Any) -> Any:
         if packed.ids.shape[1] > 100:
             refused.append(packed.ids.shape[1])
             raise torch.OutOfMemoryError("as if")
-        return states(decoder, packed, *rest, **more)
+        return states(decoder, packed, **more)
 
     monkeypatch.setattr(generation, "hidden_states", little_memory)
     engine = Engine(generation.prepare(causal), END)

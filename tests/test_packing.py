@@ -1,5 +1,6 @@
 """Packed rows: each attends to itself alone, and they are shared out evenly."""
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import model, packing
+from stages import last_layer, model, packing
 from stages.model import TokenRow
 from tests import tiny
 from tests.test_model import CPU, FP32, settings
@@ -20,15 +21,15 @@ def row(ids: list[int], answer: int = 2) -> TokenRow:
 ROWS = [row([1, 5, 6, 7, 8]), row([1, 9, 2]), row([1, 11, 12, 13, 14, 15, 16, 2], 3)]
 
 
-def test_a_pack_holds_rows_end_to_end() -> None:
-    packed = packing.pack(ROWS[:2], CPU)
-    assert packed.ids.tolist() == [[1, 5, 6, 7, 8, 1, 9, 2]]
-    assert packed.positions.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2]]
-    assert packed.bounds.tolist() == packed.key_bounds.tolist() == [0, 5, 8]
-    assert packed.keys is None
-    assert packed.labelled.tolist() == [2, 3, 5, 6]
+def test_a_pack_holds_rows_end_to_end_without_the_last_token_of_answers() -> None:
+    packed = packing.pack([*ROWS[:2], TokenRow([1, 4, 5], 3, 0)], CPU)
+    assert packed.ids.tolist() == [[1, 5, 6, 7, 1, 9, 1, 4, 5]]
+    assert packed.positions.tolist() == [[0, 1, 2, 3, 0, 1, 0, 1, 2]]
+    assert packed.branches.keys is packed.rows.keys is None
+    assert packed.branches.lengths == ([4, 2, 3], [4, 2, 3])
+    assert packed.rows.lengths == ([2, 2, 1], [4, 2, 3])
+    assert packed.wanted.tolist() == [2, 3, 4, 5, 8]
     assert packed.labels.tolist() == [7, 8, 9, 2]
-    assert packed.ends.tolist() == [4, 7]
 
 
 HEADER = [1, *range(100, 112)]
@@ -48,45 +49,50 @@ def test_what_prompts_begin_with_stands_in_a_pack_once() -> None:
     assert found == [
         (HEADER, 0, None),
         (TASK_A[13:], 13, 0),
-        ([40, 41, 42], 23, 1),
-        ([40, 41, 42], 23, 1),
-        ([50, 51, 52, 2], 23, 1),
+        ([40, 41], 23, 1),
+        ([40, 41], 23, 1),
+        ([50, 51, 52], 23, 1),
         (TASK_B[13:21], 13, 0),
-        ([38, 39, 40, 3], 21, 5),
-        ([38, 39, 60], 21, 5),
-        ([1, 5, 6, 7, 8], 0, None),
+        ([38, 39, 40], 21, 5),
+        ([38, 39], 21, 5),
+        ([1, 5, 6, 7], 0, None),
     ]
     assert last == [2, 6, 4, 8, 7, 3]
     packed = packing.pack(BRANCHING, CPU)
-    sequence = packed.ids[0]
-    for number, whole in zip(packed.last, BRANCHING, strict=True):
-        of_row = packed.keys[packed.key_bounds[number] : packed.key_bounds[number + 1]]
-        assert sequence[of_row].tolist() == whole.ids
-        assert packed.positions[0, of_row].tolist() == list(range(len(whole.ids)))
-    assert sequence[packed.ends].tolist() == [whole.ids[-1] for whole in BRANCHING]
+    sequence, keys, wanted = packed.ids[0], packed.rows.keys, iter(packed.wanted.tolist())
+    for whole, of_row in zip(BRANCHING, keys.split(packed.rows.lengths[1]), strict=True):
+        assert sequence[of_row].tolist() == whole.ids[:-1]
+        assert packed.positions[0, of_row].tolist() == list(range(len(whole.ids) - 1))
+        asking = of_row[whole.prompt - 1 :].tolist()
+        assert list(islice(wanted, len(asking))) == asking
     labels = [i for whole in BRANCHING for i in whole.ids[whole.prompt :]]
     assert packed.labels.tolist() == labels
 
 
+@pytest.mark.parametrize("kind", ["a LLaMA", "another"])
 @pytest.mark.parametrize("key_heads", [4, 2])
 @pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
-def test_packed_rows_are_computed_as_if_alone(rows: list[TokenRow], key_heads: int) -> None:
+def test_packed_rows_are_computed_as_if_alone(
+    rows: list[TokenRow], key_heads: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """States and gradients, also where groups of heads share keys and values."""
     causal = tiny.causal(key_heads, seed=1)
-    learnt = causal.model.layers[0].self_attn.k_proj.weight
+    learnt = [weight for layer in causal.model.layers for weight in layer.parameters()]
     alone = torch.cat(
         [
             causal.model(input_ids=torch.tensor([r.ids])).last_hidden_state[0, r.prompt - 1 : -1]
             for r in rows
         ]
     )
-    (expected,) = torch.autograd.grad(alone.pow(3).sum(), learnt)
+    expected = torch.autograd.grad(alone.pow(3).sum(), learnt)
+    if kind == "another":  # whose last layer gives out all tokens
+        monkeypatch.setattr(last_layer, "shorten", lambda _: None)
     packing.use_packed_attention(causal)
-    packed = packing.pack(rows, CPU)
-    together = packing.hidden_states(causal.model, packed, packed.labelled)
+    assert isinstance(causal.model.layers[-1], last_layer.LastLayer) == (kind == "a LLaMA")
+    together = packing.hidden_states(causal.model, packing.pack(rows, CPU))
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
-    (found,) = torch.autograd.grad(together.pow(3).sum(), learnt)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    found = torch.autograd.grad(together.pow(3).sum(), learnt)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @given(

@@ -267,17 +267,30 @@ def test_energy_adds_up_over_interruptions(
     assert (progress.energy_kwh, progress.co2e_kg) == (4.0, 2.0)
 
 
-def test_keeps_the_adapter_of_the_best_dev_loss(tiny_base: Path, tmp_path: Path) -> None:
-    """At a far too high learning rate the loss rises again; the kept weights are the best ones."""
-    dev = examples(10, seed=5)
-    chosen = finetune(epochs=6, learning_rate=1.0, keep="best")
+@pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 2)])
+def test_keeps_the_adapter_of_the_best_dev_loss_or_the_last(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, kept: int
+) -> None:
+    losses, adapters = [3.0, 1.0, 2.0], []
+
+    def dev_loss(causal: Any, *_: Any) -> float:
+        adapters.append(adapter(causal))
+        return losses[len(adapters) - 1]
+
+    monkeypatch.setattr(training, "mean_loss", dev_loss)
+    chosen = finetune(epochs=3, keep=keep)
     causal = adapted(tiny_base, chosen)
-    progress = run(causal, chosen, tmp_path / "a", dev)
-    losses = [loss for *_, loss in progress.dev]
-    assert min(losses) < losses[-1]
-    assert progress.best == min(losses)
-    loss = training.mean_loss(causal, dev, FP32, training.Memory(causal))
-    assert loss == pytest.approx(min(losses), rel=1e-6)
+    progress = run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    assert [loss for *_, loss in progress.dev] == losses
+    assert (progress.best, progress.best_update) == (1.0, 10)
+    assert adapter(causal).equal(adapters[kept])
+    assert not adapters[1].equal(adapters[2])
+
+
+def adapter(causal: Any) -> torch.Tensor:
+    """The learnt weights, as one vector."""
+    learnt = [weight for weight in causal.parameters() if weight.requires_grad]
+    return torch.nn.utils.parameters_to_vector(learnt).detach().clone()
 
 
 @pytest.mark.parametrize("rate", [1e25, 1e4])
