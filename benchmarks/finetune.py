@@ -4,7 +4,8 @@ On a GPU: a LLaMA of 7B shape with random weights, prompts of the lecture's leng
 third of whose tokens are the header and the instruction of one of 22 sub-tasks, and its settings
 (LoRA of rank 8 on q, k, v and o, batches of 32). In turn, in one process: a plain loop as the
 lecture's (4 bits as its options give them, fp16, layers computed again, padded, logits everywhere);
-ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit.
+ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit. Then, if there
+are several GPUs, the last in one process for each.
 On a CPU: the default run's job on the small base, through transformers' Trainer (padded, random
 order) and ours.
 
@@ -13,11 +14,14 @@ order) and ours.
 
 import argparse
 import gc
+import io
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
@@ -26,7 +30,7 @@ from typing import Any
 
 import torch
 
-from stages import encode, finetune, model, prompts, settings, training
+from stages import encode, finetune, model, processes, prompts, settings, training
 from stages.command import run
 from stages.files import write_jsonl
 from stages.model import TokenRow
@@ -208,6 +212,18 @@ def gpu(updates: int) -> None:
         torch.cuda.set_per_process_memory_fraction(1.0)
         speed = timed(name, ours(limit), batches(length))
         print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
+    release()
+    if torch.cuda.device_count() > 1:
+        processes.on_every_gpu(together, batches(), speed)
+
+
+def together(batches: list[list[TokenRow]], alone: float) -> None:
+    """Measures as one of several processes, against the speed of one alone."""
+    here = processes.here()
+    model.device_and_dtype()
+    with redirect_stdout(sys.stdout if here.main else io.StringIO()):
+        speed = timed(f"ours, no limit, {here.count} GPUs", ours(None), batches)
+        print(f"{'':<28} {speed / alone:6.2f} times one GPU", flush=True)
 
 
 # --- The small base on a CPU ----------------------------------------------------------------------

@@ -10,6 +10,7 @@ What the last layer gives out is wanted only where a token is to be foretold: at
 and on its answer. The last token of an answer, after which nothing comes, is not read at all.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -194,6 +195,31 @@ def shared_out(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
     Returns:
         For each pack the numbers of its rows.
     """
+    packs = _packs_by_size(rows)
+    fewest = len(packs(tokens))
+    return packs(_smallest(tokens, lambda size: len(packs(size)) == fewest))
+
+
+def divided(rows: Sequence[TokenRow], count: int) -> list[list[int]]:
+    """Divides rows into so many packs, which are about equally long; some may be empty.
+
+    Rows that begin alike come together.
+
+    Args:
+        rows: what to divide.
+        count: of packs.
+
+    Returns:
+        For each pack the numbers of its rows.
+    """
+    packs = _packs_by_size(rows)
+    most = sum(len(row.ids) for row in rows)
+    found = packs(_smallest(most, lambda size: len(packs(size)) <= count))
+    return found + [[] for _ in range(count - len(found))]
+
+
+def _packs_by_size(rows: Sequence[TokenRow]) -> Callable[[int], list[list[int]]]:
+    """What fills packs of a size one after another with rows, those that begin alike together."""
     order = sorted(range(len(rows)), key=lambda i: rows[i].ids)
     saved = [0]
     for one, other in pairwise(rows[i] for i in order):
@@ -213,12 +239,12 @@ def shared_out(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
                 filled = length
         return found
 
-    fewest = len(packs(tokens))
-    low, high = 0, tokens  # the smallest size that needs no more packs, by bisection
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if len(packs(middle)) == fewest else (middle, high)
-    return packs(high)
+    return packs
+
+
+def _smallest(most: int, will_do: Callable[[int], bool]) -> int:
+    """The smallest size that will do, of those up to the most, which does."""
+    return bisect_left(range(most), True, key=will_do)
 
 
 def one_kernel(device: "torch.device") -> bool:

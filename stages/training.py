@@ -24,6 +24,7 @@ from stages.lora import fuse
 from stages.model import TokenRow, free_memory
 from stages.packing import (
     can_compile,
+    divided,
     hidden_states,
     pack,
     packed_length,
@@ -198,7 +199,7 @@ class Memory:
         That is 1, and 0 in the passes that are made only to keep step with the other processes.
         """
         here = processes.here()
-        own = [rows[i] for i in here.share([len(row.ids) for row in rows])]
+        own = [rows[i] for i in divided(rows, here.count)[here.rank]]
         batches = list(self.micro_batches(own))
         most = len(batches)
         if here.sharded:

@@ -120,10 +120,21 @@ def test_packs_are_about_equally_long() -> None:
     assert max(sizes) - min(sizes) <= 150
 
 
+@given(st.lists(st.integers(2, 90), max_size=20), st.integers(1, 9))
+def test_rows_are_divided_into_so_many_packs(lengths: list[int], count: int) -> None:
+    rows = [row([n, *range(length)]) for n, length in enumerate(lengths)]
+    packs = packing.divided(rows, count)
+    assert len(packs) == count
+    assert sorted(i for pack in packs for i in pack) == list(range(len(rows)))
+    longest = max(sum(len(rows[i].ids) for i in pack) for pack in packs)
+    assert longest <= sum(len(row.ids) for row in rows) / count + max(lengths, default=0) + 1
+
+
 def test_rows_that_begin_alike_come_together() -> None:
     rows = [row([kind] * 50 + [n], 1) for n in range(10) for kind in (1, 2, 3)]
     packs = packing.shared_out(rows, 100)
     assert [{rows[i].ids[0] for i in pack} for pack in packs] == [{1}, {2}, {3}]
+    assert packing.divided(rows, 3) == packs
 
 
 def test_values_of_4_bit_layers_are_kept(tiny_base: Path) -> None:
