@@ -20,7 +20,7 @@ import torch
 from stages.answering import Question
 from stages.candidates import Candidates
 from stages.last_layer import shorten
-from stages.lora import fuse
+from stages.lora import Weights
 from stages.model import TokenRow, free_memory
 from stages.packing import Packed, can_compile, hidden_states, pack, packed_attention, shared_out
 
@@ -59,10 +59,7 @@ def prepare(causal: Any, tokens: int = 0) -> Any:
     if isinstance(causal, PeftModel):
         base = causal.get_base_model()
         if getattr(base, "is_quantized", False) or base.dtype != torch.float32:
-            for name, parameter in causal.named_parameters():
-                if "lora_" in name:
-                    parameter.data = parameter.data.to(base.dtype)
-            fuse(causal)
+            Weights(causal, base.dtype)
         else:
             base = causal.merge_and_unload()
         causal = base

@@ -1,4 +1,8 @@
-"""LoRA layers of peft that compute faster."""
+"""LoRA layers of peft that compute faster: all weights lie in one tensor, sums are one product.
+
+What is done with all weights (a step of the optimizer, the gradient's norm, its sum over processes,
+a change of precision) is then done at once, and not a hundred times with little to do.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -7,13 +11,52 @@ if TYPE_CHECKING:
     import torch
 
 
-def fuse(model: Any) -> None:
-    """Makes LoRA layers add up in one product; inputs have the shape (1, tokens, size)."""
-    from peft.tuners.lora import LoraLayer
+class Weights:
+    """The weights of a model's LoRA layers as one tensor.
 
-    for layer in model.modules():
-        if isinstance(layer, LoraLayer):
+    Attributes:
+        values: a parameter of shape (weights,). The layers' own parameters are views of it, so that
+            they can be read, saved and loaded as ever.
+    """
+
+    def __init__(self, model: Any, dtype: "torch.dtype") -> None:
+        """Takes over the layers, whose inputs have the shape (1, tokens, size) from now on.
+
+        Args:
+            model: the base with its adapter.
+            dtype: what to compute with.
+        """
+        import torch
+        from peft.tuners.lora import LoraLayer
+
+        self._dtype = dtype
+        self._layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+        self._own = [matrix for layer in self._layers for matrix in _matrices(layer)]
+        joined = torch.cat([matrix.detach().flatten() for matrix in self._own])
+        self.values = torch.nn.Parameter(joined, self._own[0].requires_grad)
+        for matrix, piece in zip(self._own, self._pieces(joined), strict=True):
+            matrix.data = piece
+        for layer in self._layers:
             layer.__class__ = _fused(layer.__class__)
+        self.use()
+
+    def use(self) -> None:
+        """Gives the layers the weights as they are; due before each pass that is learnt from."""
+        pieces = self._pieces(self.values.to(self._dtype))
+        for layer, down, up in zip(self._layers, pieces[::2], pieces[1::2], strict=True):
+            layer.down, layer.up = down, up
+
+    def _pieces(self, joined: "torch.Tensor") -> "list[torch.Tensor]":
+        import torch
+
+        pieces = torch.split(joined, [matrix.numel() for matrix in self._own])
+        return [piece.view_as(own) for piece, own in zip(pieces, self._own, strict=True)]
+
+
+def _matrices(layer: Any) -> "tuple[torch.nn.Parameter, torch.nn.Parameter]":
+    """A layer's matrices: of shape (rank, input size), and (output size, rank)."""
+    (adapter,) = layer.active_adapters
+    return layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
 
 
 @cache
@@ -27,12 +70,11 @@ def _fused(kind: type[Any]) -> type[Any]:
 
 
 def _fused_forward(layer: Any, inputs: "torch.Tensor") -> "torch.Tensor":
-    """base(x) + scaling * B(A(dropout(x))) of inputs of shape (1, tokens, size)."""
+    """base(x) + scaling * up(down(dropout(x))) of inputs of shape (1, tokens, size)."""
     import torch
 
     (adapter,) = layer.active_adapters
     result = layer.base_layer(inputs)
-    low = layer.lora_A[adapter](layer.lora_dropout[adapter](inputs))
-    up = layer.lora_B[adapter].weight.t()
+    low = torch.nn.functional.linear(layer.lora_dropout[adapter](inputs), layer.down)
     scaling = layer.scaling[adapter]
-    return torch.addmm(result.squeeze(0), low.squeeze(0), up, alpha=scaling).unsqueeze(0)
+    return torch.addmm(result.squeeze(0), low.squeeze(0), layer.up.t(), alpha=scaling).unsqueeze(0)

@@ -142,13 +142,18 @@ def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
     wanted = [range(end - count, end) for end, count in zip(ends, asking, strict=True)]
     positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
     return Packed(
-        torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]).to(device),
-        torch.cat(positions)[None].to(device),
+        _sent(torch.tensor([list(chain.from_iterable(b.ids for b in found))]), device),
+        _sent(torch.cat(positions)[None], device),
         _pattern(lengths, spans, device),
-        torch.tensor(list(chain.from_iterable(wanted))).to(device),
+        _sent(torch.tensor(list(chain.from_iterable(wanted))), device),
         _pattern(asking, [spans[number] for number in last], device),
-        torch.tensor([i for row in rows for i in row.ids[row.prompt :]]).to(device),
+        _sent(torch.tensor([i for row in rows for i in row.ids[row.prompt :]]), device),
     )
+
+
+def _sent(values: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+    """Copies values to a device; from page-locked memory, so that the host need not wait for it."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def _pattern(
@@ -165,11 +170,12 @@ def _pattern(
 
     keys = None
     if any(len(of_stretch) > 1 for of_stretch in spans):
-        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)]).to(device)
+        each = [torch.arange(*span) for span in chain.from_iterable(spans)]
+        keys = _sent(torch.cat(each), device)
     counts = [sum(stop - start for start, stop in of_stretch) for of_stretch in spans]
     if one_kernel(device):
         query_bounds, key_bounds = (
-            torch.tensor([0, *accumulate(of_side)], dtype=torch.int32).to(device)
+            _sent(torch.tensor([0, *accumulate(of_side)], dtype=torch.int32), device)
             for of_side in (queries, counts)
         )
         longest = (max(queries), max(counts))

@@ -10,6 +10,7 @@ alone, and logits only there.
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from stages import processes
 from stages.command import InputError
-from stages.lora import fuse
+from stages.lora import Weights
 from stages.model import TokenRow, free_memory
 from stages.packing import (
     can_compile,
@@ -272,7 +273,7 @@ class Memory:
         return True
 
 
-def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory: Memory) -> float:
+def mean_loss(model: Any, rows: Sequence[TokenRow], memory: Memory) -> float:
     """Measures the loss per label token without training.
 
     The model stays in training mode, with dropout alone switched off: in evaluation mode
@@ -290,37 +291,39 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], dtype: "torch.dtype", memory
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
     for dropout in dropouts:
         dropout.eval()
-    with torch.no_grad(), _autocast(model, dtype):
+    with torch.no_grad():
         total = float(processes.here().total(memory.fitting(loss)))
     for dropout in dropouts:
         dropout.train()
     return total / label_tokens(rows)
 
 
-def _autocast(model: Any, dtype: "torch.dtype") -> Any:
-    import torch
-
-    half = dtype in (torch.bfloat16, torch.float16)
-    return torch.autocast(model.device.type, dtype=dtype if half else None, enabled=half)
-
-
-def prepare(model: Any) -> None:
+def prepare(model: Any, dtype: "torch.dtype") -> "torch.nn.Parameter":
     """Makes a base with its adapter ready to be trained on packed rows, as the machine can.
 
     The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
     rotary embedding, activation and adapter are then fused, and less is remembered for the backward
     pass. They are not if the base shall be sharded.
+
+    Args:
+        model: the base with its adapter.
+        dtype: what to compute with.
+
+    Returns:
+        The adapter's weights, all in one, of shape (weights,).
     """
     model.train()
     base = model.get_base_model()
     use_packed_attention(base)
-    fuse(model)
+    weights = Weights(model, dtype)
+    base.get_decoder().register_forward_pre_hook(lambda *_: weights.use())
     if processes.here().sharded:
         shard(model)
     elif can_compile(model):
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)
+    return weights.values
 
 
 def shard(model: Any) -> None:
@@ -374,9 +377,8 @@ def train(
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
     from tqdm import tqdm
 
-    prepare(model)
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
+    weights = prepare(model, dtype)
+    optimizer = torch.optim.AdamW([weights], lr=settings.learning_rate, weight_decay=0.0)
     scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
@@ -423,6 +425,16 @@ def train(
         torch.save(state, scratch / "state.tmp")
         (scratch / "state.tmp").replace(state_file)
 
+    def read_loss(update: int, at: float, rate: float, loss: torch.Tensor) -> None:
+        value = float(loss)
+        _check_finite(value, "the loss", update)
+        progress.train.append((update, at, rate, value))
+        bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+        bar.update()
+
+    # An update's loss is read when the next one is under way, for reading waits for the GPU.
+    unread: deque[tuple[int, float, float, torch.Tensor]] = deque()
+    order: list[int] = []
     saved = time.monotonic()
     with (
         meter or nullcontext(),
@@ -436,29 +448,31 @@ def train(
     ):
         while progress.update < updates:
             epoch, step = divmod(progress.update, per_epoch)
-            order = _order(tasks, settings, epoch)
+            if step == 0 or not order:
+                order = _order(tasks, settings, epoch)
             batch = [
                 train_rows[i] for i in order[step * settings.batch : (step + 1) * settings.batch]
             ]
             rate = learning_rate(progress.update, updates, settings.learning_rate, settings.warmup)
-            loss = make_update(model, batch, optimizer, scaler, rate, settings.clip, dtype, memory)
+            loss = make_update(model, batch, optimizer, scaler, rate, settings.clip, memory)
             progress.update += 1
             progress.examples += len(batch)
             progress.tokens += sum(len(row.ids) for row in batch)
-            _check_finite(loss, "the loss", progress.update)
-            at = progress.update / per_epoch
-            progress.train.append((progress.update, round(at, 4), rate, loss))
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
-            if progress.update % per_epoch == 0 and dev_rows:
-                dev = mean_loss(model, dev_rows, dtype, memory)
+            at = round(progress.update / per_epoch, 4)
+            unread.append((progress.update, at, rate, loss))
+            ends = progress.update % per_epoch == 0
+            due = time.monotonic() - saved > SAVE_EVERY
+            while len(unread) > (0 if ends or due else 1):
+                read_loss(*unread.popleft())
+            if ends and dev_rows:
+                dev = mean_loss(model, dev_rows, memory)
                 _check_finite(dev, "the dev loss", progress.update)
-                progress.dev.append((progress.update, round(at, 4), dev))
+                progress.dev.append((progress.update, at, dev))
                 log.info("epoch %d: dev loss %.4f", epoch + 1, dev)
                 if dev < progress.best:
                     progress.best, progress.best_update = dev, progress.update
                     best = adapter() if settings.keep == "best" else {}
-            if time.monotonic() - saved > SAVE_EVERY:
+            if due:
                 save()
                 saved = time.monotonic()
         save()  # an interruption before the outputs are written costs nothing either
@@ -495,35 +509,32 @@ def make_update(
     scaler: "torch.amp.GradScaler",
     rate: float,
     clip: float,
-    dtype: "torch.dtype",
     memory: Memory,
-) -> float:
+) -> "torch.Tensor":
     """Makes one update: each process computes the gradient of its part; all use the sum.
 
     Args:
         model: the base with its adapter, prepared.
         batch: the examples of the update.
-        optimizer: of the adapter's weights.
+        optimizer: of the adapter's weights, as `prepare` gives them.
         scaler: of the loss, for fp16.
         rate: the learning rate.
         clip: largest norm of the gradient.
-        dtype: what to compute with.
         memory: shares the examples out.
 
     Returns:
-        The loss per label token before the update.
+        The loss per label token before the update, a scalar that a GPU may still be computing.
     """
     import torch
 
     labels = label_tokens(batch)
-    weights = optimizer.param_groups[0]["params"]
+    (weights,) = optimizer.param_groups[0]["params"]
 
     def gradient() -> torch.Tensor:
         total = torch.zeros((), device=model.device)
         optimizer.zero_grad(set_to_none=True)
         for rows, counts in memory.parts(batch):
-            with _autocast(model, dtype):
-                loss = answer_loss(model, rows) * counts / labels
+            loss = answer_loss(model, rows) * counts / labels
             torch.autograd.backward(scaler.scale(loss))
             total += loss.detach()
         return total
@@ -535,20 +546,18 @@ def make_update(
     torch.nn.utils.clip_grad_norm_(weights, clip)
     scaler.step(optimizer)
     scaler.update()
-    return float(total)
+    return total
 
 
-def _summed(weights: Sequence["torch.nn.Parameter"], loss: "torch.Tensor") -> "torch.Tensor":
-    """Sums gradients, in place, and a loss over the processes, all at once."""
+def _summed(weights: "torch.nn.Parameter", loss: "torch.Tensor") -> "torch.Tensor":
+    """Sums the gradient, in place, and a loss over the processes, both at once."""
     import torch
 
     if (here := processes.here()).count == 1:
         return loss
-    gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
-    joined = here.total(torch.cat([*(g.flatten() for g in gradients), loss.reshape(1)]))
-    torch.nn.utils.vector_to_parameters(joined, gradients)
-    for weight, summed in zip(weights, gradients, strict=True):
-        weight.grad = summed
+    own = torch.zeros_like(weights) if weights.grad is None else weights.grad
+    joined = here.total(torch.cat([own, loss.reshape(1)]))
+    weights.grad = joined[:-1]
     return joined[-1]
 
 

@@ -82,18 +82,16 @@ def overflow(base, folder):
     """Makes two updates with scaled losses; in the first a gradient of one process is infinite."""
     here = processes.here()
     causal = adapted(Path(base), finetune())
-    training.prepare(causal)
-    weights = [p for p in causal.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(weights)
+    weights = training.prepare(causal, FP32)
+    optimizer = torch.optim.AdamW([weights])
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     told = []
-    hook = weights[0].register_hook(lambda g: g * (torch.inf if here.rank == 1 else 1.0))
+    hook = weights.register_hook(lambda g: g * (torch.inf if here.rank == 1 else 1.0))
     for _ in range(2):
-        before = [w.detach().clone() for w in weights]
+        before = weights.detach().clone()
         memory = training.Memory(causal)
-        training.make_update(causal, examples(4), optimizer, scaler, 0.1, 1.0, FP32, memory)
-        same = all(torch.equal(w, b) for w, b in zip(weights, before))
-        told.append([scaler.get_scale(), same, sum(float(w.detach().sum()) for w in weights)])
+        training.make_update(causal, examples(4), optimizer, scaler, 0.1, 1.0, memory)
+        told.append([scaler.get_scale(), weights.equal(before), float(weights.detach().sum())])
         hook.remove()
     Path(folder, f"{here.rank}.txt").write_text(json.dumps(told))
 

@@ -55,7 +55,7 @@ def adapted(base: Path, chosen: Finetune, quantization: str = "none") -> Any:
 
 def packing(base: Path, chosen: Finetune) -> Any:
     causal = adapted(base, chosen)
-    training.prepare(causal)
+    training.prepare(causal, FP32)
     return causal
 
 
