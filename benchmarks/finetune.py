@@ -176,9 +176,8 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
     adapted = training.add_lora(base, LORA)
     weights = training.prepare(adapted, torch.bfloat16)
     release()
-    optimizer = torch.optim.AdamW([weights.values], lr=RATE, weight_decay=0.0)
-    scaler = torch.amp.GradScaler(enabled=False)
-    memory = training.Memory(adapted, training.passes(adapted, weights, scaler))
+    optimizer = torch.optim.AdamW([weights], lr=RATE, weight_decay=0.0)
+    scaler, memory = torch.amp.GradScaler(enabled=False), training.Memory(adapted)
 
     def update(batch: Sequence[TokenRow]) -> torch.Tensor:
         return training.make_update(adapted, batch, optimizer, scaler, RATE, CLIP, memory)

@@ -127,12 +127,7 @@ class Packed(NamedTuple):
 
 
 def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
-    """Joins rows to one sequence, on a device."""
-    return cast(Packed, sent(arranged(rows, device), device))
-
-
-def arranged(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
-    """Joins rows to one sequence, still on the host, in the form that a device takes."""
+    """Joins rows to one sequence."""
     import torch
 
     found, last = branches(rows)
@@ -147,26 +142,18 @@ def arranged(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
     wanted = [range(end - count, end) for end, count in zip(ends, asking, strict=True)]
     positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
     return Packed(
-        torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]),
-        torch.cat(positions)[None],
+        _sent(torch.tensor([list(chain.from_iterable(b.ids for b in found))]), device),
+        _sent(torch.cat(positions)[None], device),
         _pattern(lengths, spans, device),
-        torch.tensor(list(chain.from_iterable(wanted))),
+        _sent(torch.tensor(list(chain.from_iterable(wanted))), device),
         _pattern(asking, [spans[number] for number in last], device),
-        torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
+        _sent(torch.tensor([i for row in rows for i in row.ids[row.prompt :]]), device),
     )
 
 
-def sent(value: Any, device: "torch.device") -> Any:
-    """Copies the tensors in nested tuples to a device.
-
-    From page-locked memory, so that the host need not wait for it.
-    """
-    if isinstance(value, tuple):
-        parts = [sent(part, device) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if device.type == "cuda" and hasattr(value, "pin_memory"):
-        return value.pin_memory().to(device, non_blocking=True)
-    return value
+def _sent(values: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+    """Copies values to a device; from page-locked memory, so that the host need not wait for it."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def _pattern(
@@ -183,16 +170,17 @@ def _pattern(
 
     keys = None
     if any(len(of_stretch) > 1 for of_stretch in spans):
-        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)])
+        each = [torch.arange(*span) for span in chain.from_iterable(spans)]
+        keys = _sent(torch.cat(each), device)
     counts = [sum(stop - start for start, stop in of_stretch) for of_stretch in spans]
     if one_kernel(device):
         query_bounds, key_bounds = (
-            torch.tensor([0, *accumulate(of_side)], dtype=torch.int32)
+            _sent(torch.tensor([0, *accumulate(of_side)], dtype=torch.int32), device)
             for of_side in (queries, counts)
         )
         longest = (max(queries), max(counts))
         return Pattern(keys, (query_bounds, key_bounds), longest, None, None)
-    before = torch.ones(max(counts), max(counts), dtype=torch.bool).tril()
+    before = torch.ones(max(counts), max(counts), dtype=torch.bool, device=device).tril()
     return Pattern(keys, None, None, (queries, counts), before)
 
 

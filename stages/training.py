@@ -24,8 +24,6 @@ from stages.command import InputError
 from stages.lora import Weights
 from stages.model import TokenRow, free_memory
 from stages.packing import (
-    Packed,
-    arranged,
     can_compile,
     divided,
     hidden_states,
@@ -34,7 +32,6 @@ from stages.packing import (
     shared_out,
     use_packed_attention,
 )
-from stages.recording import Recorder
 from stages.settings import Section
 
 if TYPE_CHECKING:
@@ -150,12 +147,12 @@ def learning_rate(update: int, updates: int, highest: float, warmup: float) -> f
     return highest * (updates - update) / max(1, updates - rising)
 
 
-def answer_loss(model: Any, packed: Packed) -> "torch.Tensor":
+def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
     """Sums the cross-entropy of the answers' tokens, the end token included.
 
     Args:
         model: the base, attending to packed rows, with its adapter.
-        packed: questions with answers.
+        rows: encoded questions with answers.
 
     Returns:
         The sum in nats, a scalar in fp32.
@@ -163,6 +160,7 @@ def answer_loss(model: Any, packed: Packed) -> "torch.Tensor":
     import torch
 
     base = model.get_base_model()
+    packed = pack(rows, base.get_input_embeddings().weight.device)
     states = hidden_states(base.get_decoder(), packed)
     logits = base.get_output_embeddings()(states)
     return torch.nn.functional.cross_entropy(logits.float(), packed.labels, reduction="sum")
@@ -171,25 +169,6 @@ def answer_loss(model: Any, packed: Packed) -> "torch.Tensor":
 def label_tokens(rows: Sequence[TokenRow]) -> int:
     """Counts the tokens that loss is computed on."""
     return sum(len(row.ids) - row.prompt for row in rows)
-
-
-def passes(model: Any, weights: Weights, scaler: "torch.amp.GradScaler") -> Recorder:
-    """The passes of a training, each of which adds to the gradient that of factor times loss.
-
-    Args:
-        model: the base with its adapter.
-        weights: the adapter's, as `prepare` gives them.
-        scaler: of the loss, for fp16.
-    """
-
-    def work(packed: Packed, factor: "torch.Tensor") -> "torch.Tensor":
-        loss = answer_loss(model, packed) * factor
-        weights.learn(scaler.scale(loss))
-        return loss.detach()
-
-    # Layers in 8 bits wait for the host in between, sharded ones for other processes.
-    in_8_bits = getattr(model.get_base_model(), "is_loaded_in_8bit", False)
-    return Recorder(work, model.device, possible=not (in_8_bits or processes.here().sharded))
 
 
 class Memory:
@@ -201,18 +180,11 @@ class Memory:
     a sharded base go through it equally often; after running out of memory they cannot go on.
     """
 
-    def __init__(self, model: Any, passes: Recorder) -> None:
-        """Measures nothing yet.
-
-        Args:
-            model: the base with its adapter.
-            passes: those of the training; recorded once the memory is measured.
-        """
+    def __init__(self, model: Any) -> None:
         self.tokens = MICRO_BATCH[model.device.type]
-        self.measured = model.device.type == "cpu"
-        self.passes = passes
         self._model = model
         self._used = 0
+        self._measured = model.device.type == "cpu"
         self._recomputes = False
 
     def micro_batches(self, rows: Sequence[TokenRow]) -> Iterator[list[TokenRow]]:
@@ -250,15 +222,13 @@ class Memory:
 
         while True:
             try:
-                if self.measured:
+                if self._measured:
                     return work()
                 return self._measure(work)
             except torch.OutOfMemoryError:
                 if processes.here().sharded:
                     raise
-                if self.passes.forget():
-                    log.info("out of memory: passes are recorded again")
-                elif self.tokens > 1:
+                if self.tokens > 1:
                     self.tokens //= 2
                     log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
                 elif not self._recompute():
@@ -284,7 +254,7 @@ class Memory:
         if here.sharded:
             fit = min(here.numbers(fit, self._model.device))
         self.tokens = max(self.tokens, int(fit))
-        self.measured = True
+        self._measured = True
         log.info(
             "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",
             *(each / 2**20, free / 2**30, self.tokens),
@@ -295,7 +265,6 @@ class Memory:
         if self._recomputes:
             return False
         log.info("out of memory with a single row: layers are computed again from now on")
-        self.passes.stop()
         base = self._model.get_base_model()
         enable = getattr(base, "activation_checkpointing_enable", None)  # the newer name
         (enable or base.gradient_checkpointing_enable)({"use_reentrant": False})
@@ -316,7 +285,7 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], memory: Memory) -> float:
     def loss() -> torch.Tensor:
         total = torch.zeros((), device=model.device, dtype=torch.float64)
         for batch, counts in memory.parts(rows):
-            total += answer_loss(model, pack(batch, model.device)) * counts
+            total += answer_loss(model, batch) * counts
         return total
 
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
@@ -329,7 +298,7 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], memory: Memory) -> float:
     return total / label_tokens(rows)
 
 
-def prepare(model: Any, dtype: "torch.dtype") -> Weights:
+def prepare(model: Any, dtype: "torch.dtype") -> "torch.nn.Parameter":
     """Makes a base with its adapter ready to be trained on packed rows, as the machine can.
 
     The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
@@ -341,7 +310,7 @@ def prepare(model: Any, dtype: "torch.dtype") -> Weights:
         dtype: what to compute with.
 
     Returns:
-        The adapter's weights.
+        The adapter's weights, all in one, of shape (weights,).
     """
     model.train()
     base = model.get_base_model()
@@ -354,7 +323,7 @@ def prepare(model: Any, dtype: "torch.dtype") -> Weights:
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)
-    return weights
+    return weights.values
 
 
 def shard(model: Any) -> None:
@@ -409,11 +378,11 @@ def train(
     from tqdm import tqdm
 
     weights = prepare(model, dtype)
-    optimizer = torch.optim.AdamW([weights.values], lr=settings.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW([weights], lr=settings.learning_rate, weight_decay=0.0)
     scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
-    progress, best, memory = Progress(), {}, Memory(model, passes(model, weights, scaler))
+    progress, best, memory = Progress(), {}, Memory(model)
     here = processes.here()
 
     def adapter() -> dict[str, torch.Tensor]:
@@ -547,7 +516,7 @@ def make_update(
     Args:
         model: the base with its adapter, prepared.
         batch: the examples of the update.
-        optimizer: of the adapter's weights, all in one.
+        optimizer: of the adapter's weights, as `prepare` gives them.
         scaler: of the loss, for fp16.
         rate: the learning rate.
         clip: largest norm of the gradient.
@@ -563,14 +532,14 @@ def make_update(
 
     def gradient() -> torch.Tensor:
         total = torch.zeros((), device=model.device)
-        optimizer.zero_grad(set_to_none=False)  # for a recorded pass adds to it where it is
+        optimizer.zero_grad(set_to_none=True)
         for rows, counts in memory.parts(batch):
-            packed = arranged(rows, model.device)
-            total += memory.passes.run(packed, counts / labels, record=memory.measured)
+            loss = answer_loss(model, rows) * counts / labels
+            torch.autograd.backward(scaler.scale(loss))
+            total += loss.detach()
         return total
 
-    total = memory.fitting(gradient)
-    total = _summed(weights.grad, total)
+    total = _summed(weights, memory.fitting(gradient))
     for group in optimizer.param_groups:
         group["lr"] = rate
     scaler.unscale_(optimizer)
@@ -580,14 +549,15 @@ def make_update(
     return total
 
 
-def _summed(gradient: "torch.Tensor", loss: "torch.Tensor") -> "torch.Tensor":
+def _summed(weights: "torch.nn.Parameter", loss: "torch.Tensor") -> "torch.Tensor":
     """Sums the gradient, in place, and a loss over the processes, both at once."""
     import torch
 
     if (here := processes.here()).count == 1:
         return loss
-    joined = here.total(torch.cat([gradient, loss.reshape(1)]))
-    gradient.copy_(joined[:-1])
+    own = torch.zeros_like(weights) if weights.grad is None else weights.grad
+    joined = here.total(torch.cat([own, loss.reshape(1)]))
+    weights.grad = joined[:-1]
     return joined[-1]
 
 
