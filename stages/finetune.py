@@ -131,6 +131,8 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
 
     import torch
 
+    from stages import last_layer  # noqa: F401 - for the scratch state's key
+
     device, dtype = model.device_and_dtype()
     torch.manual_seed(seed)
     base = model.load_base(chosen.model, device, dtype)

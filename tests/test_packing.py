@@ -69,11 +69,39 @@ def test_what_prompts_begin_with_stands_in_a_pack_once() -> None:
     assert packed.labels.tolist() == labels
 
 
+def kernel(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    query_bounds: torch.Tensor,
+    key_bounds: torch.Tensor,
+    most_queries: int,
+    most_keys: int,
+    *,
+    scale: float,
+    window_size: tuple[int, int],
+) -> torch.Tensor:
+    """What the one kernel of GPUs computes, from its definition."""
+    assert window_size == (-1, 0)
+    queries_of, keys_of = query_bounds.diff().tolist(), key_bounds.diff().tolist()
+    assert (max(queries_of), max(keys_of)) == (most_queries, most_keys)
+    outs = []
+    for queries, keys, values in zip(
+        q.split(queries_of), k.split(keys_of), v.split(keys_of), strict=True
+    ):
+        scores = torch.einsum("qhd,khd->hqk", queries, keys) * scale
+        after = torch.ones(scores.shape[1:]).triu(1 + len(keys) - len(queries)).bool()
+        weights = scores.masked_fill(after, -torch.inf).softmax(dim=-1)
+        outs.append(torch.einsum("hqk,khd->qhd", weights, values))
+    return torch.cat(outs)
+
+
+@pytest.mark.parametrize("on", ["CPU", "GPU"])
 @pytest.mark.parametrize("kind", ["a LLaMA", "another"])
 @pytest.mark.parametrize("key_heads", [4, 2])
 @pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
 def test_packed_rows_are_computed_as_if_alone(
-    rows: list[TokenRow], key_heads: int, kind: str, monkeypatch: pytest.MonkeyPatch
+    rows: list[TokenRow], key_heads: int, kind: str, on: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """States and gradients, also where groups of heads share keys and values."""
     causal = tiny.causal(key_heads, seed=1)
@@ -87,6 +115,9 @@ def test_packed_rows_are_computed_as_if_alone(
     expected = torch.autograd.grad(alone.pow(3).sum(), learnt)
     if kind == "another":  # whose last layer gives out all tokens
         monkeypatch.setattr(last_layer, "shorten", lambda _: None)
+    if on == "GPU":
+        monkeypatch.setattr(packing, "one_kernel", lambda _: True)
+        monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
     packing.use_packed_attention(causal)
     assert isinstance(causal.model.layers[-1], last_layer.LastLayer) == (kind == "a LLaMA")
     together = packing.hidden_states(causal.model, packing.pack(rows, CPU))
