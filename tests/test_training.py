@@ -194,6 +194,26 @@ def test_learns_with_every_form_of_the_base(
             assert torch.equal(parameter, before[name]), name
 
 
+@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_sixteen_bits_learn_the_same_up_to_rounding(
+    tiny_base: Path, tmp_path: Path, half: torch.dtype, quantization: str
+) -> None:
+    """As on GPUs: the base computes in 16 bits, the adapter's weights stay in fp32."""
+    chosen, curves = finetune(lora={"dropout": 0.0}), []
+    for folder, dtype in (("a", FP32), ("b", half)):
+        base = model.load_base(settings(tiny_base, quantization=quantization), CPU, dtype)
+        torch.manual_seed(1)
+        causal = training.add_lora(base, chosen.lora)
+        rows, scratch = examples(40), tmp_path / folder
+        progress = training.train(causal, rows, ["x"] * 40, rows[:5], chosen, dtype, scratch)
+        curves.append([loss for *_, loss in progress.train])
+        assert {value.dtype for value in weights(causal).values()} == {FP32}
+    assert curves[1] == pytest.approx(curves[0], abs=0.05)
+    assert curves[1] != curves[0]
+    assert curves[1][-1] < curves[1][0] - 0.1
+
+
 def test_only_the_targets_get_fp32_adapters(tiny_base: Path) -> None:
     trainable = weights(adapted(tiny_base, finetune()))
     assert len(trainable) == 2 * 2 * 3  # layers, matrices, targets
