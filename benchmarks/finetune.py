@@ -90,7 +90,8 @@ def timed(name: str, work: Callable[[Sequence[TokenRow]], Any], batches: list[An
     ]
     tokens = statistics.median(flops) / FLOPS_PER_TOKEN
     print(
-        f"{name:<28} {statistics.median(speeds):6.1f} examples/s, {tokens:7.0f} tokens/s,"
+        f"{name:<28} {statistics.median(speeds):6.1f} examples/s (mean"
+        f" {sum(map(len, batches[warm])) / sum(seconds[warm]):.1f}), {tokens:7.0f} tokens/s,"
         f" {statistics.median(flops) / FLOPS_PER_SECOND:4.0%} of the floor,"
         f" peak {torch.cuda.max_memory_reserved() / 2**30:5.1f} GiB, first update"
         f" {seconds[0]:.0f} s, losses {' '.join(f'{loss:.4f}' for loss in losses[:5])}",
@@ -176,8 +177,9 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
     adapted = training.add_lora(base, LORA)
     weights = training.prepare(adapted, torch.bfloat16)
     release()
-    optimizer = torch.optim.AdamW([weights], lr=RATE, weight_decay=0.0)
-    scaler, memory = torch.amp.GradScaler(enabled=False), training.Memory(adapted)
+    optimizer = torch.optim.AdamW([weights.values], lr=RATE, weight_decay=0.0)
+    scaler = torch.amp.GradScaler(enabled=False)
+    memory = training.Memory(adapted, training.passes(adapted, weights, scaler))
 
     def update(batch: Sequence[TokenRow]) -> torch.Tensor:
         return training.make_update(adapted, batch, optimizer, scaler, RATE, CLIP, memory)
@@ -195,24 +197,25 @@ def gpu(updates: int) -> None:
     """Measures on a GPU and prints."""
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
 
-    def batches(length: int | None = None) -> list[list[TokenRow]]:
-        made = rows(BATCH * (updates + 2), length)
+    def batches(count: int, length: int | None = None) -> list[list[TokenRow]]:
+        made = rows(BATCH * (count + 2), length)
         return [made[i : i + BATCH] for i in range(0, len(made), BATCH)]
 
-    plain = timed("plain loop", plain_loop(), batches()[:5])
-    for name, limit, length in (
-        ("ours, 15 GiB", T4, None),
-        ("ours, 15 GiB, 512 tokens", T4, 512),
-        ("ours, no limit", None, None),
+    plain = timed("plain loop", plain_loop(), batches(3))
+    many = 25 * updates  # of which some record what the others replay
+    for name, limit, length, count in (
+        ("ours, 15 GiB", T4, None, updates),
+        ("ours, 15 GiB, 512 tokens", T4, 512, updates),
+        ("ours, no limit", None, None, many),
     ):
         torch._dynamo.reset()
         release()
         torch.cuda.set_per_process_memory_fraction(1.0)
-        speed = timed(name, ours(limit), batches(length))
+        speed = timed(name, ours(limit), batches(count, length))
         print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
     release()
     if torch.cuda.device_count() > 1:
-        processes.on_every_gpu(together, batches(), speed)
+        processes.on_every_gpu(together, batches(many), speed)
 
 
 def together(batches: list[list[TokenRow]], alone: float) -> None:

@@ -34,6 +34,7 @@ class Weights:
         self._own = [matrix for layer in self._layers for matrix in _matrices(layer)]
         joined = torch.cat([matrix.detach().flatten() for matrix in self._own])
         self.values = torch.nn.Parameter(joined, self._own[0].requires_grad)
+        self.values.grad = self._gradient = torch.zeros_like(joined)
         for matrix, piece in zip(self._own, self._pieces(joined), strict=True):
             matrix.data = piece
         for layer in self._layers:
@@ -42,9 +43,18 @@ class Weights:
 
     def use(self) -> None:
         """Gives the layers the weights as they are; due before each pass that is learnt from."""
-        pieces = self._pieces(self.values.to(self._dtype))
+        # A leaf of its own for each pass, of which autograd knows nothing from another stream.
+        self._leaf = self.values.detach().to(self._dtype).requires_grad_(self.values.requires_grad)
+        pieces = self._pieces(self._leaf)
         for layer, down, up in zip(self._layers, pieces[::2], pieces[1::2], strict=True):
             layer.down, layer.up = down, up
+
+    def learn(self, loss: "torch.Tensor") -> None:
+        """Adds the gradient of a loss, computed since the last `use`, to that of the values."""
+        import torch
+
+        (gradient,) = torch.autograd.grad(loss, self._leaf)
+        self._gradient += gradient
 
     def _pieces(self, joined: "torch.Tensor") -> "list[torch.Tensor]":
         import torch

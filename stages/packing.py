@@ -12,7 +12,7 @@ and on its answer. The last token of an answer, after which nothing comes, is no
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stages.model import TokenRow
@@ -25,6 +25,7 @@ ATTENTION = "packed"
 
 COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which compiling pays
 SHARED = 4  # tokens that prompts must begin with alike for these to be computed once
+TRIES = 32  # places at which to begin filling packs
 
 
 class Branch(NamedTuple):
@@ -127,7 +128,12 @@ class Packed(NamedTuple):
 
 
 def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
-    """Joins rows to one sequence."""
+    """Joins rows to one sequence, on a device."""
+    return cast(Packed, sent(arranged(rows, device), device))
+
+
+def arranged(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
+    """Joins rows to one sequence, still on the host, in the form that a device takes."""
     import torch
 
     found, last = branches(rows)
@@ -142,18 +148,26 @@ def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
     wanted = [range(end - count, end) for end, count in zip(ends, asking, strict=True)]
     positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
     return Packed(
-        _sent(torch.tensor([list(chain.from_iterable(b.ids for b in found))]), device),
-        _sent(torch.cat(positions)[None], device),
+        torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]),
+        torch.cat(positions)[None],
         _pattern(lengths, spans, device),
-        _sent(torch.tensor(list(chain.from_iterable(wanted))), device),
+        torch.tensor(list(chain.from_iterable(wanted))),
         _pattern(asking, [spans[number] for number in last], device),
-        _sent(torch.tensor([i for row in rows for i in row.ids[row.prompt :]]), device),
+        torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
     )
 
 
-def _sent(values: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
-    """Copies values to a device; from page-locked memory, so that the host need not wait for it."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+def sent(value: Any, device: "torch.device") -> Any:
+    """Copies the tensors in nested tuples to a device.
+
+    From page-locked memory, so that the host need not wait for it.
+    """
+    if isinstance(value, tuple):
+        parts = [sent(part, device) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if device.type == "cuda" and hasattr(value, "pin_memory"):
+        return value.pin_memory().to(device, non_blocking=True)
+    return value
 
 
 def _pattern(
@@ -170,17 +184,16 @@ def _pattern(
 
     keys = None
     if any(len(of_stretch) > 1 for of_stretch in spans):
-        each = [torch.arange(*span) for span in chain.from_iterable(spans)]
-        keys = _sent(torch.cat(each), device)
+        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)])
     counts = [sum(stop - start for start, stop in of_stretch) for of_stretch in spans]
     if one_kernel(device):
         query_bounds, key_bounds = (
-            _sent(torch.tensor([0, *accumulate(of_side)], dtype=torch.int32), device)
+            torch.tensor([0, *accumulate(of_side)], dtype=torch.int32)
             for of_side in (queries, counts)
         )
         longest = (max(queries), max(counts))
         return Pattern(keys, (query_bounds, key_bounds), longest, None, None)
-    before = torch.ones(max(counts), max(counts), dtype=torch.bool, device=device).tril()
+    before = torch.ones(max(counts), max(counts), dtype=torch.bool).tril()
     return Pattern(keys, None, None, (queries, counts), before)
 
 
@@ -201,15 +214,14 @@ def shared_out(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
     Returns:
         For each pack the numbers of its rows.
     """
-    packs = _packs_by_size(rows)
-    fewest = len(packs(tokens))
-    return packs(_smallest(tokens, lambda size: len(packs(size)) == fewest))
+    packs = _packs_by_size(_alike(rows))
+    return packs(_smallest(packs, len(packs(tokens)), tokens))
 
 
 def divided(rows: Sequence[TokenRow], count: int) -> list[list[int]]:
     """Divides rows into so many packs, which are about equally long; some may be empty.
 
-    Rows that begin alike come together.
+    Rows that begin alike come together. Where the packs part is tried out.
 
     Args:
         rows: what to divide.
@@ -218,39 +230,57 @@ def divided(rows: Sequence[TokenRow], count: int) -> list[list[int]]:
     Returns:
         For each pack the numbers of its rows.
     """
-    packs = _packs_by_size(rows)
-    most = sum(len(row.ids) for row in rows)
-    found = packs(_smallest(most, lambda size: len(packs(size)) <= count))
+    row_sizes = _alike(rows)
+    longest = 1 + sum(len(row.ids) for row in rows)
+    found: list[list[int]] = []
+    for first in range(0, len(rows), max(1, len(rows) // TRIES)) if count > 1 else [0]:
+        packs = _packs_by_size(row_sizes[first:] + row_sizes[:first])
+        if len(packs(longest - 1)) <= count:
+            longest = _smallest(packs, count, longest - 1)
+            found = packs(longest)
     return found + [[] for _ in range(count - len(found))]
 
 
-def _packs_by_size(rows: Sequence[TokenRow]) -> Callable[[int], list[list[int]]]:
-    """What fills packs of a size one after another with rows, those that begin alike together."""
+def _alike(rows: Sequence[TokenRow]) -> list[tuple[int, int, int]]:
+    """Puts rows in order, so that those that begin alike come together.
+
+    Returns:
+        For each row its number, its tokens, and how many more it takes after the one before; after
+        the last one comes the first.
+    """
     order = sorted(range(len(rows)), key=lambda i: rows[i].ids)
-    saved = [0]
-    for one, other in pairwise(rows[i] for i in order):
+    found = []
+    for before, i in zip(order[-1:] + order, order, strict=False):
+        one, other = rows[before], rows[i]
         common = _common([one.ids[: one.prompt - 1], other.ids[: other.prompt - 1]])
-        saved.append(max(0, common - SHARED + 1))  # at least; branches may part a little sooner
+        saved = max(0, common - SHARED + 1)  # at least; branches may part a little sooner
+        found.append((i, len(other.ids), len(other.ids) - saved))
+    return found
+
+
+def _packs_by_size(
+    row_sizes: Sequence[tuple[int, int, int]],
+) -> Callable[[int], list[list[int]]]:
+    """What fills packs of a size one after another with rows, of which `_alike` tells."""
 
     def packs(size: int) -> list[list[int]]:
         found: list[list[int]] = []
         filled = 0
-        for i, common in zip(order, saved, strict=False):
-            length = len(rows[i].ids)
-            if found and filled + length - common <= size:
+        for i, alone, more in row_sizes:
+            if found and filled + more <= size:
                 found[-1].append(i)
-                filled += length - common
+                filled += more
             else:
                 found.append([i])
-                filled = length
+                filled = alone
         return found
 
     return packs
 
 
-def _smallest(most: int, will_do: Callable[[int], bool]) -> int:
-    """The smallest size that will do, of those up to the most, which does."""
-    return bisect_left(range(most), True, key=will_do)
+def _smallest(packs: Callable[[int], list[list[int]]], count: int, most: int) -> int:
+    """The smallest size of which so many packs will do; the most will do."""
+    return bisect_left(range(most), True, key=lambda size: len(packs(size)) <= count)
 
 
 def one_kernel(device: "torch.device") -> bool:

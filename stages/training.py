@@ -24,6 +24,8 @@ from stages.command import InputError
 from stages.lora import Weights
 from stages.model import TokenRow, free_memory
 from stages.packing import (
+    Packed,
+    arranged,
     can_compile,
     divided,
     hidden_states,
@@ -32,6 +34,7 @@ from stages.packing import (
     shared_out,
     use_packed_attention,
 )
+from stages.recording import Recorder
 from stages.settings import Section
 
 if TYPE_CHECKING:
@@ -147,12 +150,12 @@ def learning_rate(update: int, updates: int, highest: float, warmup: float) -> f
     return highest * (updates - update) / max(1, updates - rising)
 
 
-def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
+def answer_loss(model: Any, packed: Packed) -> "torch.Tensor":
     """Sums the cross-entropy of the answers' tokens, the end token included.
 
     Args:
         model: the base, attending to packed rows, with its adapter.
-        rows: encoded questions with answers.
+        packed: questions with answers.
 
     Returns:
         The sum in nats, a scalar in fp32.
@@ -160,7 +163,6 @@ def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
     import torch
 
     base = model.get_base_model()
-    packed = pack(rows, base.get_input_embeddings().weight.device)
     states = hidden_states(base.get_decoder(), packed)
     logits = base.get_output_embeddings()(states)
     return torch.nn.functional.cross_entropy(logits.float(), packed.labels, reduction="sum")
@@ -169,6 +171,25 @@ def answer_loss(model: Any, rows: Sequence[TokenRow]) -> "torch.Tensor":
 def label_tokens(rows: Sequence[TokenRow]) -> int:
     """Counts the tokens that loss is computed on."""
     return sum(len(row.ids) - row.prompt for row in rows)
+
+
+def passes(model: Any, weights: Weights, scaler: "torch.amp.GradScaler") -> Recorder:
+    """The passes of a training, each of which adds to the gradient that of factor times loss.
+
+    Args:
+        model: the base with its adapter.
+        weights: the adapter's, as `prepare` gives them.
+        scaler: of the loss, for fp16.
+    """
+
+    def work(packed: Packed, factor: "torch.Tensor") -> "torch.Tensor":
+        loss = answer_loss(model, packed) * factor
+        weights.learn(scaler.scale(loss))
+        return loss.detach()
+
+    # Layers in 8 bits wait for the host in between, sharded ones for other processes.
+    waits = getattr(model.get_base_model(), "is_loaded_in_8bit", False) or processes.here().sharded
+    return Recorder(work, model.device, possible=can_compile(model) and not waits)
 
 
 class Memory:
@@ -180,8 +201,15 @@ class Memory:
     a sharded base go through it equally often; after running out of memory they cannot go on.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, passes: Recorder) -> None:
+        """Measures nothing yet.
+
+        Args:
+            model: the base with its adapter.
+            passes: those of the training; recorded once the memory is measured.
+        """
         self.tokens = MICRO_BATCH[model.device.type]
+        self.passes = passes
         self._model = model
         self._used = 0
         self._measured = model.device.type == "cpu"
@@ -228,7 +256,9 @@ class Memory:
             except torch.OutOfMemoryError:
                 if processes.here().sharded:
                     raise
-                if self.tokens > 1:
+                if self.passes.stop():
+                    log.info("out of memory: no passes are recorded from now on")
+                elif self.tokens > 1:
                     self.tokens //= 2
                     log.info("out of memory: micro-batches of %d tokens from now on", self.tokens)
                 elif not self._recompute():
@@ -255,6 +285,7 @@ class Memory:
             fit = min(here.numbers(fit, self._model.device))
         self.tokens = max(self.tokens, int(fit))
         self._measured = True
+        self.tokens -= self.passes.allow(self.tokens, each)
         log.info(
             "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",
             *(each / 2**20, free / 2**30, self.tokens),
@@ -285,7 +316,7 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], memory: Memory) -> float:
     def loss() -> torch.Tensor:
         total = torch.zeros((), device=model.device, dtype=torch.float64)
         for batch, counts in memory.parts(rows):
-            total += answer_loss(model, batch) * counts
+            total += answer_loss(model, pack(batch, model.device)) * counts
         return total
 
     dropouts = [m for m in model.modules() if isinstance(m, torch.nn.Dropout)]
@@ -298,7 +329,7 @@ def mean_loss(model: Any, rows: Sequence[TokenRow], memory: Memory) -> float:
     return total / label_tokens(rows)
 
 
-def prepare(model: Any, dtype: "torch.dtype") -> "torch.nn.Parameter":
+def prepare(model: Any, dtype: "torch.dtype") -> Weights:
     """Makes a base with its adapter ready to be trained on packed rows, as the machine can.
 
     The layers of a large model are compiled on GPUs that have the one kernel for attention: norms,
@@ -310,7 +341,7 @@ def prepare(model: Any, dtype: "torch.dtype") -> "torch.nn.Parameter":
         dtype: what to compute with.
 
     Returns:
-        The adapter's weights, all in one, of shape (weights,).
+        The adapter's weights.
     """
     model.train()
     base = model.get_base_model()
@@ -323,7 +354,7 @@ def prepare(model: Any, dtype: "torch.dtype") -> "torch.nn.Parameter":
         log.info("the layers are compiled in the first update, which takes a minute")
         for layer in base.get_decoder().layers:
             layer.compile(dynamic=True)
-    return weights.values
+    return weights
 
 
 def shard(model: Any) -> None:
@@ -378,11 +409,11 @@ def train(
     from tqdm import tqdm
 
     weights = prepare(model, dtype)
-    optimizer = torch.optim.AdamW([weights], lr=settings.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW([weights.values], lr=settings.learning_rate, weight_decay=0.0)
     scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
     per_epoch = math.ceil(len(_order(tasks, settings, epoch=0)) / settings.batch)
     updates = per_epoch * settings.epochs
-    progress, best, memory = Progress(), {}, Memory(model)
+    progress, best, memory = Progress(), {}, Memory(model, passes(model, weights, scaler))
     here = processes.here()
 
     def adapter() -> dict[str, torch.Tensor]:
@@ -516,7 +547,7 @@ def make_update(
     Args:
         model: the base with its adapter, prepared.
         batch: the examples of the update.
-        optimizer: of the adapter's weights, as `prepare` gives them.
+        optimizer: of the adapter's weights, all in one.
         scaler: of the loss, for fp16.
         rate: the learning rate.
         clip: largest norm of the gradient.
@@ -532,14 +563,13 @@ def make_update(
 
     def gradient() -> torch.Tensor:
         total = torch.zeros((), device=model.device)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=False)  # for a recorded pass adds to it where it is
         for rows, counts in memory.parts(batch):
-            loss = answer_loss(model, rows) * counts / labels
-            torch.autograd.backward(scaler.scale(loss))
-            total += loss.detach()
+            packed = arranged(rows, model.device)
+            total += memory.passes.run(packed, counts / labels)
         return total
 
-    total = _summed(weights, memory.fitting(gradient))
+    total = _summed(weights.grad, memory.fitting(gradient))
     for group in optimizer.param_groups:
         group["lr"] = rate
     scaler.unscale_(optimizer)
@@ -549,15 +579,14 @@ def make_update(
     return total
 
 
-def _summed(weights: "torch.nn.Parameter", loss: "torch.Tensor") -> "torch.Tensor":
+def _summed(gradient: "torch.Tensor", loss: "torch.Tensor") -> "torch.Tensor":
     """Sums the gradient, in place, and a loss over the processes, both at once."""
     import torch
 
     if (here := processes.here()).count == 1:
         return loss
-    own = torch.zeros_like(weights) if weights.grad is None else weights.grad
-    joined = here.total(torch.cat([own, loss.reshape(1)]))
-    weights.grad = joined[:-1]
+    joined = here.total(torch.cat([gradient, loss.reshape(1)]))
+    gradient.copy_(joined[:-1])
     return joined[-1]
 
 

@@ -82,17 +82,19 @@ def overflow(base, folder):
     """Makes two updates with scaled losses; in the first a gradient of one process is infinite."""
     here = processes.here()
     causal = adapted(Path(base), finetune())
-    weights = training.prepare(causal, FP32)
+    adapter = training.prepare(causal, FP32)
+    weights = adapter.values
     optimizer = torch.optim.AdamW([weights])
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     told = []
-    hook = weights.register_hook(lambda g: g * (torch.inf if here.rank == 1 else 1.0))
+    learn = adapter.learn
+    adapter.learn = lambda loss: learn(loss * (torch.inf if here.rank == 1 else 1.0))
     for _ in range(2):
         before = weights.detach().clone()
-        memory = training.Memory(causal)
+        memory = training.Memory(causal, training.passes(causal, adapter, scaler))
         training.make_update(causal, examples(4), optimizer, scaler, 0.1, 1.0, memory)
         told.append([scaler.get_scale(), weights.equal(before), float(weights.detach().sum())])
-        hook.remove()
+        adapter.learn = learn
     Path(folder, f"{here.rank}.txt").write_text(json.dumps(told))
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from stages import model, training
 from stages.command import InputError
 from stages.cost import Meter
 from stages.model import TokenRow
+from stages.packing import Packed, pack
 from stages.training import Finetune
 from tests.test_model import CPU, FP32, settings
 
@@ -94,7 +95,7 @@ def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 def test_the_loss_is_that_of_the_answers_alone(tiny_base: Path) -> None:
     causal = packing(tiny_base, finetune())
     rows = examples(9)
-    ours = training.answer_loss(causal, rows)
+    ours = training.answer_loss(causal, pack(rows, CPU))
     theirs = reference_loss(adapted(tiny_base, finetune()), rows)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
 
@@ -333,11 +334,11 @@ def test_out_of_memory_halves_the_micro_batches(
     whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
     answer_loss, refused = training.answer_loss, []
 
-    def small_memory(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
-        if sum(len(row.ids) for row in rows) > 60:
-            refused.append(len(rows))
+    def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
+        if packed.ids.shape[1] > 60:
+            refused.append(packed)
             raise torch.OutOfMemoryError("as if")
-        return answer_loss(causal, rows)
+        return answer_loss(causal, packed)
 
     monkeypatch.setattr(training, "answer_loss", small_memory)
     pieces = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
@@ -353,10 +354,10 @@ def test_out_of_memory_with_a_single_row_computes_layers_again(
     whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
     answer_loss, recompute, done = training.answer_loss, training.Memory._recompute, []
 
-    def small_memory(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+    def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
         if not done:
             raise OOM
-        return answer_loss(causal, rows)
+        return answer_loss(causal, packed)
 
     def remember(memory: training.Memory) -> bool:
         done.append(recompute(memory))
