@@ -45,7 +45,7 @@ lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/mypy
 
 test: lint ## lint, check types and run the tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables README.md docs/tasks.md docs/published.md

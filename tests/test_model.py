@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -366,7 +365,6 @@ def test_prompt_and_answer_are_tokenised_apart_and_the_end_is_learnt(tiny_base: 
     assert encode.question("prova", "glicemia alta", 500).ids == [1, *prompt]
 
 
-@hypothesis_settings(deadline=None)
 @given(st.text(max_size=400), st.text(max_size=30))
 def test_the_input_is_cut_never_the_answer(tiny_base: Path, text: str, answer: str) -> None:
     cutoff = 150

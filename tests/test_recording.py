@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import packing, recording, training
@@ -62,7 +62,6 @@ def test_what_fills_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(4, 400), min_size=1, max_size=60), st.integers(0, 100))
 def test_a_filled_pack_has_its_size(lengths: list[int], shared: int) -> None:
     packed = arranged(lengths, shared)

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import evaluate, scores
@@ -17,7 +17,6 @@ NOTHING = Sample(np.zeros((10, 1)), lambda sums: sums[:, 0])
 sets = st.lists(st.tuples(st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5))), max_size=6)
 
 
-@settings(deadline=None)
 @given(sets)
 def test_micro_scores_follow_the_definition(documents: list[tuple[set[int], set[int]]]) -> None:
     gold, found = [g for g, _ in documents], [f for _, f in documents]
@@ -74,7 +73,6 @@ def test_stratified_resamples_have_every_label() -> None:
 labels = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1)
 
 
-@settings(deadline=None)
 @given(labels)
 def test_average_f1_follows_the_definition(pairs: list[tuple[str, str]]) -> None:
     """Label d has neither gold nor submission: 0 in the macro average, no weight in the other."""

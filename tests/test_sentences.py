@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.sentences import Language, opening, sentences
@@ -28,7 +28,6 @@ def test_abbreviations_and_numbers_do_not_end_a_sentence() -> None:
     assert split(text) == [text.removesuffix(" Dimessa."), "Dimessa."]
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("aB1 .!?\n\t«»(è"), max_size=60))
 def test_only_white_space_lies_between_sentences(text: str) -> None:
     end = 0
@@ -63,7 +62,6 @@ def test_a_first_sentence_that_is_too_long_is_cut_within() -> None:
     assert opening("Uno, due\n tre quattro. Cinque.", 4) == "Uno, due tre"
 
 
-@settings(deadline=None)
 @given(
     st.text(st.sampled_from("aB1 .!?\n¿¡(è"), max_size=60),
     st.integers(1, 12),

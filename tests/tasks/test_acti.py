@@ -332,7 +332,7 @@ post = st.text(
 ).filter(str.strip)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     test_a=st.lists(st.tuples(post, st.integers(0, 1)), min_size=1, max_size=8),
     test_b=st.lists(st.tuples(post, st.integers(0, 3)), min_size=1, max_size=8),

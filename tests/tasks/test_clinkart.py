@@ -299,7 +299,7 @@ def well_formed_documents(draw: st.DrawFn) -> Document:
     return Document("1", text, tuple(sorted(set(relations))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(well_formed_documents(), st.booleans())
 def test_any_gold_survives_its_own_answer(document: Document, split: bool) -> None:
     chunks = [Span(0, len(document.text))]
@@ -323,7 +323,7 @@ pieces = st.sampled_from(
 hostile = st.text() | st.lists(pieces, max_size=60).map(" ".join) | st.just("98% [SEP] " * 1000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(hostile, min_size=2, max_size=2))
 def test_whatever_the_model_writes_the_submission_is_valid(
     tmp_path_factory: pytest.TempPathFactory, answers: list[str]
@@ -401,7 +401,7 @@ def test_a_submission_has_every_document_its_text_and_no_gold(tmp_path: Path) ->
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(Document("1", "0\t \t \t \t0", ()))
 @given(well_formed_documents())
 def test_any_gold_survives_the_whole_way(

@@ -350,7 +350,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
 scores = st.floats(1, 5, allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     targets=st.lists(st.tuples(words, words, st.sampled_from([0, 1])), min_size=1, max_size=6),
     texts=st.lists(st.tuples(words, scores), min_size=1, max_size=6),

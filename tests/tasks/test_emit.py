@@ -412,7 +412,7 @@ tweet = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(st
 ten, two = (st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in (10, 2))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(st.tuples(tweet, ten, two), min_size=1, max_size=6))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, list[int], list[int]]]

@@ -258,7 +258,7 @@ hundredths = st.integers(0, 600)
 row = st.tuples(sentence, hundredths, hundredths, hundredths)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(row, min_size=1, max_size=6))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, int, int]]

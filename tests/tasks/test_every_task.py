@@ -179,7 +179,7 @@ def test_what_is_no_answer_is_interpreted_as_none(name: str) -> None:
 
 
 @each_task
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(answer=hard | st.text())
 def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: str) -> None:
     """And nothing raises; what is read may still not occur in the text that decode knows."""
@@ -195,7 +195,7 @@ def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: s
 
 
 @each_task
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_answer_gives_a_valid_submission(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

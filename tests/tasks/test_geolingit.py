@@ -282,7 +282,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(row, min_size=1, max_size=5), trained=st.lists(row, min_size=1, max_size=3))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory,

@@ -432,7 +432,7 @@ def posts(draw: st.DrawFn) -> tuple[str, list[int]]:
     return text, positions
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @example([("a [2] a [2] a", [0, 1, 2, 3, 4, 6])])
 @example([("nessuna", list(range(7)))])
 @example([("a[ [blank] ", [1, 2]), ("[blank]", list(range(7)))])

@@ -328,7 +328,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         langlearn.score(folder, SPLIT, tmp_path, RUN)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     pairs=st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(lambda p: p[0] < p[1]),

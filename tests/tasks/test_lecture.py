@@ -281,7 +281,7 @@ def examples(draw: st.DrawFn) -> list[Example]:
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(rows=examples())
 def test_examples_survive_the_four_columns(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Example]
@@ -319,7 +319,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(row, min_size=1, max_size=6, unique_by=lambda r: (r[0], r[1])))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]

@@ -323,7 +323,7 @@ item = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     test=st.lists(item, min_size=1, max_size=8),
     additional=st.lists(item, min_size=1, max_size=8),

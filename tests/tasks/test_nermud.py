@@ -365,7 +365,7 @@ def well_formed_sentences(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return tokens, labels
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @example([(["a", "[2]", "a", "[2]"], ["O", "O", "B-PER", "I-PER"])])
 @example([(["a\u00a0", "a\u00a0"], ["O", "B-LOC"])])
 @given(st.lists(well_formed_sentences(), min_size=1, max_size=4))

@@ -490,7 +490,7 @@ def test_the_sample_has_what_makes_the_data_hard(root: Path) -> None:
         assert len(set(tweets)) == len(tweets) - 1  # one says the same thing twice
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     authors=st.lists(
         st.tuples(st.sampled_from(EVERY), st.lists(text | long_text, min_size=1, max_size=4)),

@@ -281,7 +281,7 @@ word = text.filter(lambda found: found and found == found.strip())
 marked = st.tuples(text, word, text)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     found=st.lists(st.tuples(marked, marked, st.sampled_from([0, 1])), min_size=1, max_size=5),
     ascii_only=st.booleans(),
