@@ -71,7 +71,9 @@ def rows(count: int, length: int | None = None) -> list[TokenRow]:
     return made
 
 
-def timed(name: str, work: Callable[[Sequence[TokenRow]], Any], batches: list[Any]) -> float:
+def timed(
+    name: str, work: Callable[[Sequence[TokenRow]], Any], batches: list[Any], gpus: int = 1
+) -> float:
     """Makes updates, prints what they cost, and returns examples per second (of the median)."""
     torch.cuda.reset_peak_memory_stats()
     ends: list[Any] = [torch.cuda.Event(True) for _ in range(len(batches) + 1)]  # type: ignore[no-untyped-call]
@@ -92,7 +94,7 @@ def timed(name: str, work: Callable[[Sequence[TokenRow]], Any], batches: list[An
     print(
         f"{name:<28} {statistics.median(speeds):6.1f} examples/s (mean"
         f" {sum(map(len, batches[warm])) / sum(seconds[warm]):.1f}), {tokens:7.0f} tokens/s,"
-        f" {statistics.median(flops) / FLOPS_PER_SECOND:4.0%} of the floor,"
+        f" {statistics.median(flops) / (gpus * FLOPS_PER_SECOND):4.0%} of the floor,"
         f" peak {torch.cuda.max_memory_reserved() / 2**30:5.1f} GiB, first update"
         f" {seconds[0]:.0f} s, losses {' '.join(f'{loss:.4f}' for loss in losses[:5])}",
         flush=True,
@@ -223,7 +225,8 @@ def together(batches: list[list[TokenRow]], alone: float) -> None:
     here = processes.here()
     model.device_and_dtype()
     with redirect_stdout(sys.stdout if here.main else io.StringIO()):
-        speed = timed(f"ours, no limit, {here.count} GPUs", ours(None), batches)
+        name = f"ours, no limit, {here.count} GPUs"
+        speed = timed(name, ours(None), batches, here.count)
         print(f"{'':<28} {speed / alone:6.2f} times one GPU", flush=True)
 
 

@@ -122,7 +122,11 @@ def test_packed_rows_are_computed_as_if_alone(
         monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
     packing.use_packed_attention(causal)
     assert isinstance(causal.model.layers[-1], last_layer.LastLayer) == (kind == "a LLaMA")
-    together = packing.hidden_states(causal.model, packing.pack(rows, CPU))
+    packed = packing.pack(rows, CPU)
+    if on == "GPU":
+        for pattern in (packed.branches, packed.rows):
+            assert pattern.longest == tuple(int(side.diff().max()) for side in pattern.bounds)
+    together = packing.hidden_states(causal.model, packed)
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
     found = torch.autograd.grad(together.pow(3).sum(), learnt)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
