@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages import settings
-from stages.command import InputError, run
+from stages.common import settings
+from stages.common.command import InputError, run
 from stages.evaluate import Settings, evaluate
-from stages.scores import Bootstrap, resampled
-from stages.tasks import Unit
+from stages.toolkit.records import Unit
+from stages.toolkit.scores import resampled
+from stages.toolkit.settings import Bootstrap
 
 SUBMISSIONS = "data/submissions"
 

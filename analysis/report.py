@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages import settings
-from stages.command import InputError, run
-from stages.files import read_jsonl, write_text
+from stages.common import settings
+from stages.common.command import InputError, run
+from stages.common.files import read_jsonl, write_text
 
 log = logging.getLogger(__name__)
 

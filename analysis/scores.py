@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.command import InputError, run
+from stages.common.command import InputError, run
 
 SCORES = Path("metrics/evaluate.json")
 HEADER = ("unit", "metric", "score", "95 % interval", "baseline", "n")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages import tasks
-from stages.splits import Splits
+from stages.toolkit.splits import Splits
 
 ROOT = Path(__file__).parents[1]
 SPLITS = Splits(seed=1, dev=0.15, test=0.2)

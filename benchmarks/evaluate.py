@@ -14,10 +14,11 @@ from pathlib import Path
 
 from benchmarks.encode import TRAINING, copies
 from stages import tasks
-from stages.files import write_text
-from stages.scores import Bootstrap, interval
-from stages.splits import Splits
-from stages.tasks import Run
+from stages.common.files import write_text
+from stages.toolkit.records import Example
+from stages.toolkit.scores import interval
+from stages.toolkit.settings import Bootstrap, Run
+from stages.toolkit.splits import Splits
 
 QUESTIONS = 100_000
 SPLITS = Splits(seed=1, dev=0.05, test=0.5)
@@ -29,7 +30,7 @@ def measure(name: str, folder: Path) -> tuple[int, float]:
     """Times scoring and intervals of one task; returns the number of predictions and seconds."""
     task = tasks.load(name)
 
-    def questions(times: int) -> list[tasks.Example]:
+    def questions(times: int) -> list[Example]:
         raw = copies(name, times, folder)
         return task.encode(raw, SPLITS).splits["test"]
 

@@ -30,11 +30,17 @@ from typing import Any
 
 import torch
 
-from stages import encode, finetune, model, processes, prompts, settings, training
-from stages.command import run
-from stages.files import write_jsonl
-from stages.model import TokenRow
-from stages.training import Lora
+from stages import encode, finetune
+from stages.common import settings
+from stages.common.command import run
+from stages.common.files import write_jsonl
+from stages.model import processes, prompts
+from stages.model.device import device_and_dtype
+from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
+from stages.model.settings import Data, Model
+from stages.model.text import TextEncoder, TokenRow
+from stages.training import loop as training
+from stages.training.settings import Finetune, Lora
 
 LORA = Lora(rank=8, alpha=16.0, dropout=0.05, targets=["q_proj", "k_proj", "v_proj", "o_proj"])
 BATCH, RATE, CLIP = 32, 3e-4, 1.0
@@ -174,8 +180,8 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
     base = random_base("nf4", torch.bfloat16)
     release()
     torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / total) if limit else 1.0)
-    if model.dequantized_fits(base):
-        model.dequantize(base, torch.bfloat16)
+    if dequantized_fits(base):
+        dequantize(base, torch.bfloat16)
     adapted = training.add_lora(base, LORA)
     weights = training.prepare(adapted, torch.bfloat16)
     release()
@@ -223,7 +229,7 @@ def gpu(updates: int) -> None:
 def together(batches: list[list[TokenRow]], alone: float) -> None:
     """Measures as one of several processes, against the speed of one alone."""
     here = processes.here()
-    model.device_and_dtype()
+    device_and_dtype()
     with redirect_stdout(sys.stdout if here.main else io.StringIO()):
         name = f"ours, no limit, {here.count} GPUs"
         speed = timed(name, ours(None), batches, here.count)
@@ -236,9 +242,9 @@ def together(batches: list[list[TokenRow]], alone: float) -> None:
 class Settings(settings.StageSettings):
     """What finetune and encode read."""
 
-    data: prompts.Data
-    model: model.Model
-    finetune: training.Finetune
+    data: Data
+    model: Model
+    finetune: Finetune
 
 
 def cpu(updates: int) -> None:
@@ -247,7 +253,7 @@ def cpu(updates: int) -> None:
 
     chosen = settings.read(Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
-    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
+    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
     wanted = chosen.finetune.batch * updates
     with tempfile.TemporaryDirectory() as temporary:
         splits, _ = encode.encode(Path("data/sample"), settings.read(encode.Settings))
@@ -256,11 +262,11 @@ def cpu(updates: int) -> None:
         found, _, _ = finetune.encode_split(path, encoder, chosen.finetune.cap)
     random.Random(1).shuffle(found)
     found = found[:wanted]
-    device, dtype = model.device_and_dtype()
+    device, dtype = device_and_dtype()
 
     def adapted() -> Any:
         torch.manual_seed(1)
-        base = model.load_base(chosen.model, device, dtype)
+        base = load_base(chosen.model, device, dtype)
         return training.add_lora(base, chosen.finetune.lora)
 
     def theirs(temporary: str) -> None:

@@ -23,10 +23,27 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.finetune import LORA, T4, beginnings, random_base, release, rows
-from stages import answering, generation, infer, model, prompts, settings, training
-from stages.answering import Asked, Question
-from stages.candidates import Candidates
-from stages.command import run
+from stages import infer
+from stages.answering import answers as answering
+from stages.answering import torch_engine as generation
+from stages.answering.answers import Asked
+from stages.answering.candidates import Candidates
+from stages.answering.engine import Question
+from stages.common import settings
+from stages.common.command import run
+from stages.model import prompts
+from stages.model.device import device_and_dtype
+from stages.model.examples import read_split
+from stages.model.loading import (
+    dequantize,
+    dequantized_fits,
+    load_adapter,
+    load_base,
+    load_config,
+    load_tokenizer,
+)
+from stages.model.text import TextEncoder
+from stages.training import loop as training
 
 # Answers of sub-tasks: how many sub-tasks, least and most tokens.
 KINDS = ((13, 2, 3), (5, 4, 10), (3, 8, 30), (1, 20, 60))
@@ -178,8 +195,8 @@ def gpu(count: int) -> None:
     ):
         release()
         torch.cuda.set_per_process_memory_fraction(share)
-        if model.dequantized_fits(causal):
-            model.dequantize(causal, torch.bfloat16)
+        if dequantized_fits(causal):
+            dequantize(causal, torch.bfloat16)
         if "compiled" in name:
             generation.prepare(causal, generation.COMPILE_FROM)
         start = time.perf_counter()
@@ -197,20 +214,20 @@ def cpu() -> None:
     """Measures on a CPU and prints."""
     chosen = settings.read(infer.Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
-    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
+    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
     encoded = Path("data/encoded")
-    split = model.read_split(encoded / "test.jsonl")
-    longest = infer.longest_answers(model.read_split(encoded / "train.jsonl"), encoder)
+    split = read_split(encoded / "test.jsonl")
+    longest = infer.longest_answers(read_split(encoded / "train.jsonl"), encoder)
     closed = infer.read_closed(encoded / "closed.json")
     most = chosen.infer.max_new_tokens
-    positions = model.load_config(chosen.model).max_position_embeddings - most
+    positions = load_config(chosen.model).max_position_embeddings - most
     questions = [
         Asked(task, encoder.question(task, text, positions).ids)
         for task, text in zip(split["task"], split["input"], strict=True)
     ]
-    device, dtype = model.device_and_dtype()
-    causal = model.load_base(chosen.model, device, dtype)
-    causal = model.load_adapter(causal, Path("models/adapter")).eval()
+    device, dtype = device_and_dtype()
+    causal = load_base(chosen.model, device, dtype)
+    causal = load_adapter(causal, Path("models/adapter")).eval()
     candidates = {
         task: [encoder.answer(text) for text in answers] for task, answers in closed.items()
     }

@@ -17,8 +17,8 @@ from typing import Any
 
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
-from stages import settings
-from stages.files import write_text
+from stages.common import settings
+from stages.common.files import write_text
 
 ROOT = Path(__file__).parents[1]
 

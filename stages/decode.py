@@ -18,12 +18,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages import settings
-from stages.command import InputError, folders, run
-from stages.files import Defects, whole_folder, write_csv, write_json, write_text
-from stages.splits import Splits
-from stages.tables import Row, read_objects
-from stages.tasks import Run, Submission, Tally, load, owner, raw_folder
+from stages.common import settings
+from stages.common.command import InputError, folders, run
+from stages.common.files import Defects, whole_folder, write_csv, write_json, write_text
+from stages.tasks import load, owner, raw_folder
+from stages.toolkit.records import Submission, Tally
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import Splits
+from stages.toolkit.tables import Row, read_objects
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,12 @@ from typing import Annotated, Any
 from pydantic import Field
 from tqdm import tqdm
 
-from stages import settings
-from stages.command import InputError, folders, run
-from stages.files import whole_folder, write_json, write_jsonl
-from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Example, load, owner, raw_folder
+from stages.common import settings
+from stages.common.command import InputError, folders, run
+from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.tasks import load, owner, raw_folder
+from stages.toolkit.records import Example
+from stages.toolkit.splits import SPLITS, Side, Splits
 
 log = logging.getLogger(__name__)
 

@@ -19,12 +19,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages import calibration, settings
-from stages.command import folders, run
-from stages.files import whole_folder, write_csv, write_json
-from stages.scores import Bootstrap, interval
-from stages.splits import Splits
-from stages.tasks import Outcome, Run, Unit, load, owner, raw_folder
+from stages.common import settings
+from stages.common.command import folders, run
+from stages.common.files import whole_folder, write_csv, write_json
+from stages.tasks import load, owner, raw_folder
+from stages.toolkit import calibration
+from stages.toolkit.records import Outcome, Unit
+from stages.toolkit.scores import interval
+from stages.toolkit.settings import Bootstrap, Run
+from stages.toolkit.splits import Splits
 
 log = logging.getLogger(__name__)
 

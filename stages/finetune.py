@@ -2,8 +2,8 @@
 
 Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
 safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
-not declared as an output, METRICS/cost/finetune.json (stages/cost.py). An interrupted run goes on
-where it stopped (stages/scratch.py).
+not declared as an output, METRICS/cost/finetune.json (stages/training/cost.py). An interrupted run goes on
+where it stopped (stages/model/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
 """
@@ -16,11 +16,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from stages import model, processes, prompts, settings, training
-from stages.command import InputError, folders, run
-from stages.cost import Cost, Meter, record
-from stages.files import whole_folder, write_csv, write_json, write_text
-from stages.scratch import scratch
+from stages.common import settings
+from stages.common.command import InputError, folders, run
+from stages.common.files import whole_folder, write_csv, write_json, write_text
+from stages.model import processes, prompts
+from stages.model.device import device_and_dtype
+from stages.model.examples import read_split
+from stages.model.loading import identity, load_base, load_tokenizer
+from stages.model.scratch import scratch
+from stages.model.settings import Data, Model
+from stages.model.text import TextEncoder, TokenRow, TooLong, check_fit
+from stages.training import loop as training
+from stages.training.cost import Meter, record
+from stages.training.settings import Cost, Finetune
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -31,9 +39,9 @@ log = logging.getLogger(__name__)
 class Settings(settings.StageSettings):
     """What finetune reads of params.yaml."""
 
-    data: prompts.Data
-    model: model.Model
-    finetune: training.Finetune
+    data: Data
+    model: Model
+    finetune: Finetune
     cost: Cost
 
 
@@ -51,8 +59,8 @@ def capped(split: "Dataset", cap: int | None, seed: int) -> "Dataset":
 
 
 def encode_split(
-    path: Path, encoder: model.TextEncoder, cap: int | None = None, seed: int = 0
-) -> tuple[list[model.TokenRow], list[str], dict[str, int]]:
+    path: Path, encoder: TextEncoder, cap: int | None = None, seed: int = 0
+) -> tuple[list[TokenRow], list[str], dict[str, int]]:
     """Reads a split and turns it into token ids.
 
     Args:
@@ -68,7 +76,7 @@ def encode_split(
     """
     from tqdm import tqdm
 
-    split = model.read_split(path)
+    split = read_split(path)
     split = split.select([i for i, output in enumerate(split["output"]) if output is not None])
     split = capped(split, cap, seed)
     rows, tasks, too_long = [], [], []
@@ -77,7 +85,7 @@ def encode_split(
         try:
             rows.append(encoder.training(example["task"], example["input"], example["output"]))
             tasks.append(example["task"])
-        except model.TooLong as error:
+        except TooLong as error:
             too_long.append(example["id"])
             log.warning("%s: %s is left out: %s", path, example["id"], error)
     if too_long and not rows:
@@ -117,7 +125,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     """
     chosen = settings.read(Settings)
     asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
-    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
+    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
     train, cap, seed = encoded / "train.jsonl", chosen.finetune.cap, chosen.finetune.seed
     train_rows, tasks, train_counts = encode_split(train, encoder, cap, seed)
     dev_rows, _, dev_counts = encode_split(encoded / "dev.jsonl", encoder, cap, seed)
@@ -131,14 +139,14 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
 
     import torch
 
-    from stages import last_layer  # noqa: F401 - for the scratch state's key
+    from stages.model import last_layer  # noqa: F401 - for the scratch state's key
 
-    device, dtype = model.device_and_dtype()
+    device, dtype = device_and_dtype()
     torch.manual_seed(seed)
-    base = model.load_base(chosen.model, device, dtype)
-    model.check_fit(train_rows + dev_rows, base.config)
+    base = load_base(chosen.model, device, dtype)
+    check_fit(train_rows + dev_rows, base.config)
     adapted = training.add_lora(base, chosen.finetune.lora)
-    texts = (chosen.model_dump_json(exclude={"cost"}), model.identity(chosen.model), str(dtype))
+    texts = (chosen.model_dump_json(exclude={"cost"}), identity(chosen.model), str(dtype))
     state = scratch("finetune", *texts, json.dumps([train_rows, tasks, dev_rows]))
     progress = training.train(
         *(adapted, train_rows, tasks, dev_rows),

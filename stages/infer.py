@@ -5,8 +5,8 @@ sub-tasks), train.jsonl (for the lengths of answers), ADAPTER and the prompt fil
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
 length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
 summary.json, how many questions were scored, and how many inputs or answers were cut. An
-interrupted run goes on where it stopped (stages/scratch.py). Several GPUs share the questions out
-(stages/processes.py).
+interrupted run goes on where it stopped (stages/model/scratch.py). Several GPUs share the questions out
+(stages/model/processes.py).
 
     python -m stages.infer data/encoded models/adapter data/predictions
 """
@@ -22,11 +22,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stages import answering, model, processes, prompts, settings
-from stages.answering import Answer, Asked, Infer
-from stages.command import InputError, folders, run
-from stages.files import whole_folder, write_json, write_jsonl
-from stages.scratch import scratch
+from stages.answering import answers as answering
+from stages.answering.answers import Answer, Asked
+from stages.answering.settings import Infer
+from stages.common import settings
+from stages.common.command import InputError, folders, run
+from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.model import processes, prompts
+from stages.model.device import device_and_dtype
+from stages.model.examples import read_split
+from stages.model.loading import identity, load_config, load_tokenizer
+from stages.model.scratch import scratch
+from stages.model.settings import Data, Model
+from stages.model.text import TextEncoder, TokenRow, check_fit
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -40,8 +48,8 @@ Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 class Settings(settings.StageSettings):
     """What infer reads of params.yaml."""
 
-    data: prompts.Data
-    model: model.Model
+    data: Data
+    model: Model
     infer: Infer
 
 
@@ -62,7 +70,7 @@ def read_closed(path: Path) -> dict[str, list[str]]:
         ) from error
 
 
-def longest_answers(train: "Dataset", encoder: model.TextEncoder) -> dict[str, int]:
+def longest_answers(train: "Dataset", encoder: TextEncoder) -> dict[str, int]:
     """How many tokens the longest training answer of each sub-task has, the end token included."""
     longest: dict[str, int] = {}
     for task, answer in set(zip(train["task"], train["output"], strict=True)):
@@ -72,8 +80,8 @@ def longest_answers(train: "Dataset", encoder: model.TextEncoder) -> dict[str, i
 
 
 def token_rows(
-    questions: Iterable[tuple[str, str]], encoder: model.TextEncoder, config: Any, most: int
-) -> list[model.TokenRow]:
+    questions: Iterable[tuple[str, str]], encoder: TextEncoder, config: Any, most: int
+) -> list[TokenRow]:
     """Encodes questions and makes sure that the base can hold them with their answers.
 
     Args:
@@ -87,7 +95,7 @@ def token_rows(
     """
     positions = config.max_position_embeddings - most
     rows = [encoder.question(task, text, positions) for task, text in questions]
-    model.check_fit(rows, config, answer=most)
+    check_fit(rows, config, answer=most)
     return rows
 
 
@@ -134,19 +142,19 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
 
     from tqdm import tqdm
 
-    from stages import generation, vllm_engine  # noqa: F401 - for the scratch state's key
+    from stages.answering import torch_engine as generation  # noqa: F401 - for the scratch state's key
 
-    encoder = model.TextEncoder(chosen.model, model.load_tokenizer(chosen.model), asked)
-    split = model.read_split(encoded / "test.jsonl").remove_columns("output")
+    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
+    split = read_split(encoded / "test.jsonl").remove_columns("output")
     closed = read_closed(encoded / "closed.json") if chosen.infer.score_closed else {}
-    longest = longest_answers(model.read_split(encoded / "train.jsonl"), encoder)
-    config = model.load_config(chosen.model)
+    longest = longest_answers(read_split(encoded / "train.jsonl"), encoder)
+    config = load_config(chosen.model)
     names, tasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
     rows = token_rows(zip(tasks, inputs, strict=True), encoder, config, most)
 
-    texts = (chosen.model_dump_json(), model.identity(chosen.model))
+    texts = (chosen.model_dump_json(), identity(chosen.model))
     work = json.dumps([names, rows, closed, longest])
-    device, dtype = model.device_and_dtype()
+    device, dtype = device_and_dtype()
     key = f"{device.type} {dtype}", weights(chosen.infer, adapter), work
     state = scratch("infer", *texts, *key)
     found = here.from_main(read_finished(state) if here.main else {})

@@ -25,7 +25,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny LLaMA and its tokenizer; not to be changed."""
-    from tests import tiny
+    from tests.helpers import tiny
 
     folder = tmp_path_factory.mktemp("base")
     tiny.tokenizer(folder)
@@ -45,7 +45,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small copy of the project, not yet reproduced; not to be changed."""
-    from tests import small_project
+    from tests.helpers import small_project
 
     folder = tmp_path_factory.mktemp("project")
     small_project.make(ROOT, folder)
@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def reproduced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, reproduced; not to be changed."""
-    from tests import small_project
+    from tests.helpers import small_project
 
     folder = tmp_path_factory.mktemp("reproduced") / "project"
     shutil.copytree(project, folder)

@@ -10,7 +10,7 @@ from itertools import cycle
 from pathlib import Path
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 53
 TOPICS = ("Covid", "Qanon", "Russia", "Terra Piatta")  # their codes are 0 to 3

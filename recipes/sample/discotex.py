@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 53
 TRAIN = {"ted": 110, "wiki": 90, "scores": 160}

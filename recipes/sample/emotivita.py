@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 73
 TRAIN, TEST = 200, 60

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 37
 TRAIN, DEV, TEST = 11, 60, 4  # tweets of each region, in all, and of each region

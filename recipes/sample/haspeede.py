@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 31
 TRAIN, POLITICAL, RELIGIOUS = 200, 60, 60

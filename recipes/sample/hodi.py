@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 59
 TRAIN, TEST = 220, 60

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 53
 ROWS = {"train_100": 12, "dev_100": 4}  # of each sub-task

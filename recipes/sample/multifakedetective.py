@@ -11,7 +11,7 @@ from itertools import cycle
 from pathlib import Path
 
 from recipes.sample.templates import Filler, distinct
-from stages.tables import write_table
+from stages.toolkit.tables import write_table
 
 SEED = 59
 # Items of each label, 0 certainly fake to 3 certainly real.

@@ -36,10 +36,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stages.answers import Labels, Reader, normalised, yes_no
-from stages.files import Defects, required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Labels, Reader, normalised, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Parser,
     anything,
     identifier,
@@ -49,7 +51,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -266,7 +267,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit, majority
+    from stages.toolkit.scores import f1_unit, majority
 
     split = posts(folder, splits)
     units = {}

@@ -33,10 +33,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.command import InputError
-from stages.files import Defects, read_lines, required
-from stages.sentences import sentences
-from stages.spans import (
+from stages.common.command import InputError
+from stages.common.files import Defects, read_lines, required
+from stages.toolkit.records import Encoded, Example, Sample, Submission, Tally, Unit
+from stages.toolkit.sentences import sentences
+from stages.toolkit.settings import Run
+from stages.toolkit.spans import (
     Markers,
     Span,
     is_word,
@@ -45,8 +47,7 @@ from stages.spans import (
     read_mark,
     with_mark,
 )
-from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Encoded, Example, Run, Sample, Submission, Tally, Unit
+from stages.toolkit.splits import SPLITS, Side, Splits
 
 log = logging.getLogger(__name__)
 
@@ -538,7 +539,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     """Scores the submission; see `stages.tasks.Task.score`."""
     import numpy as np
 
-    from stages.scores import f1_of_counts, micro_scores
+    from stages.toolkit.scores import f1_of_counts, micro_scores
 
     test = documents(folder, splits)["test"]
     path = submission / file_name(run)

@@ -36,11 +36,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 
-from stages.answers import Reader, normalised, read_numbers, yes_no
-from stages.command import InputError
-from stages.files import Defects
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.common.command import InputError
+from stages.common.files import Defects
+from stages.toolkit.answers import Reader, normalised, read_numbers, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Parser,
     Row,
     anything,
@@ -52,7 +54,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -331,7 +332,7 @@ def submission_file(subtask: str, run: Run) -> str:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import labelled, majority, mean_unit, pearson, pearson_unit, spearman
+    from stages.toolkit.scores import labelled, majority, mean_unit, pearson, pearson_unit, spearman
 
     split = items(folder, splits)
     gold = gold_values(folder, split["test"])

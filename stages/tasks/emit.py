@@ -33,11 +33,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.answers import Labels, Reader, normalised
-from stages.files import Defects, required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import Row, anything, flag, identifier, read_table, same_items, text, write_table
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
+    Row,
+    anything,
+    flag,
+    identifier,
+    read_table,
+    same_items,
+    text,
+    write_table,
+)
 
 log = logging.getLogger(__name__)
 
@@ -305,7 +315,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 
 def most_frequent(subtask: SubTask, of_side: Mapping[Side, Sequence[Tweet]]) -> LabelSet:
     """The most frequent set of labels in training; of several the first in order of answers."""
-    from stages.scores import majority
+    from stages.toolkit.scores import majority
 
     # Sets are counted as answers, for the order of sets differs from run to run.
     answers = [write_answer(subtask, tweet.labels or LabelSet()) for tweet in of_side["train"]]
@@ -318,7 +328,7 @@ def most_frequent(subtask: SubTask, of_side: Mapping[Side, Sequence[Tweet]]) -> 
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit
+    from stages.toolkit.scores import f1_unit
 
     split = tweets(folder, splits)
     units = {}

@@ -31,10 +31,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.answers import Reader, normalised, read_numbers
-from stages.files import required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.common.files import required
+from stages.toolkit.answers import Reader, normalised, read_numbers
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Row,
     anything,
     identifier,
@@ -44,7 +46,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     """Scores the submission; see `stages.tasks.Task.score`."""
     from sklearn.metrics import mean_absolute_error
 
-    from stages.scores import pearson, pearson_unit
+    from stages.toolkit.scores import pearson, pearson_unit
 
     test = items(folder, splits)["test"]
     gold = gold_emotions(folder, test)

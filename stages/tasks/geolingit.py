@@ -36,11 +36,13 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import NamedTuple
 
-from stages.answers import Labels, Reader, normalised, read_numbers
-from stages.command import InputError
-from stages.files import Defects, required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.common.command import InputError
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Labels, Reader, normalised, read_numbers
+from stages.toolkit.records import Encoded, Example, Outcome, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Parser,
     Row,
     anything,
@@ -51,7 +53,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Outcome, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -306,7 +307,7 @@ def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
 
 def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    from stages.scores import majority
+    from stages.toolkit.scores import majority
 
     split, regions = tweets(folder, splits)
     reader, labels = Reader(answers, folder), regions.labels
@@ -350,7 +351,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from haversine import haversine
 
-    from stages.scores import f1_unit, majority, mean_unit
+    from stages.toolkit.scores import f1_unit, majority, mean_unit
 
     split, regions = tweets(folder, splits)
     names, points = gold(folder, split["test"], regions)

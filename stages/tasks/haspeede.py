@@ -25,11 +25,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.answers import Reader, normalised, yes_no
-from stages.files import required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import flag, identifier, one_of, read_table, same_items, text, write_table
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.files import required
+from stages.toolkit.answers import Reader, normalised, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
+    flag,
+    identifier,
+    one_of,
+    read_table,
+    same_items,
+    text,
+    write_table,
+)
 
 NAME = "haspeede"
 TRAIN, TEST, GOLD = "training_textual.csv", "test_textual.csv", "test_textual_gold.csv"
@@ -158,7 +167,7 @@ def parts(test: Sequence[Tweet], run: Run) -> dict[str, tuple[str, list[Tweet]]]
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit, majority
+    from stages.toolkit.scores import f1_unit, majority
 
     split = tweets(folder, splits)
     gold = gold_labels(folder, split["test"])

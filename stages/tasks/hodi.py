@@ -11,11 +11,11 @@ Raw files, tab-separated with a header; the blind ones are named .csv, but are n
 ``homotransphobic`` is 1 or 0. ``rationales`` is a list of positions in the text, which count
 characters from 0: ``[42, 43, 44]``, in any order and perhaps with duplicates; an empty cell and
 ``[]`` both mean none. A line is a record and a quote belongs to its text, unless all of a file's
-quotes are those of RFC 4180 (`stages.tables.is_quoted`). Sub-task A's training file is required.
-Sub-task B is skipped where its training file is absent. Where a test file is absent, its sub-task
-is asked about the other's posts, for the gold is one table for both; where both are, training posts
-are held out. Equal posts are on the same side in both sub-tasks. Formats: the organisers'
-guidelines and scorer.
+quotes are those of RFC 4180 (`stages.toolkit.tables.is_quoted`). Sub-task A's training file is
+required. Sub-task B is skipped where its training file is absent. Where a test file is absent, its
+sub-task is asked about the other's posts, for the gold is one table for both; where both are,
+training posts are held out. Equal posts are on the same side in both sub-tasks. Formats: the
+organisers' guidelines and scorer.
 
 The question is the post. In A the answer is ``sì`` or ``no``. In B it is the stretches of text in
 order, joined by `` [gap] ``, or ``nessuna``. Their places follow from their order, each being the
@@ -42,9 +42,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.answers import Reader, normalised, yes_no
-from stages.files import Defects, required
-from stages.spans import (
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Reader, normalised, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.spans import (
     Markers,
     Span,
     folded_occurrences,
@@ -54,8 +56,8 @@ from stages.spans import (
     read_mark,
     with_mark,
 )
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Parser,
     flag,
     identifier,
@@ -65,7 +67,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Run, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -423,7 +424,7 @@ def file_name(subtask: str, run: Run) -> str:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit, majority, mean_unit
+    from stages.toolkit.scores import f1_unit, majority, mean_unit
 
     split = posts(folder, splits)
     gold = gold_posts(folder, split)

@@ -42,14 +42,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from stages.answers import Reader, yes_no
-from stages.command import InputError
-from stages.documents import read_documents
-from stages.files import Defects, required
-from stages.sentences import Language, opening
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import anything, flag, identifier, read_table, same_items, write_table
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.command import InputError
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Reader, yes_no
+from stages.toolkit.documents import read_documents
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.sentences import Language, opening
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import anything, flag, identifier, read_table, same_items, write_table
 
 log = logging.getLogger(__name__)
 
@@ -336,7 +337,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from sklearn.metrics import accuracy_score
 
-    from stages.scores import f1_unit, majority
+    from stages.toolkit.scores import f1_unit, majority
 
     split = pairs(folder, splits)
     gold = gold_labels(folder, split["test"])

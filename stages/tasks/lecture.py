@@ -37,12 +37,13 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from stages.answers import Labels, Reader, normalised, yes_no
-from stages.command import InputError
-from stages.files import Defects
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import anything, one_of, read_table, same_items, text, write_table
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.command import InputError
+from stages.common.files import Defects
+from stages.toolkit.answers import Labels, Reader, normalised, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import anything, one_of, read_table, same_items, text, write_table
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +283,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 
 def usual_answers(train: Sequence[Row]) -> dict[str, str]:
     """The most frequent answer to each sub-task, or what stands for it where there is none."""
-    from stages.scores import majority
+    from stages.toolkit.scores import majority
 
     given: dict[str, list[str]] = {subtask: [] for subtask in SUBTASKS}
     for row in train:
@@ -302,7 +303,7 @@ def _file(run: Run) -> str:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
-    from stages.scores import mean_unit
+    from stages.toolkit.scores import mean_unit
 
     split = rows(folder, splits)
     test, gold, usual = split["test"], gold_answers(folder), usual_answers(split["train"])

@@ -35,11 +35,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.answers import Labels, Reader, normalised
-from stages.files import Defects, required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import Row, anything, identifier, one_of, read_table, same_items, write_table
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
+    Row,
+    anything,
+    identifier,
+    one_of,
+    read_table,
+    same_items,
+    write_table,
+)
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +217,7 @@ def interpret(subtask: str, answer: str) -> int | None:
 
 def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    from stages.scores import majority
+    from stages.toolkit.scores import majority
 
     reader = Reader(answers, folder)
     split, _ = items(folder, splits)
@@ -236,7 +245,7 @@ def parts(test: Sequence[Item], run: Run) -> tuple[tuple[str, list[Item]], ...]:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit, majority
+    from stages.toolkit.scores import f1_unit, majority
 
     split, _ = items(folder, splits)
     gold = gold_labels(folder, split["test"])

@@ -38,10 +38,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stages.answers import Reader, normalised
-from stages.command import InputError
-from stages.files import Defects, read_lines
-from stages.spans import (
+from stages.common.command import InputError
+from stages.common.files import Defects, read_lines
+from stages.toolkit.answers import Reader, normalised
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.spans import (
     Markers,
     Span,
     place_in_order,
@@ -49,9 +51,8 @@ from stages.spans import (
     token_occurrences,
     with_mark,
 )
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import Parser, one_of, text
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import Parser, one_of, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -433,7 +434,14 @@ def file_name(domain: str, run: Run) -> str:
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import average_f1, f1_counts, f1_of_counts, f1_unit, indicator, majority
+    from stages.toolkit.scores import (
+        average_f1,
+        f1_counts,
+        f1_of_counts,
+        f1_unit,
+        indicator,
+        majority,
+    )
 
     split = sentences(folder, splits)
     gold = gold_labels(folder, split["test"])

@@ -41,10 +41,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.answers import Labels, Reader, normalised
-from stages.files import Defects, required
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import (
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import (
     Row,
     anything,
     identifier,
@@ -54,7 +56,6 @@ from stages.tables import (
     text,
     write_table,
 )
-from stages.tasks import Encoded, Example, Run, Sample, Submission, Unit
 
 log = logging.getLogger(__name__)
 
@@ -362,7 +363,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     import numpy as np
     from sklearn.metrics import f1_score
 
-    from stages.scores import average_f1, f1_counts, indicator, labelled
+    from stages.toolkit.scores import average_f1, f1_counts, indicator, labelled
 
     split = authors(folder, splits)
     gold = gold_traits(folder, split["test"])

@@ -33,12 +33,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stages.answers import Reader, normalised, yes_no
-from stages.files import Defects, required
-from stages.spans import Span
-from stages.splits import SPLITS, Side, Splits
-from stages.tables import Row, identifier, read_objects, same_items, text
-from stages.tasks import Encoded, Example, Run, Submission, Unit
+from stages.common.files import Defects, required
+from stages.toolkit.answers import Reader, normalised, yes_no
+from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.spans import Span
+from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.tables import Row, identifier, read_objects, same_items, text
 
 log = logging.getLogger(__name__)
 
@@ -294,7 +295,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
 
 def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.scores import f1_unit, majority
+    from stages.toolkit.scores import f1_unit, majority
 
     split = pairs(folder, splits)
     gold = gold_labels(folder, split["test"])

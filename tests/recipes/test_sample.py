@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.spans import Span, occurrences
-from stages.splits import Splits
 from stages.tasks import clinkart
+from stages.toolkit.spans import Span, occurrences
+from stages.toolkit.splits import Splits
 
 TASKS = sorted(p.stem for p in (Path(__file__).parents[2] / "stages/tasks").glob("[!_]*.py"))
 
@@ -61,7 +61,8 @@ def test_clinkart_has_what_makes_the_real_data_hard(root: Path) -> None:
 
 
 def test_the_default_split_leaves_enough_of_each(root: Path) -> None:
-    from stages import encode, settings
+    from stages import encode
+    from stages.common import settings
 
     splits: Splits = settings.read(encode.Settings, root / "params.yaml").encode
     found = clinkart.documents(root / "data" / "sample" / "clinkart", splits)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stages.command import InputError
-from stages.spans import Span
-from stages.splits import Splits
-from stages.tasks import Run, clinkart
+from stages.common.command import InputError
+from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
-from tests.intervals import ends
+from stages.toolkit.settings import Run
+from stages.toolkit.spans import Span
+from stages.toolkit.splits import Splits
+from tests.helpers.intervals import ends
 
 SPLITS = Splits(seed=1, dev=0.2, test=0.2)
 RUN = Run(team="prova", run=2)

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, emit
+from stages.common.command import InputError
+from stages.tasks import emit
 from stages.tasks.emit import A, B, read_answer, write_answer
-from tests.intervals import ends
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
+from tests.helpers.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)

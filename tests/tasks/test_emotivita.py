@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, emotivita
+from stages.common.command import InputError
+from stages.tasks import emotivita
 from stages.tasks.emotivita import Emotion, read_answer, write_answer
-from tests.intervals import ends
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
+from tests.helpers.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import prompts, tasks
-from stages import settings as params
-from stages.answers import normalised
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Example, Run, Submission, Unit, lecture
-from tests.intervals import ends
+from stages import tasks
+from stages.common import settings as params
+from stages.common.command import InputError
+from stages.model import prompts
+from stages.tasks import lecture
+from stages.toolkit.answers import normalised
+from stages.toolkit.records import Example, Submission, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
+from tests.helpers.intervals import ends
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"

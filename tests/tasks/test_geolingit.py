@@ -9,11 +9,12 @@ from haversine import haversine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.answers import Labels
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, geolingit
+from stages.common.command import InputError
+from stages.tasks import geolingit
 from stages.tasks.geolingit import Point, read_answer
+from stages.toolkit.answers import Labels
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

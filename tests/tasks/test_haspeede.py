@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, haspeede
+from stages.common.command import InputError
+from stages.tasks import haspeede
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recipes.sample import hodi as recipe
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, hodi
+from stages.common.command import InputError
+from stages.tasks import hodi
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.command import InputError
-from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Example, Run, Unit, langlearn
+from stages.common.command import InputError
+from stages.tasks import langlearn
+from stages.toolkit.records import Example, Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 ALL = Splits(seed=3, dev=0.0, test=0.0)

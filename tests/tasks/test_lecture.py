@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Example, Run, lecture, owner
+from stages.common.command import InputError
+from stages.tasks import lecture, owner
+from stages.toolkit.records import Example
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
@@ -324,7 +326,7 @@ row = st.tuples(
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]
 ) -> None:
-    from stages.tables import write_table
+    from stages.toolkit.tables import write_table
 
     rows = [(*r[:3], "non_odio") if r[1] == "haspeede" else r for r in rows]
     folder = write(

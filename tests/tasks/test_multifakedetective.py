@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tables import write_table
-from stages.tasks import Run, multifakedetective
+from stages.common.command import InputError
+from stages.tasks import multifakedetective
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.tables import write_table
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

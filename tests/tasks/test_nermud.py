@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, nermud
+from stages.common.command import InputError
+from stages.tasks import nermud
 from stages.tasks.nermud import Mention
-from tests.intervals import ends
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
+from tests.helpers.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from stages import tasks
-from stages.command import InputError
-from stages.splits import Splits
-from stages.tasks import Run, Unit, langlearn
-from tests.tasks.official import LACKING, WHOLE, Campaign, Figures, Said, accuracy
+from stages.common.command import InputError
+from stages.tasks import langlearn
+from stages.toolkit.records import Unit
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import Splits
+from tests.helpers.official import LACKING, WHOLE, Campaign, Figures, Said, accuracy
 
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)

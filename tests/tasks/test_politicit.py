@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from stages.command import InputError
-from stages.splits import SPLITS, Side, Splits
-from stages.tasks import Example, Run, politicit
+from stages.common.command import InputError
+from stages.tasks import politicit
 from stages.tasks.politicit import (
     GENDER,
     GOLD,
@@ -30,7 +29,10 @@ from stages.tasks.politicit import (
     read_answer,
     write_answer,
 )
-from tests.intervals import ends
+from stages.toolkit.records import Example
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Side, Splits
+from tests.helpers.intervals import ends
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recipes.sample import wicita as recipe
-from stages.command import InputError
-from stages.splits import SPLITS, Splits
-from stages.tasks import Run, wicita
+from stages.common.command import InputError
+from stages.tasks import wicita
+from stages.toolkit.settings import Run
+from stages.toolkit.splits import SPLITS, Splits
 
 SPLIT = Splits(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)

@@ -1,0 +1,97 @@
+"""Closed sets of answers: the one that the model holds likeliest, and how likely it holds each.
+
+The answers, as token ids with the end token, form a tree. Where it forks the model chooses among
+the tokens that go on to some answer, and no others: that is greedy generation restricted to the
+candidates. Since the forks are known beforehand, all of them are looked at in one forward pass.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from stages.common.command import InputError
+
+
+class Fork(NamedTuple):
+    """A place where candidates part.
+
+    Attributes:
+        before: token ids of the answer up to there.
+        tokens: ids that go on to a candidate, ascending.
+    """
+
+    before: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
+class Candidates:
+    """The answers that a closed sub-task has.
+
+    Attributes:
+        forks: where they part, in the order of their length; none if there is one answer alone.
+    """
+
+    def __init__(self, answers: Mapping[str, Sequence[int]]) -> None:
+        """Finds the forks.
+
+        Args:
+            answers: token ids of each answer, the end token included.
+
+        Raises:
+            InputError: if two answers have the same tokens, so that no model can tell them apart.
+        """
+        self._answers = {answer: tuple(ids) for answer, ids in answers.items()}
+        if len(set(self._answers.values())) < len(self._answers):
+            raise InputError(
+                f"the answers {', '.join(self._answers)}: the tokenizer gives two of them the same"
+                " tokens, so that they cannot be told apart"
+            )
+        following: dict[tuple[int, ...], set[int]] = {}
+        for ids in self._answers.values():
+            for i, token in enumerate(ids):
+                following.setdefault(ids[:i], set()).add(token)
+        self.forks = [
+            Fork(before, tuple(sorted(tokens)))
+            for before, tokens in sorted(following.items(), key=lambda item: (len(item[0]), item))
+            if len(tokens) > 1
+        ]
+
+    def tokens(self, answer: str) -> int:
+        """How many tokens an answer has, the end token included."""
+        return len(self._answers[answer])
+
+    def chosen(self, logits: Sequence[Sequence[float]]) -> tuple[str, dict[str, float]]:
+        """Chooses an answer.
+
+        Args:
+            logits: for each fork those of its tokens, up to a constant.
+
+        Returns:
+            The answer that greedy generation restricted to the candidates writes, and the
+            probability of each candidate under that restriction: the product, over the forks on its
+            way, of its token's share among the fork's tokens. They sum to 1.
+        """
+        shares = {
+            fork.before: dict(zip(fork.tokens, _softmax(values), strict=True))
+            for fork, values in zip(self.forks, logits, strict=True)
+        }
+        probabilities = {
+            answer: math.prod(
+                shares[ids[:i]][token] for i, token in enumerate(ids) if ids[:i] in shares
+            )
+            for answer, ids in self._answers.items()
+        }
+        left = dict(self._answers)
+        for fork, values in zip(self.forks, logits, strict=True):  # a shorter fork comes first
+            at = len(fork.before)
+            if all(ids[:at] == fork.before for ids in left.values()):
+                best = fork.tokens[max(range(len(values)), key=values.__getitem__)]
+                left = {answer: ids for answer, ids in left.items() if ids[at] == best}
+        (answer,) = left
+        return answer, probabilities
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    highest = max(logits)
+    powers = [math.exp(value - highest) for value in logits]
+    return [power / sum(powers) for power in powers]

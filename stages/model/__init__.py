@@ -1,0 +1,1 @@
+"""What fine-tuning and answering share: the base model, prompts, packed rows, processes."""

@@ -1,0 +1,46 @@
+"""Settings of params.yaml about the base model and its prompts."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from stages.common.settings import Section, StageSettings
+
+TokenId = Annotated[int, Field(ge=0)]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Data(StageSettings):
+    """The part of the section `data` that concerns the model: the prompt file."""
+
+    prompts: Text
+
+
+class Model(Section):
+    """The base model and how texts are given to it; keys as in params.yaml."""
+
+    base: Annotated[str, Field(min_length=1)]
+    revision: Revision | None
+    tokenizer: Annotated[str, Field(min_length=1)] | None
+    tokenizer_revision: Revision | None
+    pad_id: TokenId
+    bos_id: TokenId
+    eos_id: TokenId
+    quantization: Literal["nf4", "int8", "none"]
+    cutoff: Annotated[int, Field(ge=16, le=1_000_000)]
+    max_characters: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="after")
+    def _hub_ids_are_pinned(self) -> Self:
+        for what, place, revision in (
+            ("base", self.base, self.revision),
+            ("tokenizer", self.tokenizer, self.tokenizer_revision),
+        ):
+            if place and not Path(place).is_dir() and revision is None:
+                raise ValueError(
+                    f"model.{what} {place!r} is no folder here; a hub id needs its commit"
+                    f" (40 hex digits) as {'' if what == 'base' else 'tokenizer_'}revision"
+                )
+        return self

@@ -1,0 +1,138 @@
+"""Text to token ids and back.
+
+Token ids of padding, beginning and end are stated in params.yaml and put in by us.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from stages.common.command import InputError
+from stages.model.prompts import Prompts
+from stages.model.settings import Model
+
+
+class TokenRow(NamedTuple):
+    """Token ids of a prompt and, in training, its answer.
+
+    Attributes:
+        ids: the prompt's ids, then the answer's and the end token's.
+        prompt: how many of them are the prompt's.
+        cut: how many characters of the input had to go.
+    """
+
+    ids: list[int]
+    prompt: int
+    cut: int
+
+
+class TooLong(InputError):
+    """Instruction and answer alone exceed the cut-off, or the model's positions."""
+
+
+class TextEncoder:
+    """Turns questions and answers into token ids.
+
+    Prompt and answer are tokenised apart, so that no token spans their border. A prompt that is too
+    long loses the end of its input, never the instruction or the answer.
+    """
+
+    def __init__(self, model: Model, tokenizer: Any, prompts: Prompts) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._prompts = prompts
+
+    def training(self, task: str, text: str, answer: str) -> TokenRow:
+        """Encodes a question with its answer, the end token included.
+
+        Raises:
+            TooLong: if instruction and answer alone exceed the cut-off.
+        """
+        answer_ids = self.answer(answer)
+        prompt, cut = self._prompt(task, text, self._model.cutoff - len(answer_ids))
+        return TokenRow(prompt + answer_ids, len(prompt), cut)
+
+    def question(self, task: str, text: str, positions: int) -> TokenRow:
+        """Encodes a question alone.
+
+        Args:
+            task: the sub-task.
+            text: the input.
+            positions: tokens that the model can hold besides the answer.
+
+        Raises:
+            TooLong: if the instruction alone is longer.
+        """
+        prompt, cut = self._prompt(task, text, min(self._model.cutoff, positions))
+        return TokenRow(prompt, len(prompt), cut)
+
+    def answer(self, text: str) -> list[int]:
+        """Encodes an answer alone, the end token included."""
+        return [*self._ids(text), self._model.eos_id]
+
+    def has_ended(self, ids: Sequence[int]) -> bool:
+        """Whether an answer's ids end with the end token."""
+        return ids[-1] == self._model.eos_id
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Decodes an answer's ids, with or without the end token, to trimmed text."""
+        kept = ids[:-1] if self.has_ended(ids) else ids
+        text: str = self._tokenizer.decode(
+            kept, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text.strip()
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _prompt(self, task: str, text: str, budget: int) -> tuple[list[int], int]:
+        def ids(characters: int) -> list[int]:
+            prompt = self._prompts.render(task, text[:characters].rstrip())
+            return [self._model.bos_id, *self._ids(prompt)]
+
+        longest = min(len(text), self._model.max_characters or len(text))
+        if len(whole := ids(longest)) <= budget:
+            return whole, len(text) - longest
+        if len(ids(0)) > budget:
+            raise TooLong(
+                f"model.cutoff: the instruction of {task} alone has {len(ids(0))} tokens, but"
+                f" besides the answer there is room for {budget}"
+            )
+        # Largest number of characters that fits (bisection; more text never has fewer tokens,
+        # save for rounding at the cut, which the last check makes good).
+        fits, too_many = 0, longest
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if len(ids(middle)) <= budget:
+                fits = middle
+            else:
+                too_many = middle
+        if (space := text.rfind(" ", 0, fits + 1)) > 0.8 * fits:
+            fits = space  # rather the last whole word
+        while len(ids(fits)) > budget:
+            fits -= 1
+        return ids(fits), len(text) - fits
+
+
+def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
+    """Makes sure that a base can hold the rows: their ids, and their lengths with an answer.
+
+    Args:
+        rows: the rows.
+        config: the base's configuration.
+        answer: tokens that will be added to each row.
+
+    Raises:
+        InputError: if not.
+    """
+    highest = max((max(row.ids) for row in rows), default=0)
+    if highest >= config.vocab_size:
+        raise InputError(
+            f"the tokenizer has a token {highest}, the base only {config.vocab_size} tokens:"
+            " model.tokenizer does not belong to model.base"
+        )
+    longest = max((len(row.ids) for row in rows), default=0) + answer
+    if longest > config.max_position_embeddings:
+        raise InputError(
+            f"model.cutoff: a row has {longest} tokens, but the base can hold"
+            f" {config.max_position_embeddings}"
+        )

@@ -1,0 +1,1 @@
+"""What a task is made of: tables, texts, spans, answers, splits, scores."""

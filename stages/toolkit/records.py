@@ -1,0 +1,135 @@
+"""Records that tasks and stages exchange: examples, submissions, and scores of ranked units."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from stages.toolkit.splits import Side
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question to the model.
+
+    Attributes:
+        id: unique over all splits; starts with the sub-task's name.
+        task: the sub-task's name, which selects the instruction.
+        input: the text that the question is about.
+        output: the answer, or None where it is unknown.
+    """
+
+    id: str
+    task: str
+    input: str
+    output: str | None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A task's examples by split, and what is worth reporting about the conversion.
+
+    Attributes:
+        splits: examples of each split, in a stable order.
+        notes: figures by name, such as how often an occurrence mark was needed.
+    """
+
+    splits: Mapping[Side, list[Example]]
+    notes: Mapping[str, int]
+
+
+@dataclass
+class Tally:
+    """How well a sub-task's answers could be read.
+
+    Attributes:
+        rows: answers.
+        unparsable: answers that could not be read in full.
+        fallback: answers of which nothing could be read, so that the fallback was submitted.
+    """
+
+    rows: int = 0
+    unparsable: int = 0
+    fallback: int = 0
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A task's submission: file contents by name, and a tally for each sub-task."""
+
+    files: Mapping[str, str]
+    tallies: Mapping[str, Tally]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A metric as a function of sums over items, which is what a bootstrap resamples.
+
+    Attributes:
+        terms: the terms of the sums, of shape (items, columns); an item is a document, a post, ...
+        statistic: from sums, of shape (resamples, columns), to the metric of each resample.
+        strata: a class for each item, of which every resample has as many items as there are.
+    """
+
+    terms: Array
+    statistic: Callable[[Array], Array]
+    strata: Sequence[Hashable] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Gold and submitted values of the same items, to be drawn.
+
+    Attributes:
+        kind: labels, numbers, or points as pairs of latitude and longitude.
+        gold: a value for each item.
+        submitted: likewise.
+    """
+
+    kind: Literal["label", "number", "point"]
+    gold: Sequence[Any]
+    submitted: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The score of one ranked unit.
+
+    Attributes:
+        metric: the organisers' metric.
+        value: its value.
+        baseline: value of the majority or mean baseline.
+        sample: what the interval is computed from.
+        better: which direction is better.
+        perfect: the best possible value.
+        details: secondary figures.
+        outcomes: what can be drawn, by a name within the unit, or "" where there is one only.
+    """
+
+    metric: str
+    value: float
+    baseline: float
+    sample: Sample
+    better: Literal["higher", "lower"] = "higher"
+    perfect: float = 1.0
+    details: Mapping[str, float] = field(default_factory=dict)
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """How many items were resampled and scored."""
+        return len(self.sample.terms)
+
+    @property
+    def normalised(self) -> float:
+        """The value on a scale where the baseline is 0 and the perfect score 1."""
+        return self.scaled(self.value)
+
+    def scaled(self, value: float) -> float:
+        """A value of the metric on that scale."""
+        if self.baseline == self.perfect:
+            return float(value == self.perfect)
+        return (value - self.baseline) / (self.perfect - self.baseline)

@@ -1,0 +1,21 @@
+"""Settings of params.yaml that the tasks and their scores read."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.common.settings import Section
+
+
+class Run(Section):
+    """Names under which answers are submitted."""
+
+    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    run: Annotated[int, Field(ge=1, le=5)]
+
+
+class Bootstrap(Section):
+    """How intervals are computed: the number of resamples and their seed."""
+
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Annotated[int, Field(ge=0)]

@@ -1,0 +1,303 @@
+"""Tables and objects in the organisers' files: every value checked, every defect told by its line.
+
+A file's columns are stated with a parser each, a function of the cell's text that returns the value
+or raises a ValueError saying what was expected.
+"""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.common.command import InputError
+from stages.common.files import Defects, read_lines, read_text
+
+Parser = Callable[[str], Any]
+
+FIELD = 10_000_000  # characters of the longest cell
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record: the line on which it begins (from 1), and its values by column."""
+
+    line: int
+    values: dict[str, Any]
+
+    def __getitem__(self, column: str) -> Any:
+        """The value of a column."""
+        return self.values[column]
+
+
+# --- Parsers --------------------------------------------------------------------------------------
+
+
+def identifier(cell: str) -> str:
+    """A non-empty name without white space, kept as text: ``0530`` is not 530."""
+    if not cell or any(c.isspace() for c in cell):
+        raise ValueError("expected an identifier without white space")
+    return cell
+
+
+def text(cell: str) -> str:
+    """A text that is not blank, as it is."""
+    if not cell.strip():
+        raise ValueError("expected a text")
+    return cell
+
+
+def anything(cell: str) -> str:
+    """Any text, as it is; may be empty."""
+    return cell
+
+
+def one_of(*allowed: str) -> Parser:
+    """A parser of one of the stated texts."""
+
+    def parse(cell: str) -> str:
+        if cell not in allowed:
+            raise ValueError(f"expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+        return cell
+
+    return parse
+
+
+def flag(cell: str) -> int:
+    """0 or 1."""
+    return int(one_of("0", "1")(cell))
+
+
+def number(low: float, high: float) -> Parser:
+    """A parser of decimal numbers between two bounds, with a decimal point."""
+
+    def parse(cell: str) -> float:
+        try:
+            value = float(cell) if not set(cell) - set("0123456789.+-eE") else None
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise ValueError(f"expected a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+
+def read_table(
+    path: Path,
+    columns: Mapping[str, Parser],
+    *,
+    delimiter: str = ",",
+    quoted: bool = True,
+    optional: Mapping[str, Parser] | None = None,
+    unique: str | None = None,
+    header: Sequence[str] | None = None,
+) -> list[Row]:
+    """Reads a table with a header, or without one.
+
+    Args:
+        path: the file.
+        columns: a parser for each column that must be there; their order in the file is free.
+        delimiter: between cells.
+        quoted: cells may be quoted as RFC 4180 says, line ends in them included; if not, quotes
+            are part of the text and a record is a line.
+        optional: parsers for further columns that may be there.
+        unique: a column whose values must differ.
+        header: the columns in order, where the file does not name them.
+
+    Raises:
+        InputError: with file and line of every defect.
+    """
+    defects = Defects(path)
+    records = _quoted(path, delimiter, defects) if quoted else _plain(path, delimiter)
+    defects.check()
+    line, header = (1, header) if header is not None else records.pop(0)
+    parsers = {**columns, **(optional or {})}
+    if set(columns) - set(header) or set(header) - set(parsers) or len(set(header)) < len(header):
+        expected = delimiter.join(columns) + "".join(f"[{delimiter}{o}]" for o in optional or ())
+        defects.add(line, f"expected the header {expected!r}, found {delimiter.join(header)!r}")
+        defects.check()
+    rows = []
+    for line, cells in records:
+        if len(cells) != len(header):
+            found = delimiter.join(cells)[:60]
+            defects.add(line, f"expected {len(header)} columns, found {len(cells)}: {found!r}")
+            continue
+        values = {}
+        for column, cell in zip(header, cells, strict=True):
+            try:
+                values[column] = parsers[column](cell)
+            except ValueError as error:
+                defects.add(line, f"{column} {cell[:60]!r}: {error}")
+        if len(values) == len(header):
+            rows.append(Row(line, values))
+    _check_unique(rows, unique, defects)
+    if not records:
+        defects.add(line, "the table has no rows")
+    defects.check()
+    return rows
+
+
+def _quoted(path: Path, delimiter: str, defects: Defects) -> list[tuple[int, list[str]]]:
+    csv.field_size_limit(FIELD)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    records: list[tuple[int, list[str]]] = []
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return records
+        except csv.Error as error:
+            defects.add(line, f"not a table of quoted cells: {error}")
+            return records
+        if cells:
+            records.append((line, cells))
+
+
+def _plain(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
+    lines = enumerate(read_lines(path), start=1)
+    return [(number, line.split(delimiter)) for number, line in lines if line]
+
+
+_QUOTED_CELL = re.compile(r'(?<![^\t\n])"(?:[^"\t]|"")*"(?![^\t\r\n])')
+
+
+def is_quoted(path: Path) -> bool:
+    """Says whether the cells of a tab-separated file are quoted as RFC 4180 says.
+
+    They are if every quote stands in a well-formed quoted cell, and one of these cells has a quote
+    or a line end within, for whose sake it is quoted: ``"ha detto ""ciao"" a tutti"``. So texts
+    that merely begin and end with a quote do not count.
+    """
+    content = read_text(path)
+    cells = _QUOTED_CELL.findall(content)
+    return any(set(cell[1:-1]) & {'"', "\n"} for cell in cells) and '"' not in _QUOTED_CELL.sub(
+        "", content
+    )
+
+
+def read_objects(
+    path: Path,
+    keys: Mapping[str, Callable[[Any], Any]],
+    *,
+    optional: Mapping[str, Callable[[Any], Any]] | None = None,
+    unique: str | None = None,
+) -> list[Row]:
+    """Reads a file of one JSON object a line, each with just these keys.
+
+    Args:
+        path: the file.
+        keys: a parser for each key's value.
+        optional: parsers for further keys that may be there.
+        unique: a key whose values must differ.
+
+    Raises:
+        InputError: with file and line of every defect.
+    """
+    defects = Defects(path)
+    parsers = {**keys, **(optional or {})}
+    rows = []
+    for line, content in enumerate(read_lines(path), start=1):
+        if not content.strip():
+            continue
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError) as error:  # a ValueError too: a number of 5000 digits
+            defects.add(line, f"not JSON: {error}")
+            continue
+        if not isinstance(found, dict) or set(keys) - set(found) or set(found) - set(parsers):
+            has = sorted(found) if isinstance(found, dict) else type(found).__name__
+            defects.add(line, f"expected an object with the keys {sorted(keys)}, found {has}")
+            continue
+        values = {}
+        for key, value in found.items():
+            try:
+                values[key] = parsers[key](value)
+            except ValueError as error:
+                defects.add(line, f"{key} {str(value)[:60]!r}: {error}")
+        if len(values) == len(found):
+            rows.append(Row(line, values))
+    _check_unique(rows, unique, defects)
+    defects.check()
+    return rows
+
+
+def _check_unique(rows: Iterable[Row], column: str | None, defects: Defects) -> None:
+    if column is None:
+        return
+    lines: dict[Any, int] = {}
+    for row in rows:
+        first = lines.setdefault(row[column], row.line)
+        if first != row.line:
+            defects.add(row.line, f"{column} {row[column]} stands on line {first} too")
+
+
+def same_items(
+    path: Path, wanted: Sequence[str], found: Sequence[str], *, ordered: bool = True
+) -> None:
+    """Makes sure that a file has just the items of the test set.
+
+    Args:
+        path: the file.
+        wanted: identifiers of the test items, in order.
+        found: those of the file.
+        ordered: whether they must stand in the same order.
+
+    Raises:
+        InputError: naming the items that are missing, in excess, there twice, or out of order.
+    """
+    counts = Counter(found)
+    here, there = set(wanted), set(found)
+    for problem, items in (
+        ("missing items", [i for i in wanted if i not in there]),
+        ("items that are not in the test set", [i for i in there if i not in here]),
+        ("items that stand there twice", [i for i in wanted if counts[i] > 1]),
+        ("items out of order", [w for w, f in zip(wanted, found, strict=False) if w != f]),
+    ):
+        if items and (ordered or problem != "items out of order"):
+            some = ", ".join(sorted(items)[:20])
+            raise InputError(f"{path}: {problem}: {some} ({len(items)} in all)")
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def write_table(
+    header: Sequence[str] | None,
+    rows: Iterable[Sequence[object]],
+    *,
+    delimiter: str = ",",
+    quoted: bool = True,
+) -> str:
+    r"""Writes a table with ``\n`` line ends.
+
+    Args:
+        header: the names of the columns, or None for none.
+        rows: the records; a cell is written as ``str`` gives it.
+        delimiter: between cells.
+        quoted: quote cells where RFC 4180 asks for it; if not, a cell must not need it.
+
+    Raises:
+        ValueError: if an unquoted cell holds a delimiter or a line end.
+    """
+    records = [*([header] if header is not None else []), *rows]
+    if not quoted:
+        cells = [[str(cell) for cell in record] for record in records]
+        if any(set(cell) & {delimiter, "\n", "\r"} for record in cells for cell in record):
+            raise ValueError("an unquoted cell holds a delimiter or a line end")
+        return "".join(delimiter.join(record) + "\n" for record in cells)
+    table = io.StringIO()
+    # The csv module leaves a carriage return unquoted where another line end is written.
+    minimal = csv.writer(table, delimiter=delimiter, lineterminator="\n")
+    full = csv.writer(table, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for record in records:
+        (full if any("\r" in str(cell) for cell in record) else minimal).writerow(record)
+    return table.getvalue()

@@ -1,0 +1,1 @@
+"""Fine-tuning: the loop, its adapter, its progress and its cost."""

@@ -1,0 +1,123 @@
+"""The vLLM engine against a stand-in for vLLM that answers with a real small model.
+
+The stand-in takes the arguments that vLLM 0.32 documents, and no others.
+"""
+
+import json
+import sys
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages.answering import torch_engine as generation
+from stages.answering import vllm_engine
+from stages.answering.candidates import Candidates
+from stages.answering.engine import Question
+from stages.common.command import InputError
+from tests.answering.test_candidates import WORDS
+from tests.answering.test_torch_engine import END, greedy, prompts, small
+from tests.model.test_loading import settings
+
+
+@dataclass
+class SamplingParams:
+    temperature: float
+    max_tokens: int
+    stop_token_ids: list[int] = field(default_factory=list)
+    ignore_eos: bool = False
+    detokenize: bool = True
+    logprob_token_ids: list[int] | None = None
+
+
+@dataclass
+class LoRARequest:
+    lora_name: str
+    lora_int_id: int
+    lora_path: str
+
+
+class LLM:
+    made: list[dict[str, Any]] = []
+
+    def __init__(self, **options: Any) -> None:
+        self.made.append(options)
+        self.causal = small(4)
+        self.adapters: list[Any] = []
+
+    def generate(
+        self,
+        texts: Sequence[dict[str, list[int]]],
+        wanted: Sequence[SamplingParams],
+        *,
+        use_tqdm: bool,
+        lora_request: LoRARequest | None,
+    ) -> list[Any]:
+        self.adapters.append(lora_request)
+        return [self.answer(t["prompt_token_ids"], w) for t, w in zip(texts, wanted, strict=True)]
+
+    def answer(self, ids: list[int], wanted: SamplingParams) -> Any:
+        assert wanted.temperature == 0.0
+        first = None
+        if wanted.logprob_token_ids:
+            with torch.no_grad():
+                logits = self.causal(torch.tensor([ids])).logits[0, -1].log_softmax(0)
+            assert wanted.max_tokens == 1
+            first = {t: types.SimpleNamespace(logprob=float(logits[t])) for t in range(len(logits))}
+            first = {t: first[t] for t in {*wanted.logprob_token_ids, int(logits.argmax())}}
+        stops = wanted.stop_token_ids
+        tokens = greedy(self.causal, ids, wanted.max_tokens, stops[0] if stops else -1)
+        completion = types.SimpleNamespace(token_ids=tokens, logprobs=[first])
+        return types.SimpleNamespace(outputs=[completion])
+
+
+@pytest.fixture
+def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the package, and an adapter of rank 12."""
+    vllm, request = types.ModuleType("vllm"), types.ModuleType("vllm.lora.request")
+    vllm.LLM, vllm.SamplingParams, request.LoRARequest = LLM, SamplingParams, LoRARequest  # type: ignore[attr-defined]
+    for name, module in {"vllm": vllm, "vllm.lora.request": request}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "vllm.lora", types.ModuleType("vllm.lora"))
+    monkeypatch.setattr(vllm_engine, "find_spec", lambda _: "found")
+    monkeypatch.setattr(LLM, "made", [])
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 12}))
+    return tmp_path
+
+
+def test_gives_the_same_answers_as_the_own_engine(tiny_base: Path, adapter: Path) -> None:
+    theirs = vllm_engine.Engine(settings(tiny_base), adapter)
+    ours = generation.Engine(generation.prepare(small(4)), END)
+    questions = [Question(ids, 3 + n % 4) for n, ids in enumerate(prompts(9))]
+    assert dict(theirs.generate(questions)) == dict(ours.generate(questions))
+    assert list(theirs.generate([])) == []
+    asked, candidates = prompts(8), Candidates(WORDS)
+    one, other = (dict(engine.score(asked, candidates)) for engine in (theirs, ours))
+    assert sorted(one) == list(range(8))
+    for n in range(8):
+        answer, probabilities = candidates.chosen(one[n])
+        assert (answer, pytest.approx(probabilities, abs=1e-5)) == candidates.chosen(other[n])
+
+
+def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) -> None:
+    engine = vllm_engine.Engine(settings(tiny_base, quantization="nf4"), adapter)
+    list(engine.generate([Question([1, 5], 2)]))
+    (options,) = LLM.made
+    assert options["model"] == str(tiny_base)
+    assert options["quantization"] == "bitsandbytes"
+    assert options["trust_remote_code"] is False
+    assert options["max_lora_rank"] == 16
+    assert options["tensor_parallel_size"] == max(1, torch.cuda.device_count())
+    assert engine._llm.adapters == [LoRARequest("adapter", 1, str(adapter))]
+    vllm_engine.Engine(settings(tiny_base), None)
+    assert "enable_lora" not in LLM.made[1]
+    assert "quantization" not in LLM.made[1]
+
+
+def test_int8_is_refused(tiny_base: Path, adapter: Path) -> None:
+    with pytest.raises(InputError, match="vllm has no int8; model.quantization can be nf4 or none"):
+        vllm_engine.Engine(settings(tiny_base, quantization="int8"), adapter)

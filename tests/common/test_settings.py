@@ -1,0 +1,116 @@
+"""Settings: what is refused, what profiles may change."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages import decode, encode, evaluate, finetune, infer
+from stages.common import settings
+from stages.common.command import InputError
+
+STAGES = [encode, finetune, infer, decode, evaluate]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_reads_the_default_params(stage: object, root: Path) -> None:
+    assert settings.read(stage.Settings, root / "params.yaml")
+
+
+def test_every_param_is_read_by_some_stage_or_by_dvc_yaml(root: Path) -> None:
+    def keys(value: object, prefix: str = "") -> set[str]:
+        if not isinstance(value, dict) or prefix in settings.MAPPINGS:
+            return {prefix}
+        return {k for key in value for k in keys(value[key], f"{prefix}.{key}".lstrip("."))}
+
+    read = {key for stage in STAGES for key in settings.leaves(stage.Settings)}
+    assert keys(settings.load(root / "params.yaml")) == read | {"data.raw"}
+
+
+def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rank: 16", "rank: 0", r"finetune\.lora\.rank: .*greater than or equal to 1, found 0"),
+        ("rank: 16", "rank: many", r"finetune\.lora\.rank: .*integer, found 'many'"),
+        ("rank: 16", "rango: 16", r"finetune\.lora\.rango: Extra inputs are not permitted"),
+        ("rank: 16", "rango: 16", r"finetune\.lora\.rank: Field required"),
+        ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
+        (
+            "learning_rate: 4.0e-3",
+            "learning_rate: -1",
+            r"finetune\.learning_rate: .*greater than 0",
+        ),
+        ("learning_rate: 4.0e-3", "learning_rate: .inf", r"finetune\.learning_rate: .*finite"),
+        ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
+        ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
+        ("base: data/base", "base: gruppo/modello", r"model: .*needs its commit"),
+        ("epochs: ", "epochs: [", r"not valid YAML"),
+    ],
+)
+def test_bad_values_are_told_by_key_value_and_range(
+    root: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"params\.yaml: {message}"):
+        settings.read(finetune.Settings, changed(root, tmp_path, old, new))
+
+
+def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> None:
+    path = changed(root, tmp_path, "learning_rate: 4.0e-3", "learning_rate: 4e-3")
+    assert settings.read(finetune.Settings, path).finetune.learning_rate == 0.004
+    path = changed(root, tmp_path, "- clinkart", "- no")
+    assert "no" in settings.read(encode.Settings, path).tasks
+
+
+def test_leaves_are_dotted_keys() -> None:
+    leaves = list(settings.leaves(finetune.Settings))
+    assert leaves[:2] == ["data.prompts", "model.base"]
+    assert "finetune.lora.rank" in leaves
+
+
+@pytest.mark.parametrize(
+    "profile", sorted(Path(__file__).parents[2].glob("profiles/*.yaml")), ids=str
+)
+def test_profiles_change_values_and_keep_comments(
+    root: Path, tmp_path: Path, profile: Path
+) -> None:
+    original = (root / "params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(original, encoding="utf-8")
+    settings.apply(profile, path)
+    text = path.read_text(encoding="utf-8")
+    assert text != original
+    comments = [line.partition("#")[2].strip() for line in original.split("\n") if "#" in line]
+    assert [line.partition("#")[2].strip() for line in text.split("\n") if "#" in line] == comments
+    for stage in STAGES:
+        settings.read(stage.Settings, path)
+
+    def differs(profile: dict, before: dict, after: dict) -> None:
+        for key, value in profile.items():
+            if isinstance(value, dict):
+                differs(value, before[key], after[key])
+            else:
+                assert after[key] == value != before[key], f"{key} is no difference"
+
+    yaml = YAML(typ="safe", pure=True)
+    differs(settings.load(profile), yaml.load(original), yaml.load(text))
+
+
+def test_a_profile_with_an_unknown_key_changes_nothing(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((root / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("finetune:\n  epochs: 3\n  lora:\n    rango: 2\n")
+    with pytest.raises(InputError, match=r"profile\.yaml: finetune\.lora\.rango: no such key"):
+        settings.apply(profile, path)
+    assert path.read_bytes() == (root / "params.yaml").read_bytes()
+    profile.write_text("finetune: 3\n")
+    with pytest.raises(InputError, match="finetune: a section in one of the two files only"):
+        settings.apply(profile, path)

@@ -1,0 +1,49 @@
+"""Prompt files."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.common import settings
+from stages.common.command import InputError
+from stages.model import prompts
+
+
+def test_the_shipped_file_asks_what_the_decoder_reads(root: Path) -> None:
+    shipped = settings.read(prompts.Prompts, root / "data" / "prompts" / "it.yaml")
+    text = shipped.render("clinkart", "Hb 9,8.")
+    assert text.endswith("### Input:\nHb 9,8.\n\n### Risposta:\n")
+    assert "### Istruzione:\n" in text
+    for marker in ("[BREL]", "[SEP]", "[EREL]", "[NOREL]"):
+        assert marker in shipped.instructions["clinkart"]
+
+
+def test_any_template_can_be_reproduced_byte_for_byte(tmp_path: Path) -> None:
+    template = "\t {{header}} {input}\u00a0{instruction}\r\n{other} {}\n\n### R:\n "
+    content = {"template": template, "header": "{input} è", "instructions": {"t": "{header}"}}
+    with (tmp_path / "p.yaml").open("w", encoding="utf-8", newline="") as file:
+        YAML(typ="safe", pure=True).dump(content, file)
+    rendered = settings.read(prompts.Prompts, tmp_path / "p.yaml").render("t", "{instruction}")
+    assert rendered == "\t {{input} è} {instruction}\u00a0{header}\r\n{other} {}\n\n### R:\n "
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("template: '{header}'\nheader: h\ninstructions: {}", r"template: .*\{input\} must stand"),
+        ("template: '{input}'\nheader: h", "instructions: Field required"),
+        ("template: '{input}'\nheader: h\ninstructions: {t: ''}", r"instructions\.t"),
+        ("template: '{input}'\nheader: h\nkopf: x\ninstructions: {}", "kopf: Extra"),
+        ("- a", "expected a mapping"),
+    ],
+)
+def test_defects_are_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "p.yaml").write_text(content)
+    with pytest.raises(InputError, match=message):
+        settings.read(prompts.Prompts, tmp_path / "p.yaml")
+
+
+def test_a_missing_instruction_is_named(root: Path) -> None:
+    with pytest.raises(InputError, match="no instruction for the sub-task ignoto"):
+        settings.read(prompts.Prompts, root / "data" / "prompts" / "it.yaml").render("ignoto", "x")

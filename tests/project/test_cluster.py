@@ -1,0 +1,85 @@
+"""What a cluster needs: accelerate's configuration, and the SLURM script.
+
+Two launchers on this host are in the place of srun's tasks.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.model import processes
+from tests.helpers.small_project import dvc
+from tests.model.test_processes import free_port
+
+SRUN = """#!/usr/bin/env bash
+while [[ $1 == --* ]]; do shift; done
+"$@" &
+first=$!
+"$@" &
+wait "$first" && wait $!
+"""
+
+
+def script(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the script is for bash")
+def test_the_slurm_script_reproduces_the_pipeline(
+    project: Path, tmp_path: Path, root: Path
+) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    script(tools, "srun", SRUN)
+    script(tools, "scontrol", "#!/bin/sh\necho localhost\necho elsewhere\n")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "activate").write_text("")
+    slurm = {
+        "SLURM_SUBMIT_DIR": str(folder),
+        "SLURM_JOB_NODELIST": "two",
+        "SLURM_JOB_ID": "7",
+        "SLURM_NNODES": "2",
+        "SLURM_GPUS_ON_NODE": "1",
+        "PORT": str(free_port()),
+        "OMP_NUM_THREADS": "1",
+        "PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    result = subprocess.run(
+        ["bash", str(root / "profiles" / "cluster" / "finetune.sbatch")],
+        env=os.environ | slurm,
+        text=True,
+        capture_output=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("epoch 8: dev loss") == 1
+    assert "Running stage 'evaluate'" in result.stdout
+    assert "Running stage 'finetune'" not in result.stdout
+    assert "up to date" in dvc(folder, "status")
+
+
+def test_accelerate_says_that_the_base_is_sharded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration as `accelerate launch` reads it, and what that tells the processes."""
+    from accelerate.commands import launch
+
+    parser = launch.launch_command_parser()
+    config = root / "profiles" / "cluster" / "fsdp.yaml"
+    arguments = ["--config_file", str(config), "--num_processes", "2", "-m", "stages.finetune"]
+    chosen, _, _ = launch._validate_launch_command(parser.parse_args(arguments))
+    environment = launch.prepare_multi_gpu_env(chosen)
+    assert (environment["FSDP_VERSION"], environment["FSDP_CPU_RAM_EFFICIENT_LOADING"]) == (
+        "2",
+        "false",
+    )
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", environment["ACCELERATE_USE_FSDP"])
+    assert not processes.here().sharded  # one process alone
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes.here().sharded

@@ -1,0 +1,124 @@
+"""dvc.yaml against the code: every module a stage imports and every param it reads is declared."""
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common import settings
+
+STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+
+
+@pytest.fixture
+def graph(root: Path) -> Any:
+    return settings.load(root / "dvc.yaml")
+
+
+def imported(path: Path, root: Path) -> set[Path]:
+    """The project's modules that a file imports, at its top or inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    found = set()
+    for name in names:
+        file = root / f"{name.replace('.', '/')}.py"
+        if name == "stages.tasks" or name.startswith("stages.tasks."):
+            found |= modules(root / "stages" / "tasks")  # loaded by name
+        elif name.startswith("stages.") and file.is_file():
+            found.add(file)
+    return found
+
+
+def modules(folder: Path) -> set[Path]:
+    """The modules of a folder, without those that hold nothing but a docstring."""
+    return {p for p in folder.glob("*.py") if p.name != "__init__.py" or folder.name == "tasks"}
+
+
+def closure(stage: str, root: Path) -> set[Path]:
+    """The project's modules that a stage needs, directly or not."""
+    todo, seen = {root / "stages" / f"{stage}.py"}, set()
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        todo |= imported(path, root) - seen
+    return seen
+
+
+def dependencies(stage: str, root: Path) -> list[str]:
+    """What dvc.yaml lists of the project's code: a stage's script, and folders as a whole."""
+    stages = root / "stages"
+    listed = {path if path.parent == stages else path.parent for path in closure(stage, root)}
+    return sorted(path.relative_to(root).as_posix() for path in listed)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_modules_are_dependencies(graph: Any, root: Path, stage: str) -> None:
+    declared = [dep for dep in graph["stages"][stage]["deps"] if dep.startswith("stages/")]
+    assert sorted(declared) == dependencies(stage, root)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_folders_hold_only_what_the_stage_needs(graph: Any, root: Path, stage: str) -> None:
+    """An edit reruns no stage that does not use it, calibration apart, which costs seconds."""
+    listed = set()
+    for dep in graph["stages"][stage]["deps"]:
+        if dep.startswith("stages/") and (root / dep).is_dir():
+            listed |= modules(root / dep)
+    unused = {path.relative_to(root).as_posix() for path in listed - closure(stage, root)}
+    assert unused == ({"stages/toolkit/calibration.py"} if stage in ("encode", "decode") else set())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_declared_by_leaf(graph: Any, stage: str) -> None:
+    module = importlib.import_module(f"stages.{stage}")
+    assert graph["stages"][stage]["params"] == list(settings.leaves(module.Settings))
+
+
+def test_stages_are_scripts_of_the_same_name_and_sections(graph: Any, root: Path) -> None:
+    assert list(graph["stages"]) == STAGES
+    params = settings.load(root / "params.yaml")
+    for name, stage in graph["stages"].items():
+        assert stage["cmd"].startswith(f"python -m stages.{name} ")
+        assert name in params
+
+
+def test_folders_on_the_command_line_are_dependencies_or_outputs(graph: Any) -> None:
+    for stage in graph["stages"].values():
+        named = stage["deps"] + [
+            path
+            for kind in ("outs", "metrics", "plots")
+            for entry in stage.get(kind, [])
+            for path in ([entry] if isinstance(entry, str) else entry)
+        ]
+        for folder in stage["cmd"].split()[3:]:
+            assert any(n == folder or n.startswith(f"{folder}/") for n in named), folder
+
+
+def test_packages_themselves_hold_no_code(root: Path) -> None:
+    """They are in no stage's dependencies."""
+    tree = ast.parse((root / "stages" / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+def test_only_the_heavy_stages_know_the_model(root: Path) -> None:
+    for stage in ("encode", "decode", "evaluate"):
+        for module in dependencies(stage, root):
+            assert module not in ("stages/model/loading.py", "stages/training/loop.py")
+        paths = [root / m for m in dependencies(stage, root) if m.endswith(".py")]
+        paths += (root / "stages" / "tasks").glob("*.py")
+        for path in paths:
+            text = path.read_text(encoding="utf-8")
+            assert "import torch" not in text
+            assert "transformers" not in text.replace("(transformers|peft)", "")
+
+
+@pytest.mark.parametrize("stage", ["finetune", "infer"])
+def test_the_heavy_stages_do_not_know_the_tasks(root: Path, stage: str) -> None:
+    assert "stages/tasks" not in dependencies(stage, root)

@@ -1,0 +1,96 @@
+"""Decode: probabilities of answers are checked and handed on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import decode
+from stages.common.command import InputError
+
+
+def prediction(number: int, answer: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"a:{number}",
+        "task": "a",
+        "answer": answer,
+        "finish": "stop",
+        "tokens": 2,
+    } | more
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_probabilities_become_a_table_in_the_order_of_the_predictions(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "test.jsonl",
+        prediction(2, "no", probabilities={"sì": 0.25, "no": 0.75}),
+        prediction(3, "3,5 4"),
+        prediction(1, "sì", probabilities={"sì": 1, "no": 0.0}),
+    )
+    rows = decode.read_predictions(path)
+    assert [row["answer"] for row in rows] == ["no", "3,5 4", "sì"]
+    assert decode.probabilities_table(rows) == (
+        ["id", "subtask", "answer", "probability", "answered"],
+        [
+            ["a:2", "a", "sì", 0.25, 0],
+            ["a:2", "a", "no", 0.75, 1],
+            ["a:1", "a", "sì", 1.0, 1],
+            ["a:1", "a", "no", 0.0, 0],
+        ],
+    )
+
+
+def test_without_probabilities_there_is_no_row(tmp_path: Path) -> None:
+    rows = decode.read_predictions(write(tmp_path / "test.jsonl", prediction(1, "sì")))
+    assert decode.probabilities_table(rows)[1] == []
+
+
+@pytest.mark.parametrize("tolerated", [{"sì": 0.9996, "no": 0.0}, {"sì": 0.5, "no": 0.5004}])
+def test_rounded_probabilities_are_accepted(tolerated: dict[str, float]) -> None:
+    assert decode.probabilities(tolerated) == tolerated
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"sì": 0.9, "no": 0.09}, {"sì": 1.2, "no": -0.2}, {"sì": "1", "no": 0.0}),
+        *({"sì": True, "no": 0.0}, {"sì": float("nan"), "no": 1.0}, {"sì": None}),
+        *({}, [0.5, 0.5], "1.0", 1.0, None),
+    ],
+)
+def test_what_are_no_probabilities_is_told_by_line(tmp_path: Path, bad: Any) -> None:
+    good = {"sì": 0.5, "no": 0.5}
+    path = write(
+        tmp_path / "test.jsonl",
+        prediction(1, "sì", probabilities=good),
+        prediction(2, "sì", probabilities=bad),
+    )
+    with pytest.raises(InputError, match=r"test\.jsonl:2: probabilities .*that sum to 1"):
+        decode.read_predictions(path)
+
+
+def test_an_answer_must_be_a_candidate(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "test.jsonl", prediction(1, "forse", probabilities={"sì": 0.5, "no": 0.5})
+    )
+    with pytest.raises(InputError, match=r"test\.jsonl:1: answer 'forse': .* sì, no"):
+        decode.read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (prediction(1, "no"), "id a:1 stands on line 1 too"),
+        (prediction(2, "no", other=1), "expected an object with the keys"),
+        ({"id": "a:2", "answer": "no"}, "expected an object with the keys"),
+    ],
+)
+def test_other_defects_are_told_by_line(tmp_path: Path, row: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "test.jsonl", prediction(1, "sì"), row)
+    with pytest.raises(InputError, match=rf"test\.jsonl:2: {message}"):
+        decode.read_predictions(path)
