@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages import tasks
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 ROOT = Path(__file__).parents[1]
-SPLITS = Splits(seed=1, dev=0.15, test=0.2)
+SPLITS = HoldOut(seed=1, dev=0.15, test=0.2)
 
 Rename = Callable[[str, int], str]
 

@@ -18,10 +18,10 @@ from stages.common.files import write_text
 from stages.toolkit.records import Example
 from stages.toolkit.scores import interval
 from stages.toolkit.settings import Bootstrap, Run
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 QUESTIONS = 100_000
-SPLITS = Splits(seed=1, dev=0.05, test=0.5)
+SPLITS = HoldOut(seed=1, dev=0.05, test=0.5)
 RUN = Run(team="benchmark", run=1)
 BOOTSTRAP = Bootstrap(resamples=1000, seed=1)
 

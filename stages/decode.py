@@ -24,7 +24,7 @@ from stages.common.files import Defects, whole_folder, write_csv, write_json, wr
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Submission, Tally
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 from stages.toolkit.tables import Row, read_objects
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Settings(settings.StageSettings):
     """What decode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
-    encode: Splits
+    encode: HoldOut
     decode: Run
 
 

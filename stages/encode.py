@@ -23,7 +23,7 @@ from stages.common.command import InputError, folders, run
 from stages.common.files import whole_folder, write_json, write_jsonl
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Example
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,10 @@ class Settings(settings.StageSettings):
     """What encode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
-    encode: Splits
+    encode: HoldOut
 
 
-def encode(raw: Path, chosen: Settings) -> tuple[dict[Side, list[Example]], dict[str, Any]]:
+def encode(raw: Path, chosen: Settings) -> tuple[dict[Split, list[Example]], dict[str, Any]]:
     """Encodes the chosen tasks.
 
     Args:
@@ -48,38 +48,38 @@ def encode(raw: Path, chosen: Settings) -> tuple[dict[Side, list[Example]], dict
     Raises:
         InputError: for defects of the raw files, and if two examples have the same id.
     """
-    splits: dict[Side, list[Example]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     summary: dict[str, Any] = {"tasks": {}, "rows": {}}
     for name in tqdm(chosen.tasks, desc="encode", unit="task"):
         encoded = load(name).encode(raw_folder(raw, name), chosen.encode)
-        for side in SPLITS:
-            splits[side] += encoded.splits[side]
+        for split in SPLITS:
+            by_split[split] += encoded.splits[split]
         summary["tasks"][name] = dict(encoded.notes)
         log.info("read %s: %s", raw / name, _words(encoded.notes))
-    for side in SPLITS:
-        summary["rows"][side] = dict(Counter(example.task for example in splits[side]))
-        log.info("%s: %d questions", side, len(splits[side]))
-    for side in ("train", "test"):
-        if not splits[side]:
-            raise InputError(f"{raw}: no {side} questions; see encode.test and encode.dev")
-    ids = Counter(example.id for side in SPLITS for example in splits[side])
+    for split in SPLITS:
+        summary["rows"][split] = dict(Counter(example.task for example in by_split[split]))
+        log.info("%s: %d questions", split, len(by_split[split]))
+    for split in ("train", "test"):
+        if not by_split[split]:
+            raise InputError(f"{raw}: no {split} questions; see encode.test and encode.dev")
+    ids = Counter(example.id for split in SPLITS for example in by_split[split])
     if twice := [identifier for identifier, count in ids.items() if count > 1]:
         raise InputError(f"{raw}: ids that are not unique: {', '.join(twice[:20])}")
-    return splits, summary
+    return by_split, summary
 
 
-def closed_answers(splits: Mapping[Side, Sequence[Example]]) -> dict[str, Sequence[str]]:
-    """Finds the closed sub-tasks among those that were asked.
+def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Sequence[str]]:
+    """Finds the closed sub-tasks of some examples.
 
     Args:
-        splits: the examples of each split.
+        by_split: the examples of each split.
 
     Returns:
-        The candidate answers by sub-task, sorted by name. A sub-task that several tasks ask, as
-        the lecture does, is closed if it is so for all of them, with the same candidates.
+        The candidate answers by sub-task, sorted by name. A sub-task that several tasks have, the
+        lecture among them, is closed if it is so for all of them, with the same candidates.
     """
     tasks: dict[str, set[str]] = {}
-    for examples in splits.values():
+    for examples in by_split.values():
         for example in examples:
             tasks.setdefault(example.task, set()).add(owner(example.id))
     closed: dict[str, Sequence[str]] = {}
@@ -102,11 +102,11 @@ def main() -> None:
         __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
     )
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
-    splits, summary = encode(raw, settings.read(Settings))
-    closed = closed_answers(splits)
+    by_split, summary = encode(raw, settings.read(Settings))
+    closed = closed_answers(by_split)
     with whole_folder(encoded) as folder:
-        for side, examples in splits.items():
-            write_jsonl(folder / f"{side}.jsonl", map(asdict, examples))
+        for split, examples in by_split.items():
+            write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_json(folder / "closed.json", closed)
         write_json(folder / "summary.json", summary)
 

@@ -12,7 +12,7 @@ under "calibration" in evaluate.json, and drawn from calibration.csv.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
 from stages.toolkit.scores import interval
 from stages.toolkit.settings import Bootstrap, Run
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Settings(settings.StageSettings):
     """What evaluate reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
-    encode: Splits
+    encode: HoldOut
     decode: Run
     evaluate: Bootstrap
 
@@ -170,7 +170,25 @@ def calibrate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, calib
     forecasts = calibration.read_forecasts(submissions / "probabilities.csv")
     asking = {owner(forecast.id) for forecast in forecasts}
     tasks = [name for name in chosen.tasks if name in asking]
-    return calibration.calibrations(forecasts, calibration.gold_answers(raw, tasks, chosen.encode))
+    return calibration.calibrations(forecasts, gold_answers(raw, tasks, chosen.encode))
+
+
+def gold_answers(raw: Path, tasks: Iterable[str], hold_out: HoldOut) -> dict[str, str | None]:
+    """The gold answers to the test questions of some tasks, as encode writes them.
+
+    Args:
+        raw: a folder with a folder of raw files for each task.
+        tasks: their names.
+        hold_out: how data is held out.
+
+    Returns:
+        The answer to every question by id, None where it is unknown.
+
+    Raises:
+        InputError: for defects of the raw files.
+    """
+    encoded = [load(name).encode(raw_folder(raw, name), hold_out) for name in tasks]
+    return {example.id: example.output for part in encoded for example in part.splits["test"]}
 
 
 def main() -> None:

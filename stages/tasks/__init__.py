@@ -1,20 +1,21 @@
 """The interface between the stages and the tasks.
 
-A task is a module of this package, named like its folder of raw files, with four functions:
-``encode`` (files to questions and answers), ``interpret`` (what an answer says), ``decode``
-(answers to submission files) and ``score`` (submission files to figures). No task knows anything
-about models.
+A task is a module of this package, named like its folder of raw files. It has a few constants and
+four functions: ``encode`` (raw files to questions and answers), ``interpret`` (what an answer
+says), ``decode`` (answers to submission files) and ``score`` (submission files to figures). No task
+knows anything about models. How to write one: docs/adding-a-task.md.
 """
 
 import importlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
 from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 
 class Task(Protocol):
@@ -23,78 +24,105 @@ class Task(Protocol):
     Attributes:
         REQUIRED: raw files without which the task cannot run; the others may be absent.
         UNITS: names of the ranked units.
-        CLOSED: the closed sub-tasks, each with its possible answers as the model writes them, in a
-            stable order. A sub-task is closed if these few (25 at most) are all that encode can
-            write; decode must be able to read each of them in full. The others, whose answers are
-            numbers, names, spans or sets of labels, are open and not named.
+        CLOSED: the candidate answers of each closed sub-task, in a stable order. A sub-task is
+            closed if encode can write no other answers than these few (25 at most); decode must be
+            able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
+            or sets of labels are open and have no entry.
     """
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
     CLOSED: Mapping[str, Sequence[str]]
 
-    def encode(self, folder: Path, splits: Splits) -> Encoded:
-        """Reads the raw files and asks the questions.
+    def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
+        """Makes examples of the raw files.
+
+        Args:
+            folder: the task's raw files.
+            hold_out: how much is held out where dev or test files are absent.
 
         Raises:
             InputError: naming file and line of every defect.
         """
 
     def interpret(self, subtask: str, answer: str) -> object | None:
-        """Reads an answer by itself, with the very parsers that decode uses.
+        """Parses an answer by itself, with the parsers that decode uses.
 
-        The text that was asked about is not known here: whether it has the names, relations or
-        stretches that the answer lists is for decode to find out.
+        The input is not known here: whether it has the names, relations or spans that the answer
+        lists is for decode to find out.
 
         Args:
             subtask: one of the task's.
-            answer: whatever a model answered.
+            answer: any text of a model.
 
         Returns:
             A label as the submission has it, a number, a list of what the answer names, or a
-            mapping of parts that are read apart, if there is one at least; None where nothing can
-            be read, so that decode would submit its fallback. An answer that says that there is
-            nothing, such as ``nessuna``, is an empty list.
+            mapping of at least one part that is parsed apart; None where nothing can be parsed, so
+            that decode would submit its fallback. An answer that names nothing, such as
+            ``nessuna``, is an empty list.
         """
 
     def decode(
-        self, folder: Path, splits: Splits, answers: Mapping[str, str], run: Run
+        self, folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run
     ) -> Submission:
-        """Turns the answers to the test questions (by id) into the submission files.
+        """Makes submission files of the answers.
 
         Reads the test items from the raw files, never their gold.
+
+        Args:
+            folder: the task's raw files.
+            hold_out: as for `encode`.
+            answers: the model's answers to the test questions, by question id.
+            run: the names to submit under.
 
         Raises:
             InputError: if the answers are not those to this test set.
         """
 
-    def score(self, folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
-        """Scores the submission files in a folder; units without gold are absent.
+    def score(self, folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
+        """Scores submission files; units without gold are absent.
+
+        Args:
+            folder: the task's raw files.
+            hold_out: as for `encode`.
+            submission: the folder of the submission files.
+            run: the names that were submitted under.
 
         Raises:
             InputError: if a submission has missing, extra or duplicate items.
         """
 
 
-def owner(identifier: str) -> str:
-    """The task that asked: ``acti`` of ``acti_a:7``, ``lecture`` of ``acti_a@lecture:7``.
+@cache
+def names() -> tuple[str, ...]:
+    """The names of all tasks, sorted."""
+    return tuple(sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__"))
 
-    An identifier begins with the sub-task's name, and that with the task's; only rows that the
-    lecture has encoded belong to another task than their sub-task's.
+
+def owner(question_id: str) -> str:
+    """The task to which a question, or a sub-task, belongs.
+
+    A question id begins with the sub-task's name, and that with the task's: ``acti`` is the owner
+    of ``acti_a:7``. Task names may have underscores; the longest that fits is taken. A task that
+    has questions of other tasks' sub-tasks adds its own name: ``lecture`` is the owner of
+    ``acti_a@lecture:7``.
+
+    Returns:
+        The task's name, or that of the sub-task where no task fits.
     """
-    subtask, _, other = identifier.partition(":")[0].partition("@")
-    return other or subtask.partition("_")[0]
+    subtask, _, other = question_id.partition(":")[0].partition("@")
+    fitting = [name for name in names() if f"{subtask}_".startswith(f"{name}_")]
+    return other or max(fitting, key=len, default=subtask)
 
 
 def load(name: str) -> Task:
-    """Finds the module of a task.
+    """Imports the module of a task.
 
     Raises:
         InputError: if there is no such task.
     """
-    if not name.isidentifier() or not (Path(__file__).parent / f"{name}.py").is_file():
-        known = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
-        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(known)}")
+    if name not in names():
+        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
 
 

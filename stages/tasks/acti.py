@@ -37,10 +37,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Labels, Reader, normalised, yes_no
+from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Parser,
     anything,
@@ -121,7 +121,7 @@ def subtasks(folder: Path) -> list[SubTask]:
     return [subtask for subtask in (A, B) if subtask.file(folder, "train").is_file()]
 
 
-def posts(folder: Path, splits: Splits) -> dict[str, dict[Side, list[Post]]]:
+def posts(folder: Path, hold_out: HoldOut) -> dict[str, dict[Split, list[Post]]]:
     """Reads a raw folder without the test sets' gold: the posts of each sub-task and split.
 
     Where one sub-task alone has a test file, a post that is held out of the other one is left out
@@ -131,30 +131,36 @@ def posts(folder: Path, splits: Splits) -> dict[str, dict[Side, list[Post]]]:
     train = {subtask.name: _read_train(folder, subtask) for subtask in given}
     tests = {s.name: _read_test(folder, s) for s in given if s.file(folder, "test").is_file()}
 
-    def side(post: Post) -> Side:
+    def split(post: Post) -> Split:
         has_test = len(tests) == len(given)  # one decision for both sub-tasks
-        return splits.side(NAME, post.group, has_dev=False, has_test=has_test)
+        return hold_out.split_of(NAME, post.group, has_dev=False, has_test=has_test)
 
-    sides = {name: [(side(post), post) for post in train[name]] for name in train}
+    by_split = {name: [(split(post), post) for post in train[name]] for name in train}
     held_out = {
-        post.group for n in train if n not in tests for where, post in sides[n] if where == "test"
+        post.group
+        for n in train
+        if n not in tests
+        for where, post in by_split[n]
+        if where == "test"
     }
-    split: dict[str, dict[Side, list[Post]]] = {n: {side: [] for side in SPLITS} for n in train}
+    by_subtask: dict[str, dict[Split, list[Post]]] = {
+        n: {split: [] for split in SPLITS} for n in train
+    }
     for name in train:
         left_out = 0
-        for where, post in sides[name]:
+        for where, post in by_split[name]:
             if where != "test":
-                split[name][where].append(post)
+                by_subtask[name][where].append(post)
             elif name not in tests:
-                split[name]["test"].append(replace(post, label=None))
+                by_subtask[name]["test"].append(replace(post, label=None))
             elif post.group not in held_out:
-                split[name]["train"].append(post)
+                by_subtask[name]["train"].append(post)
             else:
                 left_out += 1
         if left_out:
             log.info("%s: without %d training posts held out of the other one", name, left_out)
-        split[name]["test"] += tests.get(name, [])
-    return split
+        by_subtask[name]["test"] += tests.get(name, [])
+    return by_subtask
 
 
 def _read_train(folder: Path, subtask: SubTask) -> list[Post]:
@@ -206,29 +212,29 @@ def gold_labels(folder: Path, subtask: SubTask, test: Sequence[Post]) -> dict[st
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every post; see `stages.tasks.Task.encode`."""
-    split = posts(folder, splits)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    groups = {name: {p.group for s in SPLITS for p in split[name][s]} for name in split}
+    by_subtask = posts(folder, hold_out)
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    groups = {name: {p.group for s in SPLITS for p in by_subtask[name][s]} for name in by_subtask}
     for subtask in subtasks(folder):
-        of_side = split[subtask.name]
-        gold = gold_labels(folder, subtask, of_side["test"])
-        taken = {post.id for post in of_side["test"]}
-        for side in SPLITS:
-            for post in of_side[side]:
-                label = gold.get(post.id) if side == "test" else post.label
+        by_split = by_subtask[subtask.name]
+        gold = gold_labels(folder, subtask, by_split["test"])
+        taken = {post.id for post in by_split["test"]}
+        for split in SPLITS:
+            for post in by_split[split]:
+                label = gold.get(post.id) if split == "test" else post.label
                 output = None if label is None else subtask.answers.write(label)
                 # Should a test file number its posts from 0 again, training posts give way.
-                again = "train:" if side != "test" and post.id in taken else ""
+                again = "train:" if split != "test" and post.id in taken else ""
                 question = f"{subtask.name}:{again}{post.id}"
-                examples[side].append(Example(question, subtask.name, post.text, output))
+                examples[split].append(Example(question, subtask.name, post.text, output))
         if not subtask.file(folder, "test").is_file():
             missing = subtask.file(folder, "test")
-            log.info("no %s: %d training posts are held out", missing, len(of_side["test"]))
+            log.info("no %s: %d training posts are held out", missing, len(by_split["test"]))
         elif not gold:
             log.info("no %s: %s has no score", subtask.file(folder, "gold"), subtask.name)
-    if B.name not in split:
+    if B.name not in by_subtask:
         log.info("no %s: %s is skipped", B.file(folder, "train"), B.name)
     notes = {
         "posts": sum(map(len, examples.values())),
@@ -240,49 +246,49 @@ def encode(folder: Path, splits: Splits) -> Encoded:
 def interpret(subtask: str, answer: str) -> int | None:
     """The label that an answer names; see `stages.tasks.Task.interpret`."""
     answers = (A if subtask == A.name else B).answers
-    return answers.read(answer)
+    return answers.parse(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    split = posts(folder, splits)
+    parser = AnswerParser(answers, folder)
+    by_subtask = posts(folder, hold_out)
     files = {}
     for subtask in subtasks(folder):
-        name, read, fallback = subtask.name, subtask.answers.read, subtask.fallback
+        name, read, fallback = subtask.name, subtask.answers.parse, subtask.fallback
         rows = [
-            (post.id, reader.read(name, f"{name}:{post.id}", read, fallback))
-            for post in split[name]["test"]
+            (post.id, parser.parse(name, f"{name}:{post.id}", read, fallback))
+            for post in by_subtask[name]["test"]
         ]
         if rows:
             files[subtask.submission(run)] = write_table(["Id", EXPECTED], rows)
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    split = posts(folder, splits)
+    by_subtask = posts(folder, hold_out)
     units = {}
     for subtask in subtasks(folder):
-        of_side = split[subtask.name]
-        gold = gold_labels(folder, subtask, of_side["test"])
+        by_split = by_subtask[subtask.name]
+        gold = gold_labels(folder, subtask, by_split["test"])
         if not gold:
             continue
-        ids = [post.id for post in of_side["test"]]
+        ids = [post.id for post in by_split["test"]]
         path = submission / subtask.submission(run)
         rows = read_table(path, {"Id": identifier, EXPECTED: subtask.label})
         same_items(path, ids, [row["Id"] for row in rows])
         wanted, given = [gold[i] for i in ids], [row[EXPECTED] for row in rows]
         labels = sorted(subtask.answers.answers)
-        baseline = majority([post.label for post in of_side["train"]])
+        baseline = majority([post.label for post in by_split["train"]])
         units[subtask.name] = f1_unit(wanted, given, labels, baseline, answer=subtask.answers.write)
     if len(units) == len(WEIGHTS):
         overall = sum(weight * units[name].value for name, weight in WEIGHTS.items())

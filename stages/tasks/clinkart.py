@@ -44,10 +44,10 @@ from stages.toolkit.spans import (
     is_word,
     loose_occurrences,
     occurrences,
-    read_mark,
+    parse_mark,
     with_mark,
 )
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 
 log = logging.getLogger(__name__)
 
@@ -162,24 +162,24 @@ def _relation(columns: Sequence[str], text: str) -> tuple[list[str], Relation | 
     return problems, Relation(*spans) if len(spans) == 2 else None
 
 
-def documents(folder: Path, splits: Splits) -> dict[Side, list[Document]]:
+def documents(folder: Path, hold_out: HoldOut) -> dict[Split, list[Document]]:
     """Reads a raw folder without the test set's gold: the documents of each split.
 
     Raises:
         InputError: for defects, and if a test document stands in the training file too.
     """
     test = folder / TEST
-    split: dict[Side, list[Document]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Document]] = {split: [] for split in SPLITS}
     for document in read(required(folder / TRAIN)):
-        side = splits.side(NAME, document.id, has_dev=False, has_test=test.is_file())
-        split[side].append(document)
+        split = hold_out.split_of(NAME, document.id, has_dev=False, has_test=test.is_file())
+        by_split[split].append(document)
     if test.is_file():
-        known = {d.id for side in SPLITS for d in split[side]}
-        split["test"] = read(test, blind=True)
-        if both := [d.id for d in split["test"] if d.id in known]:
+        known = {d.id for split in SPLITS for d in by_split[split]}
+        by_split["test"] = read(test, blind=True)
+        if both := [d.id for d in by_split["test"] if d.id in known]:
             raise InputError(f"{test}: documents that stand in {TRAIN} too: {', '.join(both[:20])}")
-    split["test"] = [replace(document, relations=None) for document in split["test"]]
-    return split
+    by_split["test"] = [replace(document, relations=None) for document in by_split["test"]]
+    return by_split
 
 
 def gold_documents(folder: Path, test: Sequence[Document]) -> list[Document]:
@@ -257,19 +257,19 @@ def chunks(text: str, together: Iterable[Relation] = ()) -> list[Span]:
     return found
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every chunk of every document; see `stages.tasks.Task.encode`."""
     notes = {"documents": 0, "relations": 0, "marked_relations": 0, "split_relations": 0}
-    encoded: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    split = documents(folder, splits)
+    encoded: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    by_split = documents(folder, hold_out)
     if not (folder / TEST).is_file():
-        log.info("%s: no %s, %d documents are held out", folder, TEST, len(split["test"]))
-    split["test"] = gold_documents(folder, split["test"])
-    for side in SPLITS:
-        for document in split[side]:
+        log.info("%s: no %s, %d documents are held out", folder, TEST, len(by_split["test"]))
+    by_split["test"] = gold_documents(folder, by_split["test"])
+    for split in SPLITS:
+        for document in by_split[split]:
             notes["documents"] += 1
             # The test set's chunks must not depend on its gold.
-            together = document.relations or () if side != "test" else ()
+            together = document.relations or () if split != "test" else ()
             for chunk in chunks(document.text, together):
                 output = None
                 if document.relations is not None:
@@ -282,7 +282,7 @@ def encode(folder: Path, splits: Splits) -> Encoded:
                     notes["split_relations"] += sum(not chunk.overlaps(r.test) for r in inside)
                 identifier = f"{NAME}:{document.id}:{chunk.start}-{chunk.end}"
                 text = document.text[chunk.start : chunk.end]
-                encoded[side].append(Example(identifier, NAME, text, output))
+                encoded[split].append(Example(identifier, NAME, text, output))
     return Encoded(encoded, notes)
 
 
@@ -324,7 +324,7 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
 
     def misread() -> int | None:
         """The first pair that would be read as something else than its relation."""
-        read_pairs = [read_answer(str(pair))[0][0] for pair in pairs]
+        read_pairs = [parse_answer(str(pair))[0][0] for pair in pairs]
         found = locate(text, chunk, read_pairs)
         return next((i for i, relation in enumerate(gold) if found[i] != relation), None)
 
@@ -352,7 +352,7 @@ def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation)
     return Pair(*mentions)
 
 
-def read_answer(answer: str) -> tuple[list[Pair], bool]:
+def parse_answer(answer: str) -> tuple[list[Pair], bool]:
     """Reads whatever a model answered.
 
     Args:
@@ -456,7 +456,7 @@ def _distance(result: Span, test: Span) -> float:
 
 def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
     """The places of a mention, with the cost of a place inside a word."""
-    bare, mark = read_mark(mention)
+    bare, mark = parse_mark(mention)
     if mark is not None:
         everywhere = occurrences(text, bare, Span(0, len(text)))
         first = bisect.bisect_left(everywhere, chunk.start, key=lambda s: s.start)
@@ -469,8 +469,8 @@ def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
 
 def interpret(subtask: str, answer: str) -> list[Pair] | None:
     """The pairs that an answer lists; see `stages.tasks.Task.interpret`."""
-    pairs, readable = read_answer(answer)
-    return pairs if pairs or readable else None
+    pairs, parsed = parse_answer(answer)
+    return pairs if pairs or parsed else None
 
 
 # --- Submission -----------------------------------------------------------------------------------
@@ -478,9 +478,9 @@ def interpret(subtask: str, answer: str) -> list[Pair] | None:
 _ID = re.compile(rf"{NAME}:(.+):([0-9]+)-([0-9]+)", re.DOTALL)
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    test = documents(folder, splits)["test"]
+    test = documents(folder, hold_out)["test"]
     parts: dict[str, list[tuple[Span, str]]] = {document.id: [] for document in test}
     for identifier, answer in answers.items():
         match = _ID.fullmatch(identifier)
@@ -495,11 +495,11 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
         _check_cover(document, sorted(parts[document.id]), folder)
         relations: set[Relation] = set()
         for chunk, answer in parts[document.id]:
-            pairs, readable = read_answer(answer)
+            pairs, parsed = parse_answer(answer)
             located = locate(document.text, chunk, pairs)
             relations.update(r for r in located if r)
-            tally.unparsable += not readable or None in located
-            tally.fallback += not any(located) and bool(pairs or not readable)
+            tally.unparsable += not parsed or None in located
+            tally.fallback += not any(located) and bool(pairs or not parsed)
         blocks.append(write_document(document, sorted(relations)))
     return Submission({file_name(run): "\n".join(blocks)}, {NAME: tally})
 
@@ -535,13 +535,13 @@ def file_name(run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     import numpy as np
 
     from stages.toolkit.scores import f1_of_counts, micro_scores
 
-    test = documents(folder, splits)["test"]
+    test = documents(folder, hold_out)["test"]
     path = submission / file_name(run)
     submitted = {document.id: document for document in read(path)}
     _same_documents(test, submitted.values(), path)

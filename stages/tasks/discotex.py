@@ -38,10 +38,10 @@ from statistics import fmean, harmonic_mean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.toolkit.answers import Reader, normalised, read_numbers, yes_no
+from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Parser,
     Row,
@@ -191,25 +191,25 @@ def _item(part: Part, file: str, row: Row, value: float | None) -> Item:
     return Item(part, file, row.line, row["ID"], " [SEP] ".join(texts), group, value)
 
 
-def items(folder: Path, splits: Splits) -> dict[Side, list[Item]]:
+def items(folder: Path, hold_out: HoldOut) -> dict[Split, list[Item]]:
     """Reads a raw folder without the test set's gold: the items of each split, by part.
 
     Raises:
         InputError: for defects, and if there is no training file.
     """
-    split: dict[Side, list[Item]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
     if not any((folder / part.train).is_file() for part in PARTS):
         names = ", ".join(part.train for part in PARTS)
         raise InputError(f"{folder}: no training file; expected one at least of {names}")
     for part in PARTS:
         has_test = (folder / BLIND / part.test).is_file()
         if has_test:
-            split["test"] += read_blind(folder, part)
+            by_split["test"] += read_blind(folder, part)
         for item in read_train(folder, part) if (folder / part.train).is_file() else ():
-            side = splits.side(NAME, item.group, has_dev=False, has_test=has_test)
-            split[side].append(replace(item, value=None) if side == "test" else item)
-    _check_ids(folder, of(CLASSES, split["test"]))
-    return split
+            split = hold_out.split_of(NAME, item.group, has_dev=False, has_test=has_test)
+            by_split[split].append(replace(item, value=None) if split == "test" else item)
+    _check_ids(folder, of(CLASSES, by_split["test"]))
+    return by_split
 
 
 def _check_ids(folder: Path, test: Sequence[Item]) -> None:
@@ -248,18 +248,18 @@ def gold_values(folder: Path, test: Sequence[Item]) -> dict[str, float]:
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every target and every text; see `stages.tasks.Task.encode`."""
-    split = items(folder, splits)
-    gold = gold_values(folder, split["test"])
+    by_split = items(folder, hold_out)
+    gold = gold_values(folder, by_split["test"])
     _log_absent(folder)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for item in split[side]:
-            value = gold.get(item.example) if side == "test" else item.value
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for item in by_split[split]:
+            value = gold.get(item.example) if split == "test" else item.value
             output = None if value is None else write_answer(item.part.subtask, value)
-            examples[side].append(Example(item.example, item.part.subtask, item.question, output))
-    everything = [item for side in SPLITS for item in split[side]]
+            examples[split].append(Example(item.example, item.part.subtask, item.question, output))
+    everything = [item for split in SPLITS for item in by_split[split]]
     notes = {
         f"{part.subtask}_{part.name}": sum(item.part == part for item in everything)
         for part in PARTS
@@ -288,38 +288,38 @@ def write_answer(subtask: str, value: float) -> str:
     return COHERENT.write(int(value)) if subtask == CLASSES else f"{value:.2f}"
 
 
-def read_score(answer: str) -> float | None:
+def parse_score(answer: str) -> float | None:
     """The score that an answer states, cut to 1 to 5 and rounded; None where it is no number."""
-    numbers = read_numbers(answer, 1)
+    numbers = parse_numbers(answer, 1)
     return round(min(max(numbers[0], LOWEST), HIGHEST), 2) if numbers else None
 
 
 def interpret(subtask: str, answer: str) -> float | None:
     """The class or the score that an answer states; see `stages.tasks.Task.interpret`."""
-    return COHERENT.read(answer) if subtask == CLASSES else read_score(answer)
+    return COHERENT.parse(answer) if subtask == CLASSES else parse_score(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    split = items(folder, splits)
-    known = [item.value for item in of(SCORES, split["train"]) if item.value is not None]
+    parser = AnswerParser(answers, folder)
+    by_split = items(folder, hold_out)
+    known = [item.value for item in of(SCORES, by_split["train"]) if item.value is not None]
     mean = round(fmean(known), 2) if known else MIDDLE
     rows: dict[str, list[tuple[str, str]]] = {}
-    for item in of(CLASSES, split["test"]):
-        label = reader.read(CLASSES, item.example, COHERENT.read, FALLBACK)
+    for item in of(CLASSES, by_split["test"]):
+        label = parser.parse(CLASSES, item.example, COHERENT.parse, FALLBACK)
         rows.setdefault(CLASSES, []).append((item.id, str(label)))
-    for item in of(SCORES, split["test"]):
-        value = reader.read(SCORES, item.example, read_score, mean)
+    for item in of(SCORES, by_split["test"]):
+        value = parser.parse(SCORES, item.example, parse_score, mean)
         rows.setdefault(SCORES, []).append((item.id, f"{value:.2f}"))
     files = {
         submission_file(subtask, run): write_table(None, cells, delimiter="\t", quoted=False)
         for subtask, cells in rows.items()
     }
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 def submission_file(subtask: str, run: Run) -> str:
@@ -330,20 +330,20 @@ def submission_file(subtask: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import labelled, majority, mean_unit, pearson, pearson_unit, spearman
 
-    split = items(folder, splits)
-    gold = gold_values(folder, split["test"])
+    by_split = items(folder, hold_out)
+    gold = gold_values(folder, by_split["test"])
     units = {}
-    scored = [item for item in of(CLASSES, split["test"]) if item.example in gold]
+    scored = [item for item in of(CLASSES, by_split["test"]) if item.example in gold]
     if scored:
-        given = _submitted(submission / submission_file(CLASSES, run), CLASSES, split["test"])
+        given = _submitted(submission / submission_file(CLASSES, run), CLASSES, by_split["test"])
         golds = [int(gold[item.example]) for item in scored]
         found = [int(given[item.id]) for item in scored]
         hits = [float(g == f) for g, f in zip(golds, found, strict=True)]
-        labels = [item.value for item in of(CLASSES, split["train"]) if item.value is not None]
+        labels = [item.value for item in of(CLASSES, by_split["train"]) if item.value is not None]
         constant = majority(labels) if labels else FALLBACK
         by_source: dict[str, list[float]] = {}
         for item, hit in zip(scored, hits, strict=True):
@@ -355,9 +355,9 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
             details={name: fmean(part) for name, part in by_source.items()},
             outcome=labelled(golds, found, COHERENT.write),
         )
-    scored = [item for item in of(SCORES, split["test"]) if item.example in gold]
+    scored = [item for item in of(SCORES, by_split["test"]) if item.example in gold]
     if scored:
-        given = _submitted(submission / submission_file(SCORES, run), SCORES, split["test"])
+        given = _submitted(submission / submission_file(SCORES, run), SCORES, by_split["test"])
         pair = [gold[item.example] for item in scored], [given[item.id] for item in scored]
         r, rho = pearson(*pair), spearman(*pair)
         both = harmonic_mean([r, rho]) if min(r, rho) > 0 else 0.0

@@ -34,10 +34,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Row,
     anything,
@@ -156,22 +156,22 @@ def subtasks(folder: Path) -> list[SubTask]:
     return [subtask for subtask in (A, B) if subtask.train(folder).is_file()]
 
 
-def tweets(folder: Path, splits: Splits) -> dict[str, dict[Side, list[Tweet]]]:
+def tweets(folder: Path, hold_out: HoldOut) -> dict[str, dict[Split, list[Tweet]]]:
     """Reads a raw folder without the test sets' gold: the tweets of each sub-task and split."""
     has_test = (folder / BLIND[IN_DOMAIN]).is_file()
     test = [tweet for domain in BLIND for tweet in _read_blind(folder, domain)]
     texts: dict[str, str] = {}
-    split = {}
+    by_subtask = {}
     for subtask in subtasks(folder):
-        of_side: dict[Side, list[Tweet]] = {side: [] for side in SPLITS}
+        by_split: dict[Split, list[Tweet]] = {split: [] for split in SPLITS}
         for tweet in _read_train(folder, subtask):
             # Equal texts stay together, and so does a tweet whose text differs between A and B.
             group = normalised(texts.setdefault(tweet.id, tweet.text))
-            side = splits.side(NAME, group, has_dev=False, has_test=has_test)
-            of_side[side].append(replace(tweet, labels=None) if side == "test" else tweet)
-        of_side["test"] += test
-        split[subtask.name] = of_side
-    return split
+            split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
+            by_split[split].append(replace(tweet, labels=None) if split == "test" else tweet)
+        by_split["test"] += test
+        by_subtask[subtask.name] = by_split
+    return by_subtask
 
 
 def _read_train(folder: Path, subtask: SubTask) -> list[Tweet]:
@@ -229,56 +229,56 @@ def write_answer(subtask: SubTask, labels: LabelSet) -> str:
     return " ".join(sorted(map(EMOTIONS.write, labels))) or NONE
 
 
-def read_answer(subtask: SubTask, answer: str) -> tuple[LabelSet | None, bool]:
+def parse_answer(subtask: SubTask, answer: str) -> tuple[LabelSet | None, bool]:
     """Reads whatever a model answered.
 
     Returns:
         The labels, None where nothing can be read; and whether the whole answer was well-formed.
     """
     if subtask is B:
-        targets = TARGETS.read(answer)
+        targets = TARGETS.parse(answer)
         return targets, targets is not None
     words = [word for word in map(normalised, answer.split()) if word]
     if words == [NONE]:
         return LabelSet(), True
-    read = [EMOTIONS.read(word) for word in words]
+    read = [EMOTIONS.parse(word) for word in words]
     labels = LabelSet(label for label in read if label is not None)
     return labels or None, bool(labels) and None not in read
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every tweet; see `stages.tasks.Task.encode`."""
-    split = tweets(folder, splits)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
+    by_subtask = tweets(folder, hold_out)
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     notes = {}
     for subtask in subtasks(folder):
-        of_side = split[subtask.name]
-        gold = gold_labels(folder, subtask, of_side["test"])
+        by_split = by_subtask[subtask.name]
+        gold = gold_labels(folder, subtask, by_split["test"])
         without = 0
-        for side in SPLITS:
-            for tweet in of_side[side]:
+        for split in SPLITS:
+            for tweet in by_split[split]:
                 question = tweet.question(subtask)
-                labels = gold.get(question) if side == "test" else tweet.labels
+                labels = gold.get(question) if split == "test" else tweet.labels
                 output = None if labels is None else write_answer(subtask, labels)
-                examples[side].append(Example(question, subtask.name, tweet.text, output))
+                examples[split].append(Example(question, subtask.name, tweet.text, output))
                 without += labels == LabelSet()
-        notes[f"{subtask.name}_tweets"] = sum(map(len, of_side.values()))
+        notes[f"{subtask.name}_tweets"] = sum(map(len, by_split.values()))
         notes[f"{subtask.name}_tweets_without_label"] = without
         for domain, file in GOLD.items():
-            asked = [t.question(subtask) for t in of_side["test"] if t.source == domain]
+            asked = [t.question(subtask) for t in by_split["test"] if t.source == domain]
             if asked and asked[0] not in gold:
                 log.info("%s: no gold of %s in %s: no score", folder, subtask.name, file)
-    _log_absent(folder, split)
+    _log_absent(folder, by_subtask)
     return Encoded(examples, notes)
 
 
-def _log_absent(folder: Path, split: Mapping[str, Mapping[Side, Sequence[Tweet]]]) -> None:
-    if B.name not in split:
+def _log_absent(folder: Path, by_subtask: Mapping[str, Mapping[Split, Sequence[Tweet]]]) -> None:
+    if B.name not in by_subtask:
         log.info("no %s: %s is skipped", B.train(folder), B.name)
     for domain, file in BLIND.items():
         if (folder / file).is_file():
             continue
-        count = sum(tweet.domain == domain for tweet in split[A.name]["test"])
+        count = sum(tweet.domain == domain for tweet in by_subtask[A.name]["test"])
         held_out = f": {count} training tweets are held out" if count else ""
         log.info("no %s%s; the organisers ask for both test sets", folder / file, held_out)
 
@@ -286,56 +286,56 @@ def _log_absent(folder: Path, split: Mapping[str, Mapping[Side, Sequence[Tweet]]
 def interpret(subtask: str, answer: str) -> list[str] | None:
     """The columns that an answer sets to 1; see `stages.tasks.Task.interpret`."""
     chosen = A if subtask == A.name else B
-    labels, _ = read_answer(chosen, answer)
+    labels, _ = parse_answer(chosen, answer)
     return None if labels is None else [column for column in chosen.columns if column in labels]
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    split = tweets(folder, splits)
+    parser = AnswerParser(answers, folder)
+    by_subtask = tweets(folder, hold_out)
     files = {}
     for subtask in subtasks(folder):
-        fallback = NEUTRAL if subtask is A else most_frequent(subtask, split[subtask.name])
+        fallback = NEUTRAL if subtask is A else most_frequent(subtask, by_subtask[subtask.name])
         rows: dict[str, list[tuple[object, ...]]] = {}
-        for tweet in split[subtask.name]["test"]:
-            labels, whole = read_answer(subtask, reader.answer(tweet.question(subtask)))
-            reader.count(subtask.name, readable=whole, fallback=labels is None)
+        for tweet in by_subtask[subtask.name]["test"]:
+            labels, whole = parse_answer(subtask, parser.answer(tweet.question(subtask)))
+            parser.count(subtask.name, parsed=whole, fallback=labels is None)
             given = fallback if labels is None else labels
             cells = (int(column in given) for column in subtask.columns)
             rows.setdefault(tweet.domain, []).append((tweet.id, *cells))
         for domain, records in rows.items():
             name = subtask.submission(domain, run)
             files[name] = write_table(["id", *subtask.columns], records)
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
-def most_frequent(subtask: SubTask, of_side: Mapping[Side, Sequence[Tweet]]) -> LabelSet:
+def most_frequent(subtask: SubTask, by_split: Mapping[Split, Sequence[Tweet]]) -> LabelSet:
     """The most frequent set of labels in training; of several the first in order of answers."""
     from stages.toolkit.scores import majority
 
     # Sets are counted as answers, for the order of sets differs from run to run.
-    answers = [write_answer(subtask, tweet.labels or LabelSet()) for tweet in of_side["train"]]
-    most, _ = read_answer(subtask, majority(answers or [write_answer(subtask, LabelSet())]))
+    answers = [write_answer(subtask, tweet.labels or LabelSet()) for tweet in by_split["train"]]
+    most, _ = parse_answer(subtask, majority(answers or [write_answer(subtask, LabelSet())]))
     return most or LabelSet()
 
 
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit
 
-    split = tweets(folder, splits)
+    by_subtask = tweets(folder, hold_out)
     units = {}
     for subtask in subtasks(folder):
-        test = split[subtask.name]["test"]
+        test = by_subtask[subtask.name]["test"]
         gold = gold_labels(folder, subtask, test)
-        baseline = most_frequent(subtask, split[subtask.name])
+        baseline = most_frequent(subtask, by_subtask[subtask.name])
         scored: dict[str, Unit] = {}
         for domain in BLIND:
             asked = [tweet for tweet in test if tweet.domain == domain]

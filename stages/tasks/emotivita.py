@@ -32,10 +32,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from stages.common.files import required
-from stages.toolkit.answers import Reader, normalised, read_numbers
+from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Row,
     anything,
@@ -90,21 +90,21 @@ def value(cell: str) -> float:
 VALUES = dict.fromkeys(Emotion._fields, value)
 
 
-def items(folder: Path, splits: Splits) -> dict[Side, list[Item]]:
+def items(folder: Path, hold_out: HoldOut) -> dict[Split, list[Item]]:
     """Reads a raw folder without the test set's gold: the texts of each split."""
-    split: dict[Side, list[Item]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
     has_test = (folder / TEST).is_file()
     for row in _labelled(required(folder / TRAIN)):
         group = normalised(row["text"])  # short sentences come more than once
-        side = splits.side(NAME, group, has_dev=False, has_test=has_test)
-        emotion = _emotion(row) if side != "test" else None
-        split[side].append(Item(row["id"], row["text"], emotion))
+        split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
+        emotion = _emotion(row) if split != "test" else None
+        by_split[split].append(Item(row["id"], row["text"], emotion))
     if has_test:
         columns = {"id": identifier, "text": text}
         unread = dict.fromkeys(Emotion._fields, anything)
         rows = read_table(folder / TEST, columns, optional=unread, unique="id")
-        split["test"] = [Item(row["id"], row["text"]) for row in rows]
-    return split
+        by_split["test"] = [Item(row["id"], row["text"]) for row in rows]
+    return by_split
 
 
 def _labelled(path: Path) -> list[Row]:
@@ -139,50 +139,50 @@ def write_answer(emotion: Emotion) -> str:
     return " ".join(f"{value:.2f}" for value in emotion)
 
 
-def read_answer(answer: str) -> Emotion | None:
+def parse_answer(answer: str) -> Emotion | None:
     """The emotion that an answer states, cut to the range and rounded; None if it states none."""
-    numbers = read_numbers(answer, len(Emotion._fields))
+    numbers = parse_numbers(answer, len(Emotion._fields))
     if numbers is None:
         return None
     return Emotion(*(round(max(LOWEST, min(n, HIGHEST)), 2) for n in numbers))
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every text; see `stages.tasks.Task.encode`."""
-    split = items(folder, splits)
-    gold = gold_emotions(folder, split["test"])
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for item in split[side]:
-            emotion = gold.get(item.id) if side == "test" else item.emotion
+    by_split = items(folder, hold_out)
+    gold = gold_emotions(folder, by_split["test"])
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for item in by_split[split]:
+            emotion = gold.get(item.id) if split == "test" else item.emotion
             output = None if emotion is None else write_answer(emotion)
-            examples[side].append(Example(item.question, NAME, item.text, output))
+            examples[split].append(Example(item.question, NAME, item.text, output))
     if not (folder / TEST).is_file():
-        log.info("%s: no %s: %d texts are held out", folder, TEST, len(split["test"]))
+        log.info("%s: no %s: %d texts are held out", folder, TEST, len(by_split["test"]))
     elif not gold:
         log.info("%s: no %s: no score", folder, GOLD)
-    return Encoded(examples, {"texts": sum(map(len, split.values()))})
+    return Encoded(examples, {"texts": sum(map(len, by_split.values()))})
 
 
 def interpret(subtask: str, answer: str) -> Emotion | None:
     """The emotion that an answer states; see `stages.tasks.Task.interpret`."""
-    return read_answer(answer)
+    return parse_answer(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    split = items(folder, splits)
-    fallback = mean([item.emotion for item in split["train"] if item.emotion is not None])
+    parser = AnswerParser(answers, folder)
+    by_split = items(folder, hold_out)
+    fallback = mean([item.emotion for item in by_split["train"] if item.emotion is not None])
     rows = []
-    for item in split["test"]:
-        emotion = reader.read(NAME, item.question, read_answer, fallback)
+    for item in by_split["test"]:
+        emotion = parser.parse(NAME, item.question, parse_answer, fallback)
         rows.append((item.id, *(f"{value:.2f}" for value in emotion)))
     content = write_table(["id", *Emotion._fields], rows)
-    return Submission({submission_file(run): content}, reader.finish())
+    return Submission({submission_file(run): content}, parser.finish())
 
 
 def mean(emotions: Sequence[Emotion]) -> Emotion:
@@ -199,13 +199,13 @@ def submission_file(run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     from sklearn.metrics import mean_absolute_error
 
     from stages.toolkit.scores import pearson, pearson_unit
 
-    test = items(folder, splits)["test"]
+    test = items(folder, hold_out)["test"]
     gold = gold_emotions(folder, test)
     if not gold:
         return {}

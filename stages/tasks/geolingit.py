@@ -38,10 +38,10 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Labels, Reader, normalised, read_numbers
+from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
 from stages.toolkit.records import Encoded, Example, Outcome, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Parser,
     Row,
@@ -137,25 +137,25 @@ class Regions:
         return Labels({name: name for name in self._names.values()})
 
 
-def tweets(folder: Path, splits: Splits) -> tuple[dict[Side, list[Tweet]], Regions]:
+def tweets(folder: Path, hold_out: HoldOut) -> tuple[dict[Split, list[Tweet]], Regions]:
     """Reads a raw folder without the test set's gold: the tweets of each split, and the regions."""
     regions = Regions()
     has_dev, has_test = _there(folder, DEV_A, DEV_B), _there(folder, TEST)
-    split: dict[Side, list[Tweet]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Tweet]] = {split: [] for split in SPLITS}
     for tweet in _labelled(required(folder / TRAIN_A), required(folder / TRAIN_B), regions):
         group = normalised(tweet.text)  # retweets stay together
-        side = splits.side(NAME, group, has_dev=has_dev, has_test=has_test)
-        split[side].append(tweet)
-    split["test"] = [replace(tweet, region=None, point=None) for tweet in split["test"]]
+        split = hold_out.split_of(NAME, group, has_dev=has_dev, has_test=has_test)
+        by_split[split].append(tweet)
+    by_split["test"] = [replace(tweet, region=None, point=None) for tweet in by_split["test"]]
     if has_dev:
-        split["dev"] = _labelled(folder / DEV_A, folder / DEV_B, regions)
-        _no_other(folder / DEV_A, split["dev"], split["train"] + split["test"])
+        by_split["dev"] = _labelled(folder / DEV_A, folder / DEV_B, regions)
+        _no_other(folder / DEV_A, by_split["dev"], by_split["train"] + by_split["test"])
     if has_test:
         columns = {"id": identifier, "text": text}
         rows = read_table(folder / TEST, columns, delimiter="\t", quoted=False, unique="id")
-        split["test"] = [Tweet(row["id"], row["text"]) for row in rows]
-        _no_other(folder / TEST, split["test"], split["train"] + split["dev"])
-    return split, regions
+        by_split["test"] = [Tweet(row["id"], row["text"]) for row in rows]
+        _no_other(folder / TEST, by_split["test"], by_split["train"] + by_split["dev"])
+    return by_split, regions
 
 
 def _there(folder: Path, *files: str) -> bool:
@@ -238,7 +238,7 @@ def _decimal(degrees: float) -> str:
     return f"{degrees:.3f}"
 
 
-def read_answer(answer: str, labels: Labels[str]) -> tuple[str | None, Point | None, bool]:
+def parse_answer(answer: str, labels: Labels[str]) -> tuple[str | None, Point | None, bool]:
     """Reads whatever a model answered.
 
     Returns:
@@ -250,41 +250,41 @@ def read_answer(answer: str, labels: Labels[str]) -> tuple[str | None, Point | N
     parts = dict(zip(markers, pieces[1::2], strict=True))
     name = point = None
     if markers.count("regione") == 1:
-        name = labels.read(parts["regione"])
+        name = labels.parse(parts["regione"])
     if markers.count("geo") == 1:
-        point = read_point(parts["geo"])
+        point = parse_point(parts["geo"])
     in_order = not before.strip() and markers == ["regione", "geo"]
     return name, point, in_order and name is not None and point is not None
 
 
-def read_point(content: str) -> Point | None:
+def parse_point(content: str) -> Point | None:
     """Reads latitude and longitude, if they are a place on Earth."""
-    degrees = read_numbers(content, 2)
+    degrees = parse_numbers(content, 2)
     if degrees is None or abs(degrees[0]) > 90 or abs(degrees[1]) > 180:
         return None
     return Point(*degrees)
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every tweet; see `stages.tasks.Task.encode`."""
-    split, regions = tweets(folder, splits)
-    absent: dict[Side, tuple[str, ...]] = {"dev": (DEV_A, DEV_B), "test": (TEST,)}
-    for side, files in absent.items():
+    by_split, regions = tweets(folder, hold_out)
+    absent: dict[Split, tuple[str, ...]] = {"dev": (DEV_A, DEV_B), "test": (TEST,)}
+    for split, files in absent.items():
         if not _there(folder, *files):
-            missing, count = " and ".join(files), len(split[side])
-            log.info("%s: no %s, %d tweets are held out for %s", folder, missing, count, side)
-    names, points = gold(folder, split["test"], regions)
-    split["test"] = [
-        replace(t, region=names.get(t.id), point=points.get(t.id)) for t in split["test"]
+            missing, count = " and ".join(files), len(by_split[split])
+            log.info("%s: no %s, %d tweets are held out for %s", folder, missing, count, split)
+    names, points = gold(folder, by_split["test"], regions)
+    by_split["test"] = [
+        replace(t, region=names.get(t.id), point=points.get(t.id)) for t in by_split["test"]
     ]
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for tweet in split[side]:
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for tweet in by_split[split]:
             output = None
             if tweet.region is not None and tweet.point is not None:
                 output = write_answer(tweet.region, tweet.point)
-            examples[side].append(Example(_question(tweet), NAME, tweet.text, output))
-    notes = {"tweets": sum(map(len, split.values())), "regions": len(regions.labels.answers)}
+            examples[split].append(Example(_question(tweet), NAME, tweet.text, output))
+    notes = {"tweets": sum(map(len, by_split.values())), "regions": len(regions.labels.answers)}
     return Encoded(examples, notes)
 
 
@@ -297,7 +297,7 @@ def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
 
     Of the regions those of the official test set are known, but not what a training file adds.
     """
-    name, point, _ = read_answer(answer, Regions().labels)
+    name, point, _ = parse_answer(answer, Regions().labels)
     read: dict[str, str | float] = {} if name is None else {"region": name}
     return (read | point._asdict() if point else read) or None
 
@@ -305,18 +305,18 @@ def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     from stages.toolkit.scores import majority
 
-    split, regions = tweets(folder, splits)
-    reader, labels = Reader(answers, folder), regions.labels
-    most_frequent = majority([str(tweet.region) for tweet in split["train"]])
-    centres = {name: centre(split["train"], name) for name in (None, *labels.answers)}
+    by_split, regions = tweets(folder, hold_out)
+    parser, labels = AnswerParser(answers, folder), regions.labels
+    most_frequent = majority([str(tweet.region) for tweet in by_split["train"]])
+    centres = {name: centre(by_split["train"], name) for name in (None, *labels.answers)}
     rows_a, rows_b = [], []
-    for tweet in split["test"]:
-        name, point, whole = read_answer(reader.answer(_question(tweet)), labels)
-        reader.count(NAME, readable=whole, fallback=name is None and point is None)
+    for tweet in by_split["test"]:
+        name, point, whole = parse_answer(parser.answer(_question(tweet)), labels)
+        parser.count(NAME, parsed=whole, fallback=name is None and point is None)
         rows_a.append((tweet.id, "", name or most_frequent))
         rows_b.append((tweet.id, "", *map(_decimal, point or centres[name])))
     file_a, file_b = names_of_files(run)
@@ -326,7 +326,7 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
             ["id", "text", "latitude", "longitude"], rows_b, delimiter="\t", quoted=False
         ),
     }
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 def centre(train: Sequence[Tweet], name: str | None = None) -> Point:
@@ -347,15 +347,15 @@ def names_of_files(run: Run) -> tuple[str, str]:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from haversine import haversine
 
     from stages.toolkit.scores import f1_unit, majority, mean_unit
 
-    split, regions = tweets(folder, splits)
-    names, points = gold(folder, split["test"], regions)
-    ids = [tweet.id for tweet in split["test"]]
+    by_split, regions = tweets(folder, hold_out)
+    names, points = gold(folder, by_split["test"], regions)
+    ids = [tweet.id for tweet in by_split["test"]]
     path_a, path_b = (submission / name for name in names_of_files(run))
     units = {}
     if names:
@@ -365,14 +365,14 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
             [names[i] for i in ids],
             [row["region"] for row in given],
             OFFICIAL if official else sorted(set(names.values())),
-            majority([tweet.region for tweet in split["train"]]),
+            majority([tweet.region for tweet in by_split["train"]]),
             stratified=True,
             answer=str,
         )
     if points:
         given = _submitted(path_b, ids, {"latitude": LATITUDE, "longitude": LONGITUDE})
         wanted = [points[i] for i in ids]
-        middle = centre(split["train"])
+        middle = centre(by_split["train"])
         found = [_point(row) for row in given]
         distances = [haversine(w, f) for w, f in zip(wanted, found, strict=True)]
         units["geolingit_b"] = mean_unit(

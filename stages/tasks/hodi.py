@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Reader, normalised, yes_no
+from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
@@ -52,11 +52,11 @@ from stages.toolkit.spans import (
     folded_occurrences,
     is_word,
     occurrences,
+    parse_mark,
     place_in_order,
-    read_mark,
     with_mark,
 )
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Parser,
     flag,
@@ -148,20 +148,20 @@ def read(path: Path, *labels: str, texts: Mapping[str, str] | None = None) -> li
     return posts
 
 
-def posts(folder: Path, splits: Splits) -> dict[str, dict[Side, list[Post]]]:
+def posts(folder: Path, hold_out: HoldOut) -> dict[str, dict[Split, list[Post]]]:
     """Reads a raw folder without the test set's gold: the posts of each sub-task and split."""
     required(folder / TRAIN[A])
-    split: dict[str, dict[Side, list[Post]]] = {}
+    by_subtask: dict[str, dict[Split, list[Post]]] = {}
     for subtask in (A, B):
         if not (folder / TRAIN[subtask]).is_file():
             continue
         test = test_file(folder, subtask)
-        split[subtask] = {"train": [], "dev": [], "test": read(test) if test else []}
+        by_subtask[subtask] = {"train": [], "dev": [], "test": read(test) if test else []}
         for post in read(folder / TRAIN[subtask], COLUMN[subtask]):
             group = normalised(post.text)
-            side = splits.side(NAME, group, has_dev=False, has_test=test is not None)
-            split[subtask][side].append(post if side != "test" else Post(post.id, post.text))
-    return split
+            split = hold_out.split_of(NAME, group, has_dev=False, has_test=test is not None)
+            by_subtask[subtask][split].append(post if split != "test" else Post(post.id, post.text))
+    return by_subtask
 
 
 def test_file(folder: Path, subtask: str) -> Path | None:
@@ -172,16 +172,16 @@ def test_file(folder: Path, subtask: str) -> Path | None:
 
 
 def gold_posts(
-    folder: Path, split: Mapping[str, Mapping[Side, Sequence[Post]]]
+    folder: Path, by_subtask: Mapping[str, Mapping[Split, Sequence[Post]]]
 ) -> dict[str, dict[str, Post]]:
     """Reads the gold of each sub-task's test posts by id; empty where there is none."""
     if not test_file(folder, A):
-        return {s: {p.id: p for p in read(folder / TRAIN[s], COLUMN[s])} for s in split}
+        return {s: {p.id: p for p in read(folder / TRAIN[s], COLUMN[s])} for s in by_subtask}
     if not (folder / GOLD).is_file():
-        return {subtask: {} for subtask in split}
-    asked = {post.id: post.text for subtask in split for post in split[subtask]["test"]}
+        return {subtask: {} for subtask in by_subtask}
+    asked = {post.id: post.text for subtask in by_subtask for post in by_subtask[subtask]["test"]}
     gold = {post.id: post for post in read(folder / GOLD, *COLUMN.values(), texts=asked)}
-    return dict.fromkeys(split, gold)
+    return dict.fromkeys(by_subtask, gold)
 
 
 # --- Questions ------------------------------------------------------------------------------------
@@ -197,23 +197,23 @@ NOTES = (
 )
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every post; see `stages.tasks.Task.encode`."""
-    split = posts(folder, splits)
-    gold = gold_posts(folder, split)
+    by_subtask = posts(folder, hold_out)
+    gold = gold_posts(folder, by_subtask)
     _log_absent(folder)
     notes = dict.fromkeys(NOTES, 0)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for subtask, sides in split.items():
-        taken = {post.id for post in sides["test"]}
-        for side in SPLITS:
-            for post in sides[side]:
-                known = gold[subtask].get(post.id, post) if side == "test" else post
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for subtask, by_split in by_subtask.items():
+        taken = {post.id for post in by_split["test"]}
+        for split in SPLITS:
+            for post in by_split[split]:
+                known = gold[subtask].get(post.id, post) if split == "test" else post
                 output = _answer(subtask, known, notes)
                 # Should a test file number its posts anew, training posts give way.
-                again = "train:" if side != "test" and post.id in taken else ""
+                again = "train:" if split != "test" and post.id in taken else ""
                 question = _question(subtask, again + post.id)
-                examples[side].append(Example(question, subtask, post.text, output))
+                examples[split].append(Example(question, subtask, post.text, output))
     return Encoded(examples, notes)
 
 
@@ -303,7 +303,7 @@ def _segment(stretch: str) -> str:
     return " ".join(pieces)
 
 
-def read_answer(answer: str) -> tuple[list[str], bool]:
+def parse_answer(answer: str) -> tuple[list[str], bool]:
     """Reads whatever a model answered.
 
     Args:
@@ -334,7 +334,7 @@ def locate(text: str, segments: Sequence[str]) -> list[Span | None]:
 
 def _places(text: str, segment: str) -> list[Span]:
     """The places of a segment: the marked one, or those outside words, or all."""
-    bare, mark = read_mark(segment)
+    bare, mark = parse_mark(segment)
     if mark is not None:
         marked = _everywhere(text, bare)
         if 1 <= mark <= len(marked):
@@ -375,41 +375,41 @@ def interpret(subtask: str, answer: str) -> int | list[str] | None:
     Any text could be a stretch.
     """
     if subtask == A:
-        return HOMOTRANSPHOBIC.read(answer)
-    segments, readable = read_answer(answer)
-    return segments if segments or readable else None
+        return HOMOTRANSPHOBIC.parse(answer)
+    segments, parsed = parse_answer(answer)
+    return segments if segments or parsed else None
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
+    parser = AnswerParser(answers, folder)
     files = {}
-    for subtask, sides in posts(folder, splits).items():
+    for subtask, by_split in posts(folder, hold_out).items():
         rows = []
-        for post in sides["test"]:
+        for post in by_split["test"]:
             question = _question(subtask, post.id)
             submitted: int | list[int]
             if subtask == A:
-                submitted = reader.read(A, question, HOMOTRANSPHOBIC.read, FALLBACK)
+                submitted = parser.parse(A, question, HOMOTRANSPHOBIC.parse, FALLBACK)
             else:
-                submitted = _read_rationale(reader, question, post.text)
+                submitted = _parse_rationale(parser, question, post.text)
             rows.append((post.id, submitted))
         header = ["id", COLUMN[subtask]]
         files[file_name(subtask, run)] = write_table(header, rows, delimiter="\t", quoted=False)
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
-def _read_rationale(reader: Reader, question: str, text: str) -> list[int]:
-    segments, readable = read_answer(reader.answer(question))
+def _parse_rationale(parser: AnswerParser, question: str, text: str) -> list[int]:
+    segments, parsed = parse_answer(parser.answer(question))
     located = locate(text, segments)
     found = [stretch for stretch in located if stretch]
-    reader.count(
+    parser.count(
         B,
-        readable=readable and len(found) == len(segments),
-        fallback=not found and bool(segments or not readable),
+        parsed=parsed and len(found) == len(segments),
+        fallback=not found and bool(segments or not parsed),
     )
     return sorted(i for stretch in found for i in range(*stretch))
 
@@ -422,25 +422,25 @@ def file_name(subtask: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority, mean_unit
 
-    split = posts(folder, splits)
-    gold = gold_posts(folder, split)
+    by_subtask = posts(folder, hold_out)
+    gold = gold_posts(folder, by_subtask)
     units = {}
-    for subtask, sides in split.items():
+    for subtask, by_split in by_subtask.items():
         path, column = submission / file_name(subtask, run), COLUMN[subtask]
         columns = {"id": identifier, column: flag if subtask == A else positions}
         rows = read_table(path, columns, delimiter="\t", quoted=False)
-        ids = [post.id for post in sides["test"]]
+        ids = [post.id for post in by_split["test"]]
         same_items(path, ids, [row["id"] for row in rows])
         if not gold[subtask]:
             continue
         wanted: list[Any] = [getattr(gold[subtask][i], column) for i in ids]
         given = [row[column] for row in rows]
         if subtask == A:
-            baseline = majority([post.homotransphobic for post in sides["train"]])
+            baseline = majority([post.homotransphobic for post in by_split["train"]])
             units[A] = f1_unit(wanted, given, (0, 1), baseline, answer=HOMOTRANSPHOBIC.write)
         else:
             values = [dice(w, g) for w, g in zip(wanted, given, strict=True)]

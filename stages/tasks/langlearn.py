@@ -44,12 +44,12 @@ from statistics import fmean
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Reader, yes_no
+from stages.toolkit.answers import AnswerParser, yes_no
 from stages.toolkit.documents import read_documents
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.sentences import Language, opening
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import anything, flag, identifier, read_table, same_items, write_table
 
 log = logging.getLogger(__name__)
@@ -176,24 +176,24 @@ def training_pairs(folder: Path, corpus: Corpus) -> list[Pair]:
     return pairs
 
 
-def pairs(folder: Path, splits: Splits) -> dict[Side, list[Pair]]:
+def pairs(folder: Path, hold_out: HoldOut) -> dict[Split, list[Pair]]:
     """Reads a raw folder without the test set's gold: the pairs of each split.
 
     Raises:
         InputError: for defects, and if there are no training pairs at all.
     """
-    split: dict[Side, list[Pair]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
     for corpus in corpora(folder):
         known = training_pairs(folder, corpus)
         linked = groups(known)
         test = corpus.path(folder, TEST)
         for pair in known:
             group = f"{corpus.name}:{linked[pair.essays[0]]}"
-            side = splits.side(NAME, group, has_dev=False, has_test=test.is_file())
-            split[side].append(replace(pair, label=None) if side == "test" else pair)
+            split = hold_out.split_of(NAME, group, has_dev=False, has_test=test.is_file())
+            by_split[split].append(replace(pair, label=None) if split == "test" else pair)
         if test.is_file():
-            split["test"] += read(test, corpus, TEST)
-    return split
+            by_split["test"] += read(test, corpus, TEST)
+    return by_split
 
 
 def corpora(folder: Path) -> list[Corpus]:
@@ -249,13 +249,13 @@ def gold_labels(folder: Path, test: Sequence[Pair]) -> dict[str, int | None]:
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every pair; see `stages.tasks.Task.encode`."""
-    split = pairs(folder, splits)
-    gold = gold_labels(folder, split["test"])
+    by_split = pairs(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
     _log_absent(folder)
     files: dict[tuple[Corpus, str], list[Pair]] = {}
-    for pair in (pair for side in SPLITS for pair in split[side]):
+    for pair in (pair for split in SPLITS for pair in by_split[split]):
         files.setdefault((pair.corpus, pair.file), []).append(pair)
     notes = {"pairs": 0, "essays": 0, "cut_essays": 0}
     shown: dict[tuple[Corpus, str, str], str] = {}  # each essay is cut once, whatever its pairs
@@ -264,14 +264,14 @@ def encode(folder: Path, splits: Splits) -> Encoded:
             shown[corpus, file, essay] = opening(whole, TOKENS, corpus.language)
             notes["essays"] += 1
             notes["cut_essays"] += shown[corpus, file, essay] != " ".join(whole.split())
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for pair in split[side]:
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for pair in by_split[split]:
             notes["pairs"] += 1
-            label = gold.get(pair.id) if side == "test" else pair.label
+            label = gold.get(pair.id) if split == "test" else pair.label
             question = " [SEP] ".join(shown[pair.corpus, pair.file, e] for e in pair.essays)
             output = None if label is None else IN_ORDER.write(label)
-            examples[side].append(Example(_question(pair), NAME, question, output))
+            examples[split].append(Example(_question(pair), NAME, question, output))
     return Encoded(examples, notes)
 
 
@@ -307,17 +307,17 @@ def _log_absent(folder: Path) -> None:
 
 def interpret(subtask: str, answer: str) -> int | None:
     """The label that an answer names; see `stages.tasks.Task.interpret`."""
-    return IN_ORDER.read(answer)
+    return IN_ORDER.parse(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions, whose names have neither team nor run; see `Task.decode`."""
-    reader = Reader(answers, folder)
-    test = pairs(folder, splits)["test"]
-    labels = {p.id: reader.read(NAME, _question(p), IN_ORDER.read, FALLBACK) for p in test}
+    parser = AnswerParser(answers, folder)
+    test = pairs(folder, hold_out)["test"]
+    labels = {p.id: parser.parse(NAME, _question(p), IN_ORDER.parse, FALLBACK) for p in test}
     files = {}
     for corpus in CORPORA:
         asked = [pair for pair in test if pair.corpus == corpus]
@@ -327,30 +327,30 @@ def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -
             files[TEST.format(corpus.name)] = write_table(
                 header, rows, delimiter="\t", quoted=False
             )
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from sklearn.metrics import accuracy_score
 
     from stages.toolkit.scores import f1_unit, majority
 
-    split = pairs(folder, splits)
-    gold = gold_labels(folder, split["test"])
+    by_split = pairs(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
     units = {}
     for corpus in CORPORA:
-        asked = [p.id for p in split["test"] if p.corpus == corpus and p.id in gold]
+        asked = [p.id for p in by_split["test"] if p.corpus == corpus and p.id in gold]
         if not asked:
             continue
         path = submission / TEST.format(corpus.name)
         submitted = read(path, corpus, TEST, labelled=True)
         same_items(path, asked, [pair.id for pair in submitted])
         wanted, given = [gold[i] for i in asked], [pair.label for pair in submitted]
-        known = [pair.label for pair in split["train"] if pair.corpus == corpus]
+        known = [pair.label for pair in by_split["train"] if pair.corpus == corpus]
         baseline = majority(known) if known else FALLBACK
         details = {"accuracy": float(accuracy_score(wanted, given))}
         units[corpus.unit] = f1_unit(

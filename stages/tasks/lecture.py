@@ -39,10 +39,10 @@ from statistics import fmean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.toolkit.answers import Labels, Reader, normalised, yes_no
+from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import anything, one_of, read_table, same_items, text, write_table
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def _read(path: Path, *, answered: bool = True) -> list[Row]:
     for row in table:
         subtask, answer = row["sub-task"], row["answer"]
         if answer and subtask in WORDS:
-            label = WORDS[subtask].read(answer)
+            label = WORDS[subtask].parse(answer)
             if label is None:
                 yes, no = WORDS[subtask].answers.values()
                 defects.add(row.line, f"answer {answer[:60]!r}: expected {yes} or {no}")
@@ -159,21 +159,21 @@ def _read(path: Path, *, answered: bool = True) -> list[Row]:
 
 def _word(subtask: str, answer: str) -> str:
     """The label word for ``sì`` or ``no``; other answers are their own word."""
-    label = YES_NO.read(answer) if subtask in WORDS else None
+    label = YES_NO.parse(answer) if subtask in WORDS else None
     return answer if label is None else WORDS[subtask].write(label)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def rows(folder: Path, splits: Splits) -> dict[Side, list[Row]]:
+def rows(folder: Path, hold_out: HoldOut) -> dict[Split, list[Row]]:
     """Reads a raw folder: the rows of each split, without the answers of the test rows."""
     train, dev = _files(folder)
-    split: dict[Side, list[Row]] = {"train": [], "dev": [*dev], "test": []}
+    by_split: dict[Split, list[Row]] = {"train": [], "dev": [*dev], "test": []}
     for row in train:
-        side = splits.side(NAME, _group(row), has_dev=bool(dev), has_test=False)
-        split[side].append(replace(row, answer=None) if side == "test" else row)
-    return split
+        split = hold_out.split_of(NAME, _group(row), has_dev=bool(dev), has_test=False)
+        by_split[split].append(replace(row, answer=None) if split == "test" else row)
+    return by_split
 
 
 def gold_answers(folder: Path) -> dict[str, str]:
@@ -221,24 +221,24 @@ def _group(row: Row) -> str:
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks the rows' questions; see `stages.tasks.Task.encode`."""
-    split = rows(folder, splits)
+    by_split = rows(folder, hold_out)
     for file in (TRAIN, DEV):
         if not (folder / file).is_file():
-            sizes = ", ".join(f"{len(split[side])} {side}" for side in SPLITS)
+            sizes = ", ".join(f"{len(by_split[split])} {split}" for split in SPLITS)
             log.info("%s: no %s; rows: %s", folder, file, sizes)
     gold = gold_answers(folder)
-    split["test"] = [replace(row, answer=gold[row.question]) for row in split["test"]]
-    everything = [row for side in SPLITS for row in split[side]]
+    by_split["test"] = [replace(row, answer=gold[row.question]) for row in by_split["test"]]
+    everything = [row for split in SPLITS for row in by_split[split]]
     notes = {
         "rows": len(everything),
         "repeated_ids": len(everything) - len({(row.subtask, row.id) for row in everything}),
         "misspelt_answers": sum(_misspelt(row) for row in everything),
     }
     examples = {
-        side: [Example(row.question, row.subtask, row.text, row.answer) for row in split[side]]
-        for side in SPLITS
+        split: [Example(row.question, row.subtask, row.text, row.answer) for row in by_split[split]]
+        for split in SPLITS
     }
     return Encoded(examples, notes)
 
@@ -250,35 +250,35 @@ def _misspelt(row: Row) -> bool:
     return words == {"nan"} or (known is not None and not words <= set(known.split()))
 
 
-def read_answer(subtask: str, answer: str) -> str | None:
+def parse_answer(subtask: str, answer: str) -> str | None:
     """Reads ``sì`` or ``no``, or else any answer that is not empty, as one line."""
     if subtask in WORDS:
-        label = YES_NO.read(answer)
+        label = YES_NO.parse(answer)
         return None if label is None else YES_NO.write(label)
     return re.sub(r"[\t\r\n]+", " ", answer).strip() or None
 
 
 def interpret(subtask: str, answer: str) -> str | None:
     """The label word, or the answer as one line; see `stages.tasks.Task.interpret`."""
-    read = read_answer(subtask, answer)
+    read = parse_answer(subtask, answer)
     return None if read is None else _word(subtask, read)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    split = rows(folder, splits)
-    reader = Reader(answers, folder)
-    fallbacks = usual_answers(split["train"])
+    by_split = rows(folder, hold_out)
+    parser = AnswerParser(answers, folder)
+    fallbacks = usual_answers(by_split["train"])
     table = []
-    for row in split["test"]:
-        tally, parse = f"{row.subtask}@{NAME}", partial(read_answer, row.subtask)
-        answer = reader.read(tally, row.question, parse, fallbacks[row.subtask])
+    for row in by_split["test"]:
+        tally, parse = f"{row.subtask}@{NAME}", partial(parse_answer, row.subtask)
+        answer = parser.parse(tally, row.question, parse, fallbacks[row.subtask])
         table.append((row.id, row.subtask, row.text, _word(row.subtask, answer)))
     files = {_file(run): write_table(None, table, delimiter="\t")} if table else {}
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 def usual_answers(train: Sequence[Row]) -> dict[str, str]:
@@ -301,17 +301,17 @@ def _file(run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import mean_unit
 
-    split = rows(folder, splits)
-    test, gold, usual = split["test"], gold_answers(folder), usual_answers(split["train"])
+    by_split = rows(folder, hold_out)
+    test, gold, usual = by_split["test"], gold_answers(folder), usual_answers(by_split["train"])
     if not test:
         return {}
     path = submission / _file(run)
     given = _read(path)
-    wanted, found = [unique([f"{r.subtask}:{r.id}" for r in side]) for side in (test, given)]
+    wanted, found = [unique([f"{r.subtask}:{r.id}" for r in part]) for part in (test, given)]
     same_items(path, wanted, found)
     if other := [i for i, a, b in zip(wanted, test, given, strict=True) if a.text != b.text]:
         raise InputError(f"{path}: rows with another input: {', '.join(other[:20])}")

@@ -36,10 +36,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Row,
     anything,
@@ -131,27 +131,27 @@ def read(path: Path, *columns: str) -> tuple[list[Row], int]:
     return list(items.values()), len(rows) - len(items)
 
 
-def items(folder: Path, splits: Splits) -> tuple[dict[Side, list[Item]], int]:
+def items(folder: Path, hold_out: HoldOut) -> tuple[dict[Split, list[Item]], int]:
     """Reads a raw folder without the test sets' gold.
 
     Returns:
         The items of each split, and how many rows repeat one.
     """
-    split: dict[Side, list[Item]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
     has_test = (folder / FILE.format("Test")).is_file()
     rows, repeated = read(required(folder / FILE.format("Data")), "Text", "Label")
     for row in rows:
         group = normalised(row["Text"])
-        side = splits.side(NAME, group, has_dev=False, has_test=has_test)
-        known = row["Label"] if side != "test" else None
-        split[side].append(Item(row["ID"], row["Text"], known, "Data"))
+        split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
+        known = row["Label"] if split != "test" else None
+        by_split[split].append(Item(row["ID"], row["Text"], known, "Data"))
     for source in ("Test", "Additional"):
         path = folder / FILE.format(source)
         if path.is_file():
             rows, more = read(path, "Text")
             repeated += more
-            split["test"] += [Item(row["ID"], row["Text"], None, source) for row in rows]
-    return split, repeated
+            by_split["test"] += [Item(row["ID"], row["Text"], None, source) for row in rows]
+    return by_split, repeated
 
 
 def gold_labels(folder: Path, test: Sequence[Item]) -> dict[str, int]:
@@ -176,22 +176,22 @@ def gold_labels(folder: Path, test: Sequence[Item]) -> dict[str, int]:
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every item; see `stages.tasks.Task.encode`."""
-    split, repeated = items(folder, splits)
-    gold = gold_labels(folder, split["test"])
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
+    by_split, repeated = items(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     notes = {"items": 0, "repeated_rows": repeated, "items_without_text": 0}
-    for side in SPLITS:
-        for item in split[side]:
-            known = gold.get(item.question) if side == "test" else item.label
+    for split in SPLITS:
+        for item in by_split[split]:
+            known = gold.get(item.question) if split == "test" else item.label
             output = None if known is None else TRUTH.write(known)
             blank = not item.text.strip()
             notes["items"] += 1
             notes["items_without_text"] += blank
             question = NO_TEXT if blank else item.text
-            examples[side].append(Example(item.question, NAME, question, output))
-    _report(folder, split["test"])
+            examples[split].append(Example(item.question, NAME, question, output))
+    _report(folder, by_split["test"])
     return Encoded(examples, notes)
 
 
@@ -209,25 +209,25 @@ def _report(folder: Path, test: Sequence[Item]) -> None:
 
 def interpret(subtask: str, answer: str) -> int | None:
     """The label that an answer names; see `stages.tasks.Task.interpret`."""
-    return TRUTH.read(answer)
+    return TRUTH.parse(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     from stages.toolkit.scores import majority
 
-    reader = Reader(answers, folder)
-    split, _ = items(folder, splits)
-    fallback = majority([item.label for item in split["train"]])
+    parser = AnswerParser(answers, folder)
+    by_split, _ = items(folder, hold_out)
+    fallback = majority([item.label for item in by_split["train"]])
     files = {}
-    for name, members in parts(split["test"], run):
-        rows = [(i.id, reader.read(NAME, i.question, TRUTH.read, fallback)) for i in members]
+    for name, members in parts(by_split["test"], run):
+        rows = [(i.id, parser.parse(NAME, i.question, TRUTH.parse, fallback)) for i in members]
         if rows:
             files[name] = write_table(["ID", "Label"], rows, delimiter="\t")
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 def parts(test: Sequence[Item], run: Run) -> tuple[tuple[str, list[Item]], ...]:
@@ -243,13 +243,13 @@ def parts(test: Sequence[Item], run: Run) -> tuple[tuple[str, list[Item]], ...]:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    split, _ = items(folder, splits)
-    gold = gold_labels(folder, split["test"])
-    baseline = majority([item.label for item in split["train"]])
+    by_split, _ = items(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
+    baseline = majority([item.label for item in by_split["train"]])
 
     def unit(name: str, members: Sequence[Item], details: Mapping[str, float]) -> Unit | None:
         scored = [item for item in members if item.question in gold]
@@ -266,7 +266,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
             answer=TRUTH.write,
         )
 
-    official, additional = parts(split["test"], run)
+    official, additional = parts(by_split["test"], run)
     extra = unit(*additional, {})
     scored = unit(*official, {"additional_weighted_f1": extra.value} if extra else {})
     return {NAME: scored} if scored else {}

@@ -40,18 +40,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
-from stages.toolkit.answers import Reader, normalised
+from stages.toolkit.answers import AnswerParser, normalised
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
     Span,
+    parse_mark,
     place_in_order,
-    read_mark,
     token_occurrences,
     with_mark,
 )
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import Parser, one_of, text
 
 if TYPE_CHECKING:
@@ -174,13 +174,13 @@ def read(path: Path, parse: Parser | None = label) -> list[Sentence]:
     return sentences
 
 
-def sentences(folder: Path, splits: Splits) -> dict[Side, list[Sentence]]:
+def sentences(folder: Path, hold_out: HoldOut) -> dict[Split, list[Sentence]]:
     """Reads a raw folder without the test set's gold: the sentences of each split.
 
     Raises:
         InputError: for defects, and if there is no training file.
     """
-    split: dict[Side, list[Sentence]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Sentence]] = {split: [] for split in SPLITS}
     if not any((folder / file_of(domain, "train")).is_file() for domain in DOMAINS):
         names = ", ".join(file_of(domain, "train") for domain in DOMAINS)
         raise InputError(f"{folder}: no training file; expected one at least of {names}")
@@ -188,17 +188,17 @@ def sentences(folder: Path, splits: Splits) -> dict[Side, list[Sentence]]:
         train, dev = folder / file_of(domain, "train"), folder / file_of(domain, "dev")
         test = test_file(folder, domain)
         if dev.is_file():
-            split["dev"] += read(dev)
+            by_split["dev"] += read(dev)
         if test:
             blind = test.name == file_of(domain, "test_nolabel")
-            split["test"] += read(test, None if blind else label)
+            by_split["test"] += read(test, None if blind else label)
         for sentence in read(train) if train.is_file() else ():
-            side = splits.side(
+            split = hold_out.split_of(
                 NAME, normalised(sentence.text), has_dev=dev.is_file(), has_test=test is not None
             )
-            split[side].append(sentence)
-    split["test"] = [replace(sentence, labels=None) for sentence in split["test"]]
-    return split
+            by_split[split].append(sentence)
+    by_split["test"] = [replace(sentence, labels=None) for sentence in by_split["test"]]
+    return by_split
 
 
 def test_file(folder: Path, domain: str) -> Path | None:
@@ -280,18 +280,18 @@ class Mention(NamedTuple):
     text: str
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every sentence; see `stages.tasks.Task.encode`."""
-    split = sentences(folder, splits)
-    gold = gold_labels(folder, split["test"])
+    by_split = sentences(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
     _log_absent(folder)
     notes = {"sentences": 0, "entities": 0, "marked_entities": 0, "repaired_labels": 0}
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for sentence in split[side]:
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for sentence in by_split[split]:
             notes["sentences"] += 1
             output = None
-            labels = gold.get(sentence.id) if side == "test" else sentence.labels
+            labels = gold.get(sentence.id) if split == "test" else sentence.labels
             if labels is not None:
                 found = entities(labels)
                 output, marked = write_answer(sentence.tokens, found)
@@ -299,7 +299,7 @@ def encode(folder: Path, splits: Splits) -> Encoded:
                 notes["marked_entities"] += marked
                 pairs = zip(labels, labelled(len(labels), found), strict=True)
                 notes["repaired_labels"] += sum(a != b for a, b in pairs)
-            examples[side].append(Example(_question(sentence), NAME, sentence.text, output))
+            examples[split].append(Example(_question(sentence), NAME, sentence.text, output))
     return Encoded(examples, notes)
 
 
@@ -346,7 +346,7 @@ def write_answer(tokens: Sequence[str], found: Sequence[Entity]) -> tuple[str, i
     return " ".join(pieces) or NONE, marked
 
 
-def read_answer(answer: str) -> tuple[list[Mention], bool]:
+def parse_answer(answer: str) -> tuple[list[Mention], bool]:
     """Reads whatever a model answered.
 
     Args:
@@ -381,7 +381,7 @@ def locate(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Entity | 
 
 def _places(tokens: Sequence[str], mention: str) -> list[Span]:
     """The places of a mention: the marked one, or all."""
-    bare, mark = read_mark(mention)
+    bare, mark = parse_mark(mention)
     if mark is not None:
         marked = _everywhere(tokens, bare)
         if 1 <= mark <= len(marked):
@@ -398,30 +398,30 @@ def _everywhere(tokens: Sequence[str], mention: str) -> list[Span]:
 
 def interpret(subtask: str, answer: str) -> list[Mention] | None:
     """The mentions that an answer lists; see `stages.tasks.Task.interpret`."""
-    mentions, readable = read_answer(answer)
-    return mentions if mentions or readable else None
+    mentions, parsed = parse_answer(answer)
+    return mentions if mentions or parsed else None
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
+    parser = AnswerParser(answers, folder)
     blocks: dict[str, list[str]] = {}
-    for sentence in sentences(folder, splits)["test"]:
-        mentions, readable = read_answer(reader.answer(_question(sentence)))
+    for sentence in sentences(folder, hold_out)["test"]:
+        mentions, parsed = parse_answer(parser.answer(_question(sentence)))
         located = locate(sentence.tokens, mentions)
         found = [entity for entity in located if entity]
-        reader.count(
+        parser.count(
             NAME,
-            readable=readable and len(found) == len(mentions),
-            fallback=not found and bool(mentions or not readable),
+            parsed=parsed and len(found) == len(mentions),
+            fallback=not found and bool(mentions or not parsed),
         )
         rows = zip(sentence.tokens, labelled(len(sentence.tokens), found), strict=True)
         block = "".join(f"{token}\t{label}\n" for token, label in rows)
         blocks.setdefault(file_name(sentence.domain, run), []).append(block)
-    return Submission({name: "\n".join(b) for name, b in blocks.items()}, reader.finish())
+    return Submission({name: "\n".join(b) for name, b in blocks.items()}, parser.finish())
 
 
 def file_name(domain: str, run: Run) -> str:
@@ -432,7 +432,7 @@ def file_name(domain: str, run: Run) -> str:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import (
         average_f1,
@@ -443,13 +443,13 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
         majority,
     )
 
-    split = sentences(folder, splits)
-    gold = gold_labels(folder, split["test"])
+    by_split = sentences(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
     wanted: dict[str, list[str]] = {}
     given: dict[str, list[str]] = {}
     numbers: list[int] = []  # the number of each token's sentence
     for domain in DOMAINS:
-        asked = [sentence for sentence in split["test"] if sentence.domain == domain]
+        asked = [sentence for sentence in by_split["test"] if sentence.domain == domain]
         if not asked:
             continue
         path = submission / file_name(domain, run)
@@ -465,7 +465,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
         return {}
 
     counts = {
-        d: f1_counts(*(indicator(side[d], KINDS) for side in (wanted, given))).sum(0)
+        d: f1_counts(*(indicator(labels[d], KINDS) for labels in (wanted, given))).sum(0)
         for d in wanted
     }
 
@@ -478,7 +478,7 @@ def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str,
     for domain, sums in counts.items():
         details[f"{domain.lower()}_macro_f1"] = macros[domain]
         details[f"{domain.lower()}_micro_f1"] = micro(sums)
-    known = [scored_label(cell) for sentence in split["train"] for cell in sentence.labels or ()]
+    known = [scored_label(cell) for sentence in by_split["train"] for cell in sentence.labels or ()]
     unit = f1_unit(
         [kind for domain in wanted for kind in wanted[domain]],
         [kind for domain in wanted for kind in given[domain]],

@@ -42,10 +42,10 @@ from statistics import fmean
 from typing import NamedTuple
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Labels, Reader, normalised
+from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import (
     Row,
     anything,
@@ -148,22 +148,22 @@ class Author:
 _CELLS = {column: one_of(*labels.answers) for column, labels in TRAITS.items()}
 
 
-def authors(folder: Path, splits: Splits) -> dict[Side, list[Author]]:
+def authors(folder: Path, hold_out: HoldOut) -> dict[Split, list[Author]]:
     """Reads a raw folder without the test set's gold: the authors of each split."""
-    split: dict[Side, list[Author]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Author]] = {split: [] for split in SPLITS}
     has_test = (folder / TEST).is_file()
     path = required(folder / TRAIN)
     rows = read_table(path, {"label": identifier, **_CELLS, "tweet": text})
     traits = _traits(path, rows)
     for author in _grouped(TRAIN, rows):
-        side = splits.side(NAME, author.label, has_dev=False, has_test=has_test)
-        known = None if side == "test" else traits[author.label]
-        split[side].append(replace(author, traits=known))
+        split = hold_out.split_of(NAME, author.label, has_dev=False, has_test=has_test)
+        known = None if split == "test" else traits[author.label]
+        by_split[split].append(replace(author, traits=known))
     if has_test:
-        split["test"] = _grouped(
+        by_split["test"] = _grouped(
             TEST, read_table(folder / TEST, {"label": identifier, "tweet": text})
         )
-    return split
+    return by_split
 
 
 def _grouped(file: str, rows: Iterable[Row]) -> list[Author]:
@@ -252,7 +252,7 @@ def _pieces(tweet: str) -> list[Chunk]:
     ]
 
 
-def read_answer(answer: str) -> tuple[dict[str, str], bool]:
+def parse_answer(answer: str) -> tuple[dict[str, str], bool]:
     """Reads whatever a model answered, each word in its place and apart from the others.
 
     Returns:
@@ -263,30 +263,30 @@ def read_answer(answer: str) -> tuple[dict[str, str], bool]:
     read = {
         column: label
         for (column, labels), word in zip(TRAITS.items(), words, strict=False)
-        if (label := labels.read(word)) is not None
+        if (label := labels.parse(word)) is not None
     }
     whole = len(words) == len(read) == len(TRAITS)
     return read, whole and SIDES[read["ideology_multiclass"]] == read["ideology_binary"]
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every chunk of tweets; see `stages.tasks.Task.encode`."""
-    split = authors(folder, splits)
-    gold = gold_traits(folder, split["test"])
+    by_split = authors(folder, hold_out)
+    gold = gold_traits(folder, by_split["test"])
     if not (folder / TEST).is_file():
-        log.info("%s: no %s: %d authors are held out", folder, TEST, len(split["test"]))
+        log.info("%s: no %s: %d authors are held out", folder, TEST, len(by_split["test"]))
     elif not gold:
         log.info("%s: no %s: no score", folder, GOLD)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for author in split[side]:
-            traits = gold.get(author.label) if side == "test" else author.traits
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for author in by_split[split]:
+            traits = gold.get(author.label) if split == "test" else author.traits
             output = None if traits is None else write_answer(traits)
-            examples[side] += [
+            examples[split] += [
                 Example(question, NAME, chunk.text, output)
                 for question, chunk in author.questions().items()
             ]
-    everybody = [author for side in SPLITS for author in split[side]]
+    everybody = [author for split in SPLITS for author in by_split[split]]
     notes = {
         "authors": len(everybody),
         "authors_in_both_files": len(everybody) - len({author.label for author in everybody}),
@@ -298,7 +298,7 @@ def encode(folder: Path, splits: Splits) -> Encoded:
 
 def interpret(subtask: str, answer: str) -> dict[str, str] | None:
     """The traits that could be read, by column; see `stages.tasks.Task.interpret`."""
-    traits, _ = read_answer(answer)
+    traits, _ = parse_answer(answer)
     return traits or None
 
 
@@ -309,24 +309,24 @@ Votes = Counter[tuple[str, str]]
 """How much speaks for a label, by column and label."""
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    split = authors(folder, splits)
-    training = frequencies(split["train"])
+    parser = AnswerParser(answers, folder)
+    by_split = authors(folder, hold_out)
+    training = frequencies(by_split["train"])
     rows = []
-    for author in split["test"]:
+    for author in by_split["test"]:
         votes: Votes = Counter()
         wholes = []
         for question, chunk in author.questions().items():
-            read, whole = read_answer(reader.answer(question))
+            read, whole = parse_answer(parser.answer(question))
             wholes.append(whole)
             for column, label in read.items():
                 votes[column, label] += chunk.tokens
         for whole in wholes:
-            reader.count(NAME, readable=whole, fallback=not votes)
+            parser.count(NAME, parsed=whole, fallback=not votes)
         rows.append((author.label, *elected(votes, training)))
-    return Submission({SUBMITTED: write_table(["label", *TRAITS], rows)}, reader.finish())
+    return Submission({SUBMITTED: write_table(["label", *TRAITS], rows)}, parser.finish())
 
 
 def frequencies(train: Iterable[Author]) -> Votes:
@@ -344,8 +344,8 @@ def elected(votes: Votes, training: Votes) -> Traits:
     """
 
     def support(multiclass: str, given: Votes) -> int:
-        side = given["ideology_binary", SIDES[multiclass]]
-        return side + given["ideology_multiclass", multiclass]
+        binary = given["ideology_binary", SIDES[multiclass]]
+        return binary + given["ideology_multiclass", multiclass]
 
     gender = max(GENDER.answers, key=lambda g: (votes["gender", g], training["gender", g]))
     multiclass = max(
@@ -358,20 +358,20 @@ def elected(votes: Votes, training: Votes) -> Traits:
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submission; see `stages.tasks.Task.score`."""
     import numpy as np
     from sklearn.metrics import f1_score
 
     from stages.toolkit.scores import average_f1, f1_counts, indicator, labelled
 
-    split = authors(folder, splits)
-    gold = gold_traits(folder, split["test"])
+    by_split = authors(folder, hold_out)
+    gold = gold_traits(folder, by_split["test"])
     if not gold:
         return {}
     wanted = list(gold.values())
     given = _submitted(submission / SUBMITTED, list(gold))
-    training = frequencies(split["train"])
+    training = frequencies(by_split["train"])
     official = (folder / TEST).is_file()
     values, baselines, counts, outcomes = [], [], [], {}
     for number, (column, answers) in enumerate(TRAITS.items()):

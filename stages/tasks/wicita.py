@@ -34,11 +34,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
-from stages.toolkit.answers import Reader, normalised, yes_no
+from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import Span
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from stages.toolkit.tables import Row, identifier, read_objects, same_items, text
 
 log = logging.getLogger(__name__)
@@ -191,21 +191,21 @@ def _word(row: Row, n: int) -> Span:
     return Span(row[f"start{n}"], row[f"end{n}"])
 
 
-def pairs(folder: Path, splits: Splits) -> dict[Side, list[Pair]]:
+def pairs(folder: Path, hold_out: HoldOut) -> dict[Split, list[Pair]]:
     """Reads a raw folder without the test sets' gold: the pairs of each split, Italian first."""
     required(folder / TRAIN)
     has_dev = (folder / DEV).is_file()
     has_test = (folder / ITALIAN.test).is_file()
-    split: dict[Side, list[Pair]] = {side: [] for side in SPLITS}
+    by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
     for pair in read(folder, TRAIN, labelled=True):
-        side = splits.side(NAME, normalised(pair.lemma), has_dev=has_dev, has_test=has_test)
-        split[side].append(replace(pair, label=None) if side == "test" else pair)
+        split = hold_out.split_of(NAME, normalised(pair.lemma), has_dev=has_dev, has_test=has_test)
+        by_split[split].append(replace(pair, label=None) if split == "test" else pair)
     if has_dev:
-        split["dev"] = read(folder, DEV, labelled=True)
+        by_split["dev"] = read(folder, DEV, labelled=True)
     for test in (ITALIAN, ENGLISH):
         if (folder / test.test).is_file():
-            split["test"] += read(folder, test.test, test.lemmas, labelled=False)
-    return split
+            by_split["test"] += read(folder, test.test, test.lemmas, labelled=False)
+    return by_split
 
 
 def members(test: RankedSet, found: Sequence[Pair]) -> list[Pair]:
@@ -234,21 +234,21 @@ def gold_labels(folder: Path, test: Sequence[Pair]) -> dict[str, int]:
 # --- Questions and answers ------------------------------------------------------------------------
 
 
-def encode(folder: Path, splits: Splits) -> Encoded:
+def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Asks about every pair; see `stages.tasks.Task.encode`."""
-    split = pairs(folder, splits)
-    gold = gold_labels(folder, split["test"])
+    by_split = pairs(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
     _log_absent(folder)
-    examples: dict[Side, list[Example]] = {side: [] for side in SPLITS}
-    for side in SPLITS:
-        for pair in split[side]:
-            known = gold.get(pair.example) if side == "test" else pair.label
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for pair in by_split[split]:
+            known = gold.get(pair.example) if split == "test" else pair.label
             output = None if known is None else SAME.write(known)
-            examples[side].append(Example(pair.example, NAME, pair.question, output))
+            examples[split].append(Example(pair.example, NAME, pair.question, output))
     notes = {
-        "pairs": sum(map(len, split.values())),
-        "training_pairs": len(split["train"]),
-        "training_pairs_of_one_sense": sum(pair.label == 1 for pair in split["train"]),
+        "pairs": sum(map(len, by_split.values())),
+        "training_pairs": len(by_split["train"]),
+        "training_pairs_of_one_sense": sum(pair.label == 1 for pair in by_split["train"]),
     }
     return Encoded(examples, notes)
 
@@ -268,41 +268,41 @@ def _log_absent(folder: Path) -> None:
 
 def interpret(subtask: str, answer: str) -> int | None:
     """The label that an answer names; see `stages.tasks.Task.interpret`."""
-    return SAME.read(answer)
+    return SAME.parse(answer)
 
 
 # --- Submission -----------------------------------------------------------------------------------
 
 
-def decode(folder: Path, splits: Splits, answers: Mapping[str, str], run: Run) -> Submission:
+def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    reader = Reader(answers, folder)
-    found = pairs(folder, splits)["test"]
+    parser = AnswerParser(answers, folder)
+    found = pairs(folder, hold_out)["test"]
     files = {}
     for test in (ITALIAN, ENGLISH):
         rows = [
-            {"id": pair.id, "label": reader.read(NAME, pair.example, SAME.read, FALLBACK)}
+            {"id": pair.id, "label": parser.parse(NAME, pair.example, SAME.parse, FALLBACK)}
             for pair in members(test, found)
         ]
         if rows:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
             files[test.submission] = "".join(lines)
-    return Submission(files, reader.finish())
+    return Submission(files, parser.finish())
 
 
 # --- Score ----------------------------------------------------------------------------------------
 
 
-def score(folder: Path, splits: Splits, submission: Path, run: Run) -> dict[str, Unit]:
+def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    split = pairs(folder, splits)
-    gold = gold_labels(folder, split["test"])
-    baseline = majority([pair.label for pair in split["train"]])
+    by_split = pairs(folder, hold_out)
+    gold = gold_labels(folder, by_split["test"])
+    baseline = majority([pair.label for pair in by_split["train"]])
     units = {}
     for test in (ITALIAN, ENGLISH):
-        asked = [pair for pair in members(test, split["test"]) if pair.example in gold]
+        asked = [pair for pair in members(test, by_split["test"]) if pair.example in gold]
         if not asked:
             continue
         path = submission / test.submission

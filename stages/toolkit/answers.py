@@ -1,4 +1,4 @@
-"""Reading the model's answers strictly, and counting what could not be read."""
+"""Parsing the model's answers strictly, and counting those that could not be parsed."""
 
 import re
 import string
@@ -17,10 +17,10 @@ _AROUND = string.punctuation + string.whitespace + "«»“”‘’…"
 
 
 def normalised(answer: str) -> str:
-    """An answer without what a strict reading forgives.
+    """Removes from an answer the differences that strict parsing ignores.
 
-    That is case, accents (``si`` is ``sì``), the kind and amount of white space, and white space
-    and punctuation around it.
+    These are case, accents (``si`` is ``sì``), the kind and amount of white space, and white space
+    and punctuation around the answer.
     """
     bare = unicodedata.normalize("NFD", answer.casefold())
     letters = "".join(c for c in bare if not unicodedata.combining(c))
@@ -28,10 +28,10 @@ def normalised(answer: str) -> str:
 
 
 class Labels(Generic[Label]):
-    """A closed set of answers.
+    """Labels of the data and the closed set of answers that stand for them.
 
     Attributes:
-        answers: what the model writes for each label of the data, in the order of the labels.
+        answers: the answer for each label, in the order of the labels.
     """
 
     def __init__(self, answers: Mapping[Label, str]) -> None:
@@ -49,8 +49,8 @@ class Labels(Generic[Label]):
         """The answer for a label."""
         return self.answers[label]
 
-    def read(self, answer: str) -> Label | None:
-        """The label that an answer names as a whole, or None."""
+    def parse(self, answer: str) -> Label | None:
+        """The label whose answer this is, as a whole, or None."""
         return self._labels.get(normalised(answer))
 
 
@@ -62,10 +62,17 @@ def yes_no(yes: Label, no: Label) -> Labels[Label]:
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}(?:[.,][0-9]{1,17})?")
 
 
-def read_numbers(answer: str, count: int) -> tuple[float, ...] | None:
-    """Reads so many numbers separated by white space, or returns None.
+def parse_numbers(answer: str, count: int) -> tuple[float, ...] | None:
+    """Parses an answer that consists of numbers separated by white space.
 
     A decimal comma counts as a decimal point: ``3,5 2.0`` are two numbers.
+
+    Args:
+        answer: the model's text.
+        count: how many numbers it must have.
+
+    Returns:
+        The numbers, or None if the answer is not just that.
     """
     pieces = answer.split()
     if len(pieces) != count or not all(map(_NUMBER.fullmatch, pieces)):
@@ -73,54 +80,64 @@ def read_numbers(answer: str, count: int) -> tuple[float, ...] | None:
     return tuple(float(piece.replace(",", ".")) for piece in pieces)
 
 
-class Reader:
-    """Hands out the answers to a task's test questions and keeps the tallies.
+class AnswerParser:
+    """Parses the answers to a task's test questions and keeps a tally for each sub-task.
 
-    Every question must be asked for just once; `finish` makes sure of it.
+    Every question must be asked for exactly once; `finish` makes sure of it.
+
+    Attributes:
+        tallies: by sub-task, the numbers of answers and of those that could not be parsed.
     """
 
     def __init__(self, answers: Mapping[str, str], folder: Path) -> None:
+        """Takes the answers by question id, and the raw folder to name in messages."""
         self._left = dict(answers)
         self._folder = folder
         self.tallies: dict[str, Tally] = {}
 
-    def answer(self, identifier: str) -> str:
+    def answer(self, question_id: str) -> str:
         """Takes the answer to a question.
 
         Raises:
             InputError: if there is none.
         """
-        if identifier not in self._left:
+        if question_id not in self._left:
             raise InputError(
-                f"no answer to {identifier}, which is in the test set of {self._folder}: encode"
+                f"no answer to {question_id}, which is in the test set of {self._folder}: encode"
                 " and infer must run on the same files"
             )
-        return self._left.pop(identifier)
+        return self._left.pop(question_id)
 
-    def read(
+    def parse(
         self,
         subtask: str,
-        identifier: str,
+        question_id: str,
         parse: Callable[[str], Value | None],
         fallback: Value,
     ) -> Value:
-        """Reads the answer to a question as a whole.
+        """Takes the answer to a question, parses it as a whole, and counts it.
+
+        Args:
+            subtask: whose tally counts the answer.
+            question_id: the question.
+            parse: turns the answer into a value, or into None where it cannot be parsed.
+            fallback: the value of an answer that cannot be parsed.
+        """
+        value = parse(self.answer(question_id))
+        self.count(subtask, parsed=value is not None, fallback=value is None)
+        return fallback if value is None else value
+
+    def count(self, subtask: str, *, parsed: bool, fallback: bool) -> None:
+        """Counts an answer.
 
         Args:
             subtask: whose tally counts it.
-            identifier: the question.
-            parse: reads the answer, or returns None.
-            fallback: what stands for an answer that cannot be read.
+            parsed: whether all of it could be parsed.
+            fallback: whether the fallback is submitted in its place.
         """
-        value = parse(self.answer(identifier))
-        self.count(subtask, readable=value is not None, fallback=value is None)
-        return fallback if value is None else value
-
-    def count(self, subtask: str, *, readable: bool, fallback: bool) -> None:
-        """Counts an answer: whether all of it could be read, and whether the fallback stood in."""
         tally = self.tallies.setdefault(subtask, Tally())
         tally.rows += 1
-        tally.unparsable += not readable
+        tally.unparsable += not parsed
         tally.fallback += fallback
 
     def finish(self) -> dict[str, Tally]:

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.tasks import load, raw_folder
-from stages.toolkit.splits import Splits
 from stages.toolkit.tables import flag, number, read_table, text
 
 if TYPE_CHECKING:
@@ -127,24 +125,6 @@ def read_forecasts(path: Path) -> list[Forecast]:
             found.append(Forecast(identifier, subtask, given[0], of_candidates))
     defects.check()
     return found
-
-
-def gold_answers(raw: Path, tasks: Iterable[str], splits: Splits) -> dict[str, str | None]:
-    """The gold answers to the test questions of some tasks, as encode writes them.
-
-    Args:
-        raw: a folder with a folder of raw files for each task.
-        tasks: their names.
-        splits: how data is held out.
-
-    Returns:
-        The answer to every question by id, None where it is unknown.
-
-    Raises:
-        InputError: for defects of the raw files.
-    """
-    encoded = [load(name).encode(raw_folder(raw, name), splits) for name in tasks]
-    return {example.id: example.output for part in encoded for example in part.splits["test"]}
 
 
 def calibrations(

@@ -1,25 +1,47 @@
-"""Records that tasks and stages exchange: examples, submissions, and scores of ranked units."""
+"""Records of tasks and stages: items, examples, submissions, and scores of ranked units."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import Field, dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
-from stages.toolkit.splits import Side
+from stages.toolkit.splits import Split
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Example:
-    """One question to the model.
+class Item(Protocol):
+    """A post, a pair, a document: what the records of all tasks have in common.
+
+    Each task has frozen dataclasses of its own, with further fields.
 
     Attributes:
-        id: unique over all splits; starts with the sub-task's name.
+        id: the organisers' id, unique in its file.
+        gold: the organisers' answer, as the raw files state it; None where it is unknown.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+    @property
+    def gold(self) -> Any: ...  # noqa: D102
+
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with its answer.
+
+    Attributes:
+        id: the question id, unique over all splits; starts with the sub-task's name.
         task: the sub-task's name, which selects the instruction.
-        input: the text that the question is about.
-        output: the answer, or None where it is unknown.
+        input: the text about which the model is asked.
+        output: the gold answer, or None where it is unknown.
     """
 
     id: str
@@ -30,25 +52,25 @@ class Example:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A task's examples by split, and what is worth reporting about the conversion.
+    """A task's examples by split, and figures about the conversion.
 
     Attributes:
         splits: examples of each split, in a stable order.
         notes: figures by name, such as how often an occurrence mark was needed.
     """
 
-    splits: Mapping[Side, list[Example]]
+    splits: Mapping[Split, list[Example]]
     notes: Mapping[str, int]
 
 
 @dataclass
 class Tally:
-    """How well a sub-task's answers could be read.
+    """Numbers of a sub-task's answers.
 
     Attributes:
-        rows: answers.
-        unparsable: answers that could not be read in full.
-        fallback: answers of which nothing could be read, so that the fallback was submitted.
+        rows: all answers.
+        unparsable: answers that could not be parsed in full.
+        fallback: answers of which nothing could be parsed, so that the fallback was submitted.
     """
 
     rows: int = 0
@@ -66,7 +88,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Sample:
-    """A metric as a function of sums over items, which is what a bootstrap resamples.
+    """A metric as a function of sums over items, so that a bootstrap can resample the items.
 
     Attributes:
         terms: the terms of the sums, of shape (items, columns); an item is a document, a post, ...
@@ -81,7 +103,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Gold and submitted values of the same items, to be drawn.
+    """Gold and submitted values of the same items, for the plots.
 
     Attributes:
         kind: labels, numbers, or points as pairs of latitude and longitude.
@@ -102,11 +124,11 @@ class Unit:
         metric: the organisers' metric.
         value: its value.
         baseline: value of the majority or mean baseline.
-        sample: what the interval is computed from.
+        sample: the terms from which the interval is computed.
         better: which direction is better.
         perfect: the best possible value.
         details: secondary figures.
-        outcomes: what can be drawn, by a name within the unit, or "" where there is one only.
+        outcomes: values for the plots by a name within the unit, "" where there is one only.
     """
 
     metric: str

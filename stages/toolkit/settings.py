@@ -13,6 +13,10 @@ class Run(Section):
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     run: Annotated[int, Field(ge=1, le=5)]
 
+    def file_name(self, template: str) -> str:
+        """The name of a submission file: a template with ``{team}`` and ``{run}`` filled in."""
+        return template.format(team=self.team, run=self.run)
+
 
 class Bootstrap(Section):
     """How intervals are computed: the number of resamples and their seed."""

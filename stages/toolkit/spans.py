@@ -151,7 +151,7 @@ def with_mark(mention: str, mark: int) -> str:
     return f"{mention} [{mark}]"
 
 
-def read_mark(mention: str) -> tuple[str, int | None]:
+def parse_mark(mention: str) -> tuple[str, int | None]:
     """Parts a mention from its occurrence mark, None where it has none."""
     match = _MARK.fullmatch(mention)
     return (match[1], int(match[2])) if match else (mention, None)

@@ -1,32 +1,55 @@
-"""Held-out splits: a hash of an item's group and the seed decides, never the order of a file."""
+"""Splits: train, dev and test, and how training data are held out for absent dev and test files.
+
+A hash of an item's group and the seed decides, never the order of a file.
+"""
 
 import hashlib
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from stages.common.settings import Section
 
-Side = Literal["train", "dev", "test"]
+Split = Literal["train", "dev", "test"]
 Share = Annotated[float, Field(ge=0.0, le=0.5)]
 
-SPLITS: tuple[Side, ...] = ("train", "dev", "test")
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+Record = TypeVar("Record")
+BySplit = dict[Split, list[Record]]
+"""Records of one kind, a list for each split."""
 
 
-class Splits(Section):
-    """How training data is shared out where the organisers' dev or test files are absent."""
+def merge_splits(parts: Iterable[Mapping[Split, list[Record]]]) -> BySplit[Record]:
+    """Joins the records of several sources split by split, in the order of the sources."""
+    merged: BySplit[Record] = {split: [] for split in SPLITS}
+    for by_split in parts:
+        for split in SPLITS:
+            merged[split] += by_split[split]
+    return merged
+
+
+class HoldOut(Section):
+    """Settings of held-out data: shares of train that stand in for absent dev and test files.
+
+    Attributes:
+        seed: which groups are held out.
+        dev: share of the groups that is held out for dev.
+        test: share of the groups that is held out for test.
+    """
 
     seed: Annotated[int, Field(ge=0)]
     dev: Share
     test: Share
 
-    def side(self, task: str, group: str, *, has_dev: bool, has_test: bool) -> Side:
-        """Says on which side all items of a group belong.
+    def split_of(self, task: str, group: str, *, has_dev: bool, has_test: bool) -> Split:
+        """Assigns all items of a group to one split.
 
         Args:
             task: the task's name, so that tasks are split independently.
-            group: what must not be torn apart: a document, author, essay, lemma or post text.
-            has_dev: the organisers' dev file is there, so nothing is held out for dev.
+            group: the document, author, essay, lemma or post text whose items stay together.
+            has_dev: whether the organisers' dev file is there, so that nothing is held out for dev.
             has_test: likewise the test file.
 
         Returns:

@@ -16,6 +16,7 @@ from typing import Any
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines, read_text
+from stages.toolkit.records import Item
 
 Parser = Callable[[str], Any]
 
@@ -241,30 +242,57 @@ def _check_unique(rows: Iterable[Row], column: str | None, defects: Defects) -> 
 
 
 def same_items(
-    path: Path, wanted: Sequence[str], found: Sequence[str], *, ordered: bool = True
+    path: Path, expected: Sequence[str], found: Sequence[str], *, ordered: bool = True
 ) -> None:
-    """Makes sure that a file has just the items of the test set.
+    """Makes sure that a file has exactly the items of the test set.
 
     Args:
         path: the file.
-        wanted: identifiers of the test items, in order.
-        found: those of the file.
+        expected: the ids of the test items, in order.
+        found: the ids in the file.
         ordered: whether they must stand in the same order.
 
     Raises:
         InputError: naming the items that are missing, in excess, there twice, or out of order.
     """
-    counts = Counter(found)
-    here, there = set(wanted), set(found)
-    for problem, items in (
-        ("missing items", [i for i in wanted if i not in there]),
-        ("items that are not in the test set", [i for i in there if i not in here]),
-        ("items that stand there twice", [i for i in wanted if counts[i] > 1]),
-        ("items out of order", [w for w, f in zip(wanted, found, strict=False) if w != f]),
-    ):
-        if items and (ordered or problem != "items out of order"):
+    frequencies = Counter(found)
+    test, present = set(expected), set(found)
+    problems = {
+        "missing items": [i for i in expected if i not in present],
+        "items that are not in the test set": [i for i in present if i not in test],
+        "items that stand there twice": [i for i in expected if frequencies[i] > 1],
+    }
+    if ordered:
+        pairs = zip(expected, found, strict=False)
+        problems["items out of order"] = [e for e, f in pairs if e != f]
+    for problem, items in problems.items():
+        if items:
             some = ", ".join(sorted(items)[:20])
             raise InputError(f"{path}: {problem}: {some} ({len(items)} in all)")
+
+
+def match_items(
+    path: Path, rows: Sequence[Row], key: str, items: Iterable[Item], *, ordered: bool = True
+) -> list[Row]:
+    """Finds the row of each test item in a gold file or a submission.
+
+    Args:
+        path: the file.
+        rows: its rows.
+        key: the column that has the items' ids.
+        items: the test items.
+        ordered: whether the rows must stand in the order of the items, as in a submission.
+
+    Returns:
+        A row for each item, in the order of the items.
+
+    Raises:
+        InputError: unless the file has exactly these items.
+    """
+    expected = [item.id for item in items]
+    same_items(path, expected, [row[key] for row in rows], ordered=ordered)
+    by_id = {row[key]: row for row in rows}
+    return [by_id[identifier] for identifier in expected]
 
 
 # --- Writing --------------------------------------------------------------------------------------

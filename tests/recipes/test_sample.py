@@ -8,7 +8,7 @@ import pytest
 
 from stages.tasks import clinkart
 from stages.toolkit.spans import Span, occurrences
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 TASKS = sorted(p.stem for p in (Path(__file__).parents[2] / "stages/tasks").glob("[!_]*.py"))
 
@@ -64,7 +64,7 @@ def test_the_default_split_leaves_enough_of_each(root: Path) -> None:
     from stages import encode
     from stages.common import settings
 
-    splits: Splits = settings.read(encode.Settings, root / "params.yaml").encode
+    splits: HoldOut = settings.read(encode.Settings, root / "params.yaml").encode
     found = clinkart.documents(root / "data" / "sample" / "clinkart", splits)
     assert len(found["train"]) >= 50
     assert len(found["dev"]) >= 10

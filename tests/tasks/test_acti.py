@@ -13,10 +13,10 @@ from stages.common.command import InputError
 from stages.tasks import acti
 from stages.toolkit.answers import normalised
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from stages.toolkit.tables import write_table
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 HEADER_A, HEADER_B = "Id,comment_text,conspiratorial\n", "Id,comment_text,topic,conspiracy\n"
@@ -36,13 +36,13 @@ def write(folder: Path, **files: str) -> Path:
 
 def save(folder: Path, answers: dict[str, str], out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in acti.decode(folder, SPLIT, answers, RUN).files.items():
+    for name, content in acti.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (out / name).write_text(content, encoding="utf-8", newline="")
     return out
 
 
 def gold_answers(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in acti.encode(folder, SPLIT).splits["test"]}
+    return {e.id: str(e.output) for e in acti.encode(folder, HOLD_OUT).splits["test"]}
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def gold_answers(folder: Path) -> dict[str, str]:
 
 def test_questions_are_the_posts_as_they_are(tmp_path: Path) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B, A_test=TEST_A, B_test=TEST_B)
-    encoded = acti.encode(folder, SPLIT).splits
+    encoded = acti.encode(folder, HOLD_OUT).splits
     assert [(e.id, e.task, e.input, e.output) for e in encoded["test"]] == [
         ("acti_a:30", "acti_a", 'prima, "citata"\n\nultima riga  ', None),
         ("acti_a:031", "acti_a", "NA", None),
@@ -66,7 +66,7 @@ def test_two_is_russia_and_three_the_flat_earth_as_in_the_data(tmp_path: Path) -
     """The guidelines swap them."""
     rows = "0,uno,x,0\n1,due,x,1\n2,tre,x,2\n3,quattro,x,3\n"
     folder = write(tmp_path, A_train=TRAIN_A, B_train=HEADER_B + rows, A_test=TEST_A, B_test=TEST_B)
-    encoded = acti.encode(folder, SPLIT).splits
+    encoded = acti.encode(folder, HOLD_OUT).splits
     answers = {e.id: e.output for e in encoded["train"] + encoded["dev"] if e.task == "acti_b"}
     assert answers == {
         "acti_b:0": "Covid",
@@ -79,8 +79,8 @@ def test_two_is_russia_and_three_the_flat_earth_as_in_the_data(tmp_path: Path) -
 def test_posts_of_b_are_not_copied_into_a(tmp_path: Path) -> None:
     """The reference adds them, all as positives, and under the identifiers of B."""
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B)
-    encoded = acti.encode(folder, SPLIT)
-    ids = sorted(e.id for side in SPLITS for e in encoded.splits[side])
+    encoded = acti.encode(folder, HOLD_OUT)
+    ids = sorted(e.id for split in SPLITS for e in encoded.splits[split])
     assert ids == sorted([f"acti_a:{i}" for i in range(30)] + [f"acti_b:{i}" for i in range(40)])
     assert encoded.notes == {"posts": 70, "posts_of_both": 15}
 
@@ -88,7 +88,7 @@ def test_posts_of_b_are_not_copied_into_a(tmp_path: Path) -> None:
 def test_a_test_file_may_number_from_0_again(tmp_path: Path) -> None:
     test = "Id,comment_text\n0,nuovo\n99,altro\n"
     folder = write(tmp_path, A_train=TRAIN_A, A_test=test)
-    encoded = acti.encode(folder, SPLIT).splits
+    encoded = acti.encode(folder, HOLD_OUT).splits
     assert [e.id for e in encoded["test"]] == ["acti_a:0", "acti_a:99"]
     training = {e.id for e in encoded["train"] + encoded["dev"]}
     assert training == {"acti_a:train:0", *(f"acti_a:{i}" for i in range(1, 30))}
@@ -99,17 +99,17 @@ def test_without_b_the_rest_is_asked_and_said(
 ) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_test="damaged")
     with caplog.at_level(logging.INFO):
-        encoded = acti.encode(folder, SPLIT).splits
-    assert {e.task for side in SPLITS for e in encoded[side]} == {"acti_a"}
+        encoded = acti.encode(folder, HOLD_OUT).splits
+    assert {e.task for split in SPLITS for e in encoded[split]} == {"acti_a"}
     assert "subtaskB_train.csv: acti_b is skipped" in caplog.text
     assert "subtaskA_test.csv: " in caplog.text
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    assert list(acti.score(folder, SPLIT, out, RUN)) == ["acti_a"]
+    assert list(acti.score(folder, HOLD_OUT, out, RUN)) == ["acti_a"]
 
 
 def test_without_a_it_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no subtaskA_train\.csv, which the task needs"):
-        acti.encode(write(tmp_path, B_train=TRAIN_B), SPLIT)
+        acti.encode(write(tmp_path, B_train=TRAIN_B), HOLD_OUT)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_defects_are_told_by_file_and_line(
     files = {"A_train": TRAIN_A, "B_train": TRAIN_B, "A_test": TEST_A, "B_test": TEST_B}
     folder = write(tmp_path, **(files | {name: content}))
     with pytest.raises(InputError, match=rf"subtask{name}\.csv:{line}: ") as error:
-        acti.encode(folder, SPLIT)
+        acti.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -153,7 +153,7 @@ def test_gold_of_other_items_is_refused(tmp_path: Path) -> None:
         tmp_path, A_train=TRAIN_A, A_test=TEST_A, A_gold="Id,Expected\n30,1\n31,0\n32,1\n"
     )
     with pytest.raises(InputError, match=r"subtaskA_gold\.csv: missing items: 031"):
-        acti.encode(folder, SPLIT)
+        acti.encode(folder, HOLD_OUT)
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ def test_gold_is_joined_by_id(tmp_path: Path, gold: str) -> None:
 
 def texts(folder: Path) -> dict[str, list[set[str]]]:
     """The texts of each sub-task's splits."""
-    found = acti.posts(folder, SPLIT)
+    found = acti.posts(folder, HOLD_OUT)
     return {n: [{normalised(p.text) for p in found[n][s]} for s in SPLITS] for n in found}
 
 
-def test_equal_posts_are_on_one_side_of_both_subtasks(tmp_path: Path) -> None:
+def test_equal_posts_are_in_one_split_of_both_subtasks(tmp_path: Path) -> None:
     a = [f"{i},Testo  {i % 40},{i % 2}\n" for i in range(80)]
     b = [f"{i},TESTO {2 * i}!,x,{i % 4}\n" for i in range(40)]
     folder = write(tmp_path / "a", A_train=HEADER_A + "".join(a), B_train=HEADER_B + "".join(b))
@@ -217,7 +217,7 @@ def test_a_post_held_out_of_one_subtask_is_not_learnt_in_the_other(
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "acti"
     answers = gold_answers(folder)
-    submission = acti.decode(folder, SPLIT, answers, RUN)
+    submission = acti.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == ["prova_subtaskA_run2.csv", "prova_subtaskB_run2.csv"]
     for letter, content in zip("AB", submission.files.values(), strict=True):
         assert content.startswith("Id,Expected\n")
@@ -253,7 +253,7 @@ def test_answers_are_read_strictly(
     one = "Id,comment_text\n77,testo\n"
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B, A_test=one, B_test=one)
     answers = {"acti_a:77": "no", "acti_b:77": "Covid"} | {f"{subtask}:77": answer}
-    submission = acti.decode(folder, SPLIT, answers, RUN)
+    submission = acti.decode(folder, HOLD_OUT, answers, RUN)
     content = submission.files[f"prova_subtask{subtask[-1].upper()}_run2.csv"]
     assert content == f"Id,Expected\n77,{label}\n"
     tally = submission.tallies[subtask]
@@ -279,7 +279,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     )
     answers = {"acti_a:30": "sì", "acti_a:031": "sì", "acti_a:32": "sì"}
     answers |= {"acti_b:30": "Russia", "acti_b:40": "Terra Piatta", "acti_b:41": "boh"}
-    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN)
+    units = acti.score(folder, HOLD_OUT, save(folder, answers, tmp_path / "out"), RUN)
     assert units["acti_a"].value == pytest.approx(0.4)
     assert units["acti_b"].value == pytest.approx(5 / 12)
     assert {unit.metric for unit in units.values()} == {"macro_f1"}
@@ -297,7 +297,7 @@ def test_a_subtask_without_gold_has_no_score(tmp_path: Path) -> None:
         tmp_path, A_train=TRAIN_A, A_test=TEST_A, A_gold=gold, B_train=TRAIN_B, B_test=TEST_B
     )
     answers = gold_answers(folder) | {f"acti_b:{i}": "Covid" for i in (30, 40, 41)}
-    units = acti.score(folder, SPLIT, save(folder, answers, tmp_path / "out"), RUN)
+    units = acti.score(folder, HOLD_OUT, save(folder, answers, tmp_path / "out"), RUN)
     assert list(units) == ["acti_a"]
     assert "overall" not in units["acti_a"].details
 
@@ -305,7 +305,7 @@ def test_a_subtask_without_gold_has_no_score(tmp_path: Path) -> None:
 def test_gold_survives_in_both_held_out_subtasks(tmp_path: Path) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B)
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    units = acti.score(folder, SPLIT, out, RUN)
+    units = acti.score(folder, HOLD_OUT, out, RUN)
     assert list(units) == ["acti_a", "acti_b"]
     assert all(unit.details["overall"] == 1.0 for unit in units.values())
 
@@ -323,7 +323,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            acti.score(folder, SPLIT, tmp_path, RUN)
+            acti.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 # --- Random data and the sample -------------------------------------------------------------------
@@ -349,10 +349,10 @@ def test_encode_and_decode_invert_each_other(
         numbered = [(f"{i:03}", *row) for i, row in enumerate(rows)]
         files[f"{letter}_test"] = write_table(["Id", "comment_text"], [r[:2] for r in numbered])
         files[f"{letter}_gold"] = write_table(["Id", column], [(r[0], r[2]) for r in numbered])
-    encoded = acti.encode(write(folder, **files), SPLIT).splits["test"]
+    encoded = acti.encode(write(folder, **files), HOLD_OUT).splits["test"]
     assert [example.input for example in encoded] == [text for text, _ in test_a + test_b]
     answers = {example.id: str(example.output) for example in encoded}
-    submission = acti.decode(folder, SPLIT, answers, RUN)
+    submission = acti.decode(folder, HOLD_OUT, answers, RUN)
     for letter, content in zip("AB", submission.files.values(), strict=True):
         assert content.partition("\n")[2] == files[f"{letter}_gold"].partition("\n")[2]
 

@@ -13,10 +13,10 @@ from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import Span
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 from tests.helpers.intervals import ends
 
-SPLITS = Splits(seed=1, dev=0.2, test=0.2)
+SPLITS = HoldOut(seed=1, dev=0.2, test=0.2)
 RUN = Run(team="prova", run=2)
 
 TEXT = "Hb 9,8 g/dl e PCR 98%. La saturazione era del 98%; il BMI 34."
@@ -200,7 +200,7 @@ def test_answers_list_relations_in_order_of_the_result() -> None:
 
 
 def located(text: str, answer: str, chunk: Span | None = None) -> list[Relation | None]:
-    pairs, _ = clinkart.read_answer(answer)
+    pairs, _ = clinkart.parse_answer(answer)
     return clinkart.locate(text, chunk or Span(0, len(text)), pairs)
 
 
@@ -257,7 +257,7 @@ def test_mentions_that_look_like_markers_or_marks_survive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "pairs", "readable"),
+    ("answer", "pairs", "parsed"),
     [
         ("[NOREL]", [], True),
         (" [norel] ", [], True),
@@ -274,9 +274,9 @@ def test_mentions_that_look_like_markers_or_marks_survive() -> None:
     ],
 )
 def test_reads_answers_strictly_but_keeps_what_is_well_formed(
-    answer: str, pairs: list[Pair], readable: bool
+    answer: str, pairs: list[Pair], parsed: bool
 ) -> None:
-    assert clinkart.read_answer(answer) == (pairs, readable)
+    assert clinkart.parse_answer(answer) == (pairs, parsed)
 
 
 words = st.sampled_from(
@@ -311,8 +311,8 @@ def test_any_gold_survives_its_own_answer(document: Document, split: bool) -> No
     for chunk in chunks:
         inside = [r for r in document.relations or () if chunk.start <= r.result.start < chunk.end]
         answer, _ = clinkart.write_answer(document.text, chunk, inside)
-        pairs, readable = clinkart.read_answer(answer)
-        assert readable
+        pairs, parsed = clinkart.parse_answer(answer)
+        assert parsed
         found += clinkart.locate(document.text, chunk, pairs)
     assert sorted(r for r in found if r) == list(document.relations or ())
     assert None not in found
@@ -342,8 +342,8 @@ def test_whatever_the_model_writes_the_submission_is_valid(
     assert tally.fallback <= tally.unparsable
     assert clinkart.score(folder, SPLITS, folder, RUN) == {}
     assert tally.unparsable == sum(
-        not readable or None in clinkart.locate(TEXT, Span(0, len(TEXT)), pairs)
-        for pairs, readable in map(clinkart.read_answer, answers)
+        not parsed or None in clinkart.locate(TEXT, Span(0, len(TEXT)), pairs)
+        for pairs, parsed in map(clinkart.parse_answer, answers)
     )
 
 

@@ -14,10 +14,10 @@ from recipes.sample import discotex as recipe
 from stages.common.command import InputError
 from stages.tasks import discotex
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from stages.toolkit.tables import write_table
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 TED, WIKI = (f"discotex_1_{s}_train_set_release.tsv" for s in ("ted", "wiki"))
@@ -39,7 +39,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 def submit(folder: Path, answers: dict[str, str], out: Path) -> dict[str, str]:
     """Decodes and saves the submissions."""
-    files = dict(discotex.decode(folder, SPLIT, answers, RUN).files)
+    files = dict(discotex.decode(folder, HOLD_OUT, answers, RUN).files)
     write(out, files)
     return files
 
@@ -59,7 +59,7 @@ def test_training_files_are_quoted_and_blind_ones_are_not(tmp_path: Path) -> Non
         '3\tUno\t"Due"\t\n'
     )
     folder = write(tmp_path, {TED: train, f"blind/{TED_TEST}": blind})
-    encoded = discotex.encode(folder, Splits(seed=3, dev=0, test=0.25)).splits
+    encoded = discotex.encode(folder, HoldOut(seed=3, dev=0, test=0.25)).splits
     expected = ['Prima. Dopo "così". [SEP] "Ecco" disse.', '"Mai detto. Giuro. [SEP] A capo']
     assert [e.input for e in encoded["train"]] == expected
     assert [e.output for e in encoded["train"]] == ["sì", "no"]
@@ -93,7 +93,7 @@ def test_usual_reading_would_lose_blind_rows_of_the_sample(root: Path) -> None:
     folder = root / "data" / "sample" / "discotex"
     lines = (folder / "blind" / WIKI_TEST).read_text().splitlines()
     assert len(list(csv.reader(lines, delimiter="\t"))) < len(lines)
-    test = discotex.items(folder, SPLIT)["test"]
+    test = discotex.items(folder, HOLD_OUT)["test"]
     wiki = [item for item in test if item.part.name == "wiki"]
     assert len(wiki) == len(lines) - 1 == recipe.TEST["wiki"]
     gold = pd.read_csv(folder / "gold" / WIKI_TEST, sep="\t")
@@ -149,7 +149,7 @@ def test_defects_are_told_by_file_and_line(
     }
     folder = write(tmp_path, files | {file: content})
     with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        discotex.encode(folder, SPLIT)
+        discotex.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -157,7 +157,7 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
     files = {TED: TRAIN, f"blind/{TED_TEST}": ONE + "1\ta\tb\t\n2\tc\td\t\n"}
     folder = write(tmp_path, files | {f"gold/{TED_TEST}": ONE + "1\ta\tb\t0\n3\tc\td\t1\n"})
     with pytest.raises(InputError, match=rf"gold/{TED_TEST}: missing items: 2"):
-        discotex.encode(folder, SPLIT)
+        discotex.encode(folder, HOLD_OUT)
 
 
 def test_parts_may_be_absent_but_not_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,14 +165,14 @@ def test_parts_may_be_absent_but_not_all(tmp_path: Path, caplog: pytest.LogCaptu
     files = {SCORES: TRAIN_SCORES, f"blind/{WIKI_TEST}": ONE + "w1\ta\tb\t\n"}
     folder = write(tmp_path / "a", files)
     caplog.set_level(logging.INFO)
-    encoded = discotex.encode(folder, SPLIT)
+    encoded = discotex.encode(folder, HOLD_OUT)
     assert encoded.notes == {"discotex_1_ted": 0, "discotex_1_wiki": 1, "discotex_2_all": 30}
     assert [e.id for e in encoded.splits["test"]][0] == "discotex_1:wiki:test:w1"
     for message in (f"neither {TED}", f"no {WIKI}: no training", f"no gold/{WIKI_TEST}"):
         assert message in caplog.text
     assert f"no blind/{SCORES_TEST}: held out of train" in caplog.text
     with pytest.raises(InputError, match="no training file; expected one at least of"):
-        discotex.encode(write(tmp_path / "b", {f"blind/{WIKI_TEST}": ONE + GOOD}), SPLIT)
+        discotex.encode(write(tmp_path / "b", {f"blind/{WIKI_TEST}": ONE + GOOD}), HOLD_OUT)
 
 
 @pytest.mark.parametrize("header", ["ID\tTEXT\tSCORE", "ID\tTEXT\tMEAN\tSTDEV"])
@@ -180,31 +180,33 @@ def test_the_score_may_be_called_mean(tmp_path: Path, header: str) -> None:
     more = "\t0.4" * header.count("STDEV")
     content = f"{header}\n1\ta\t3.66666666666667{more}\n2\tb\t4.0{more}\n"
     folder = write(tmp_path, {SCORES: content})
-    encoded = discotex.encode(folder, Splits(seed=3, dev=0, test=0)).splits
+    encoded = discotex.encode(folder, HoldOut(seed=3, dev=0, test=0)).splits
     assert [e.output for e in encoded["train"]] == ["3.67", "4.00"]
 
 
 # --- Splits ---------------------------------------------------------------------------------------
 
 
-def test_a_document_is_on_one_side_in_both_subtasks_and_any_order(tmp_path: Path) -> None:
+def test_a_document_is_in_one_split_in_both_subtasks_and_any_order(tmp_path: Path) -> None:
     one = [f"t{i % 40}#{i}\tprima {i}\tpoi {i}\t{i % 2}\n" for i in range(80)]
     two = [f"t{i}#9\ttesto {i}\t3\n" for i in range(40)]
     sides: list[dict[str, str]] = []
     for name, step in (("a", 1), ("b", -1)):
         files = {TED: ONE + "".join(one[::step]), SCORES: TWO + "".join(two[::step])}
-        split = discotex.items(write(tmp_path / name, files), SPLIT)
-        documents = [{item.id.split("#")[0] for item in split[side]} for side in SPLITS]
+        by_split = discotex.items(write(tmp_path / name, files), HOLD_OUT)
+        documents = [{item.id.split("#")[0] for item in by_split[split]} for split in SPLITS]
         assert all(documents)
         assert sum(map(len, documents)) == 40  # none on two sides
-        sides.append({item.example: side for side in SPLITS for item in split[side]})
+        sides.append({item.example: split for split in SPLITS for item in by_split[split]})
     assert sides[0] == sides[1]
 
 
 def test_targets_of_one_prompt_stay_together_where_ids_name_no_document(tmp_path: Path) -> None:
     rows = [f'{i}\t"Prompt  {i % 40}"\ttarget {i}\t{i % 2}\n' for i in range(120)]
-    split = discotex.items(write(tmp_path, {TED: ONE + "".join(rows)}), SPLIT)
-    prompts = [{item.question.partition(" [SEP]")[0] for item in split[side]} for side in SPLITS]
+    by_split = discotex.items(write(tmp_path, {TED: ONE + "".join(rows)}), HOLD_OUT)
+    prompts = [
+        {item.question.partition(" [SEP]")[0] for item in by_split[split]} for split in SPLITS
+    ]
     assert all(prompts)
     assert sum(map(len, prompts)) == 40
 
@@ -214,7 +216,7 @@ def test_targets_of_one_prompt_stay_together_where_ids_name_no_document(tmp_path
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "discotex"
-    answers = {e.id: str(e.output) for e in discotex.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in discotex.encode(folder, HOLD_OUT).splits["test"]}
     files = submit(folder, answers, tmp_path)
     assert list(files) == ["prova.subtask1.run2.tsv", "prova.subtask2.run2.tsv"]
     classes, scores = (pd.read_csv(tmp_path / name, sep="\t", header=None) for name in files)
@@ -245,7 +247,7 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     ],
 )
 def test_scores_are_read_strictly_and_cut_to_the_scale(answer: str, expected: float | None) -> None:
-    assert discotex.read_score(answer) == expected
+    assert discotex.parse_score(answer) == expected
 
 
 def test_what_cannot_be_read_becomes_no_and_the_mean(tmp_path: Path) -> None:
@@ -262,12 +264,12 @@ def test_what_cannot_be_read_becomes_no_and_the_mean(tmp_path: Path) -> None:
         "discotex_1:ted:test:x2": "Sì!",
         "discotex_2:all:test:y1": "boh",
     }
-    submission = discotex.decode(folder, Splits(seed=3, dev=0, test=0), answers, RUN)
+    submission = discotex.decode(folder, HoldOut(seed=3, dev=0, test=0), answers, RUN)
     assert list(submission.files.values()) == ["x1\t0\nx2\t1\n", "y1\t3.17\n"]
     tallies = {k: (t.rows, t.unparsable, t.fallback) for k, t in submission.tallies.items()}
     assert tallies == {"discotex_1": (2, 1, 1), "discotex_2": (1, 1, 1)}
     (folder / SCORES).unlink()
-    submission = discotex.decode(folder, SPLIT, answers, RUN)
+    submission = discotex.decode(folder, HOLD_OUT, answers, RUN)
     assert submission.files["prova.subtask2.run2.tsv"] == "y1\t3.00\n"
 
 
@@ -296,7 +298,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
     answers |= {f"discotex_2:all:test:y{n}": str(n) for n in (2, 3)}
     answers |= dict(zip((f"discotex_2:all:test:y{n}" for n in (1, 2, 3)), "213", strict=True))
     submit(folder, answers, tmp_path / "out")
-    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN)
+    units = discotex.score(folder, HOLD_OUT, tmp_path / "out", RUN)
     one, two = units["discotex_1"], units["discotex_2"]
     assert (one.metric, one.value, one.n, one.baseline) == ("accuracy", 0.75, 4, 0.25)
     assert one.details == {"accuracy_ted": 0.5, "accuracy_wiki": 1.0}
@@ -305,25 +307,25 @@ def test_scores_by_hand(tmp_path: Path) -> None:
     assert two.details == pytest.approx({"spearman": 0.5, "harmonic_mean": 0.5})
     (folder / "gold" / WIKI_TEST).unlink()
     (folder / "gold" / SCORES_TEST).unlink()
-    units = discotex.score(folder, SPLIT, tmp_path / "out", RUN)
+    units = discotex.score(folder, HOLD_OUT, tmp_path / "out", RUN)
     assert list(units) == ["discotex_1"]
     assert units["discotex_1"].details == {"accuracy_ted": 0.5}
 
 
 def test_held_out_scores_of_14_decimals_survive(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", {SCORES: TRAIN_SCORES})
-    answers = {e.id: str(e.output) for e in discotex.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in discotex.encode(folder, HOLD_OUT).splits["test"]}
     assert len(answers) > 3
     submit(folder, answers, tmp_path / "out")
-    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN)["discotex_2"]
+    unit = discotex.score(folder, HOLD_OUT, tmp_path / "out", RUN)["discotex_2"]
     assert unit.value == pytest.approx(1.0, abs=1e-9)
 
 
 def test_against_the_order_there_is_no_harmonic_mean(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", {SCORES: TRAIN_SCORES})
-    encoded = discotex.encode(folder, SPLIT).splits["test"]
+    encoded = discotex.encode(folder, HOLD_OUT).splits["test"]
     submit(folder, {e.id: f"{6 - float(str(e.output)):.2f}" for e in encoded}, tmp_path / "out")
-    unit = discotex.score(folder, SPLIT, tmp_path / "out", RUN)["discotex_2"]
+    unit = discotex.score(folder, HOLD_OUT, tmp_path / "out", RUN)["discotex_2"]
     assert unit.value == pytest.approx(-1.0)
     assert unit.details["harmonic_mean"] == 0.0
 
@@ -331,7 +333,7 @@ def test_against_the_order_there_is_no_harmonic_mean(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, number: int) -> None:
     folder = root / "data" / "sample" / "discotex"
-    answers = {e.id: str(e.output) for e in discotex.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in discotex.encode(folder, HOLD_OUT).splits["test"]}
     submit(folder, answers, tmp_path)
     path = tmp_path / f"prova.subtask{number}.run2.tsv"
     first, second, *rest = path.read_text().splitlines(keepends=True)
@@ -344,7 +346,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, numb
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            discotex.score(folder, SPLIT, tmp_path, RUN)
+            discotex.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 words = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
@@ -374,10 +376,10 @@ def test_encode_and_decode_invert_each_other(
             f"gold/{SCORES_TEST}": write_table(TWO.split(), two, delimiter="\t"),
         },
     )
-    split = Splits(seed=3, dev=0.0, test=0.5)
-    encoded = discotex.encode(folder, split).splits
+    by_split = HoldOut(seed=3, dev=0.0, test=0.5)
+    encoded = discotex.encode(folder, by_split).splits
     answers = {e.id: str(e.output) for e in encoded["test"]}
-    submission = discotex.decode(folder, split, answers, RUN)
+    submission = discotex.decode(folder, by_split, answers, RUN)
     given_classes = {e.id.rpartition(":")[2]: e.output for e in encoded["train"]}
     rows = [line.split("\t") for file in submission.files.values() for line in file.splitlines()]
     submitted = dict(row for row in rows if row[0].startswith("a"))
@@ -403,7 +405,7 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     assert train.PROMPT.duplicated().sum() >= 10
     assert (folder / SCORES).read_text().count("666667\n") >= 10
     documents = [
-        {item.group for item in discotex.of(subtask, discotex.items(folder, SPLIT)["train"])}
+        {item.group for item in discotex.of(subtask, discotex.items(folder, HOLD_OUT)["train"])}
         for subtask in ("discotex_1", "discotex_2")
     ]
     assert documents[0] & documents[1]

@@ -14,13 +14,13 @@ from sklearn.metrics import f1_score
 
 from stages.common.command import InputError
 from stages.tasks import emit
-from stages.tasks.emit import A, B, read_answer, write_answer
+from stages.tasks.emit import A, B, parse_answer, write_answer
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from tests.helpers.intervals import ends
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
-NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
+NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
 
 EMOTIONS = "Anger,Anticipation,Disgust,Fear,Joy,Love,Neutral,Sadness,Surprise,Trust"
@@ -49,18 +49,18 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def gold_of(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in emit.encode(folder, SPLIT).splits["test"]}
+    return {e.id: str(e.output) for e in emit.encode(folder, HOLD_OUT).splits["test"]}
 
 
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> None:
     out.mkdir(exist_ok=True)
-    for name, content in emit.decode(folder, SPLIT, answers, RUN).files.items():
+    for name, content in emit.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (out / name).write_text(content, encoding="utf-8")
 
 
 def test_questions_are_the_tweets_as_they_are(tmp_path: Path) -> None:
     """Emoji, line ends, quotes, ids like 00123e45, and the texts NA and null stay what they are."""
-    test = emit.encode(write(tmp_path, RAW), SPLIT).splits["test"]
+    test = emit.encode(write(tmp_path, RAW), HOLD_OUT).splits["test"]
     assert [(e.id, e.input, e.output) for e in test] == [
         (f"{subtask}:{rest}", text, None)
         for subtask in ("emit_a", "emit_b")
@@ -118,7 +118,7 @@ def test_answers_of_the_training_tweets(tmp_path: Path) -> None:
 def test_emotions_are_read_as_whole_words(
     answer: str, labels: set[str] | None, whole: bool
 ) -> None:
-    assert read_answer(A, answer) == (labels, whole)
+    assert parse_answer(A, answer) == (labels, whole)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_emotions_are_read_as_whole_words(
     ],
 )
 def test_targets_are_read_as_a_whole(answer: str, labels: set[str] | None) -> None:
-    assert read_answer(B, answer) == (labels, labels is not None)
+    assert parse_answer(B, answer) == (labels, labels is not None)
 
 
 @pytest.mark.parametrize(
@@ -172,40 +172,42 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     folder = write(tmp_path, RAW | {file: content})
     with pytest.raises(InputError, match=rf"{file}\.csv:{line}: ") as error:
-        emit.encode(folder, SPLIT)
+        emit.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
 def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, RAW | {"emit_test": "id,Direction,Topic\nc2,0,1\na1,0,1\n"})
     with pytest.raises(InputError, match=r"emit_test\.csv: missing items: 00123e45"):
-        emit.encode(folder, SPLIT)
+        emit.encode(folder, HOLD_OUT)
 
 
-def test_equal_texts_are_on_one_side_of_both_subtasks_in_any_order(tmp_path: Path) -> None:
+def test_equal_texts_are_in_one_split_of_both_subtasks_in_any_order(tmp_path: Path) -> None:
     def rows(labels: str, order: int) -> str:
         return "".join([f"t{i},Testo  {i % 40},{labels}\n" for i in range(80)][::order])
 
     one = {"emit_train_A": HEAD_A + rows(JOY, 1), "emit_train_B": HEAD_B + rows("0,1", -1)}
     other = {"emit_train_A": HEAD_A + rows(JOY, -1), "emit_train_B": HEAD_B + rows("0,1", 1)}
-    split = emit.tweets(write(tmp_path / "1", one), SPLIT)
-    again = emit.tweets(write(tmp_path / "2", other), SPLIT)
-    texts = [{t.text for t in split["emit_a"][side]} for side in SPLITS]
+    by_split = emit.tweets(write(tmp_path / "1", one), HOLD_OUT)
+    again = emit.tweets(write(tmp_path / "2", other), HOLD_OUT)
+    texts = [{t.text for t in by_split["emit_a"][split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        ids = {t.id for t in split["emit_a"][side]}
-        assert ids == {t.id for t in split["emit_b"][side]}
-        assert ids == {t.id for t in again["emit_a"][side]}
-        assert ids == {t.id for t in again["emit_b"][side]}
+    for split in SPLITS:
+        ids = {t.id for t in by_split["emit_a"][split]}
+        assert ids == {t.id for t in by_split["emit_b"][split]}
+        assert ids == {t.id for t in again["emit_a"][split]}
+        assert ids == {t.id for t in again["emit_b"][split]}
 
 
-def test_a_tweet_whose_text_differs_between_the_files_is_on_one_side(tmp_path: Path) -> None:
+def test_a_tweet_whose_text_differs_between_the_files_is_in_one_split(tmp_path: Path) -> None:
     a = HEAD_A + "".join(f"t{i},Testo {i},{JOY}\n" for i in range(40))
     b = HEAD_B + "".join(f"t{i},Altro {i},0,1\n" for i in range(40))
-    split = emit.tweets(write(tmp_path, {"emit_train_A": a, "emit_train_B": b}), SPLIT)
-    for side in SPLITS:
-        assert [t.id for t in split["emit_a"][side]] == [t.id for t in split["emit_b"][side]]
+    by_split = emit.tweets(write(tmp_path, {"emit_train_A": a, "emit_train_B": b}), HOLD_OUT)
+    for split in SPLITS:
+        assert [t.id for t in by_split["emit_a"][split]] == [
+            t.id for t in by_split["emit_b"][split]
+        ]
 
 
 def test_without_sub_task_b_and_test_files(
@@ -213,11 +215,11 @@ def test_without_sub_task_b_and_test_files(
 ) -> None:
     shutil.copy(root / "data" / "sample" / "emit" / "emit_train_A.csv", tmp_path)
     with caplog.at_level(logging.INFO):
-        test = emit.encode(tmp_path, SPLIT).splits["test"]
+        test = emit.encode(tmp_path, HOLD_OUT).splits["test"]
     assert {e.task for e in test} == {"emit_a"}
     assert f"{len(test)} training tweets are held out" in caplog.text
     assert "emit_b is skipped" in caplog.text
-    submission = emit.decode(tmp_path, SPLIT, {e.id: "" for e in test}, RUN)
+    submission = emit.decode(tmp_path, HOLD_OUT, {e.id: "" for e in test}, RUN)
     assert list(submission.files) == ["prova_SubtaskA_in-domain_run2.csv"]
 
 
@@ -225,7 +227,7 @@ def test_gold_survives_on_held_out_tweets_of_both_sub_tasks(root: Path, tmp_path
     for file in ("emit_train_A.csv", "emit_train_B.csv"):
         shutil.copy(root / "data" / "sample" / "emit" / file, tmp_path)
     submitted(tmp_path, gold_of(tmp_path), tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
+    units = emit.score(tmp_path, HOLD_OUT, tmp_path, RUN)
     assert {name: (u.value, *ends(u)) for name, u in units.items()} == {
         "emit_a": (1.0, 1.0, 1.0),
         "emit_b": (1.0, 1.0, 1.0),
@@ -241,7 +243,7 @@ def test_held_out_tweets_are_scored_on_the_labels_that_they_have(tmp_path: Path)
     answers = gold_of(folder)
     assert 1 <= list(answers.values()).count("rabbia") <= 3
     submitted(folder, answers, tmp_path)
-    units = emit.score(folder, SPLIT, tmp_path, RUN)
+    units = emit.score(folder, HOLD_OUT, tmp_path, RUN)
     assert (units["emit_a"].value, ends(units["emit_a"])) == (1.0, (1.0, 1.0))
     assert set(units["emit_a"].details) == {"f1_Anger", "f1_Joy"}
     assert units["emit_b"].value == 0.5
@@ -341,7 +343,7 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
     folder = root / "data" / "sample" / "emit"
     answers = list(gold_of(folder).values())
     submitted(folder, dict(zip(gold_of(folder), answers[1:] + answers[:1], strict=True)), tmp_path)
-    units = emit.score(folder, SPLIT, tmp_path, RUN)
+    units = emit.score(folder, HOLD_OUT, tmp_path, RUN)
     for subtask, columns in (("A", EMOTIONS.split(",")), ("B", ["Direction", "Topic"])):
         for domain, file in (("in-domain", "emit_test"), ("out-of-domain", "emit_test_ood")):
             path = tmp_path / f"prova_Subtask{subtask}_{domain}_run2.csv"
@@ -361,10 +363,10 @@ def test_a_gold_file_may_have_one_sub_task_alone(root: Path, tmp_path: Path, kep
     gold = pd.read_csv(tmp_path / "emit_test.csv", dtype=str, keep_default_na=False)
     gold[["id", *columns]].to_csv(tmp_path / "emit_test.csv", index=False)
     submitted(tmp_path, answers, tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
+    units = emit.score(tmp_path, HOLD_OUT, tmp_path, RUN)
     assert list(units) == [f"emit_{kept.lower()}"]
     assert units[f"emit_{kept.lower()}"].value == 1.0
-    for example in emit.encode(tmp_path, SPLIT).splits["test"]:
+    for example in emit.encode(tmp_path, HOLD_OUT).splits["test"]:
         scored = example.task == f"emit_{kept.lower()}" or ":out-of-domain:" in example.id
         assert (example.output is not None) == scored
 
@@ -374,20 +376,20 @@ def test_without_gold_there_is_no_answer_and_no_score(root: Path, tmp_path: Path
     answers = gold_of(tmp_path)
     (tmp_path / "emit_test_ood.csv").unlink()
     submitted(tmp_path, answers, tmp_path)
-    units = emit.score(tmp_path, SPLIT, tmp_path, RUN)
+    units = emit.score(tmp_path, HOLD_OUT, tmp_path, RUN)
     assert all("out_of_domain_macro_f1" not in unit.details for unit in units.values())
     (tmp_path / "emit_test.csv").unlink()
-    assert emit.score(tmp_path, SPLIT, tmp_path, RUN) == {}
-    assert {e.output for e in emit.encode(tmp_path, SPLIT).splits["test"]} == {None}
+    assert emit.score(tmp_path, HOLD_OUT, tmp_path, RUN) == {}
+    assert {e.output for e in emit.encode(tmp_path, HOLD_OUT).splits["test"]} == {None}
 
 
 def test_decode_never_reads_the_gold(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "data" / "sample" / "emit", tmp_path, dirs_exist_ok=True)
     answers = dict.fromkeys(gold_of(tmp_path), "boh")
-    whole = emit.decode(tmp_path, SPLIT, answers, RUN)
+    whole = emit.decode(tmp_path, HOLD_OUT, answers, RUN)
     for name in ("emit_test.csv", "emit_test_ood.csv"):
         (tmp_path / name).write_text("damaged")
-    assert emit.decode(tmp_path, SPLIT, answers, RUN) == whole
+    assert emit.decode(tmp_path, HOLD_OUT, answers, RUN) == whole
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
@@ -405,7 +407,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines))
             with pytest.raises(InputError, match=message):
-                emit.score(folder, SPLIT, tmp_path, RUN)
+                emit.score(folder, HOLD_OUT, tmp_path, RUN)
         path.write_text(content)
 
 
@@ -431,9 +433,9 @@ def test_encode_and_decode_invert_each_other(
         tmp_path_factory.mktemp("raw"),
         RAW | files | dict.fromkeys(("emit_test", "emit_test_ood"), table(GOLD, gold[::-1])),
     )
-    test = emit.encode(folder, SPLIT).splits["test"]
+    test = emit.encode(folder, HOLD_OUT).splits["test"]
     assert [e.input for e in test] == 4 * [row[0] for row in rows]
-    submission = emit.decode(folder, SPLIT, {e.id: str(e.output) for e in test}, RUN)
+    submission = emit.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
     assert not any(tally.unparsable for tally in submission.tallies.values())
     for name, content in submission.files.items():
         wanted = a if "SubtaskA" in name else b
@@ -444,4 +446,4 @@ def test_all_answers_can_be_written_and_read() -> None:
     for subtask, columns in ((A, A.columns), (B, B.columns)):
         for number in range(2 ** len(columns)):
             labels = frozenset(c for bit, c in enumerate(columns) if number >> bit & 1)
-            assert read_answer(subtask, write_answer(subtask, labels)) == (labels, True)
+            assert parse_answer(subtask, write_answer(subtask, labels)) == (labels, True)

@@ -14,13 +14,13 @@ from scipy.stats import pearsonr
 
 from stages.common.command import InputError
 from stages.tasks import emotivita
-from stages.tasks.emotivita import Emotion, read_answer, write_answer
+from stages.tasks.emotivita import Emotion, parse_answer, write_answer
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from tests.helpers.intervals import ends
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
-NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
+NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
 
 TRAIN, TEST, GOLD = "Development set.csv", "Test set.csv", "Test set - Gold labels.csv"
@@ -38,12 +38,12 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def gold_of(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in emotivita.encode(folder, SPLIT).splits["test"]}
+    return {e.id: str(e.output) for e in emotivita.encode(folder, HOLD_OUT).splits["test"]}
 
 
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> pd.DataFrame:
     """Decodes, writes the file, and reads it as an organiser would."""
-    for name, content in emotivita.decode(folder, SPLIT, answers, RUN).files.items():
+    for name, content in emotivita.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (out / name).write_text(content, encoding="utf-8")
     return pd.read_csv(out / SUBMISSION, dtype=str)
 
@@ -66,7 +66,7 @@ def test_questions_are_the_texts_as_they_are(tmp_path: Path) -> None:
 
 def test_values_of_the_blind_file_are_not_read(tmp_path: Path) -> None:
     blind = HEADER + "8001,a,,,\n8002,b,x,9,-\n"
-    test = emotivita.encode(write(tmp_path, {TRAIN: DEVELOPMENT, TEST: blind}), SPLIT)
+    test = emotivita.encode(write(tmp_path, {TRAIN: DEVELOPMENT, TEST: blind}), HOLD_OUT)
     assert [(e.input, e.output) for e in test.splits["test"]] == [("a", None), ("b", None)]
 
 
@@ -94,7 +94,7 @@ def test_values_of_the_blind_file_are_not_read(tmp_path: Path) -> None:
     ],
 )
 def test_answers_are_read_strictly(answer: str, emotion: tuple[float, ...] | None) -> None:
-    assert read_answer(answer) == emotion
+    assert parse_answer(answer) == emotion
     if emotion is not None:
         assert "-" not in write_answer(Emotion(*emotion))
 
@@ -131,7 +131,7 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n", file: content})
     with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        emotivita.encode(folder, SPLIT)
+        emotivita.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -140,18 +140,18 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
     gold = "id,V,A,D\n8002,3,3,3\n8001,3,3,3\n8003,3,3,3\n"
     files = {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n8002,b\n", GOLD: gold}
     with pytest.raises(InputError, match=r"Gold labels\.csv: items .* not in the test set: 8003"):
-        emotivita.encode(write(tmp_path, files), SPLIT)
+        emotivita.encode(write(tmp_path, files), HOLD_OUT)
 
 
-def test_equal_texts_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f'{i},"Cari saluti,  {i % 40}",3.00,3.{i:02},3.00\n' for i in range(80)]
-    one = emotivita.items(write(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), SPLIT)
-    other = emotivita.items(write(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), SPLIT)
-    texts = [{item.text for item in one[side]} for side in SPLITS]
+    one = emotivita.items(write(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), HOLD_OUT)
+    other = emotivita.items(write(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), HOLD_OUT)
+    texts = [{item.text for item in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        assert {item.id for item in one[side]} == {item.id for item in other[side]}
+    for split in SPLITS:
+        assert {item.id for item in one[split]} == {item.id for item in other[split]}
 
 
 def test_what_is_absent_is_told(
@@ -203,7 +203,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
     folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: test, GOLD: gold})
     answers = {"8001": "2 3 1", "8002": "3 2 3", "8003": "4 1 2"}
     submitted(folder, {f"emotivita:{i}": a for i, a in answers.items()}, tmp_path)
-    units = emotivita.score(folder, SPLIT, tmp_path, RUN)
+    units = emotivita.score(folder, HOLD_OUT, tmp_path, RUN)
     assert list(units) == ["emotivita"]
     unit = units["emotivita"]
     assert (unit.metric, unit.n, unit.baseline) == ("mean_pearson", 3, 0.0)
@@ -222,7 +222,7 @@ def test_the_score_is_the_organisers(root: Path, tmp_path: Path) -> None:
     shifted = dict(zip(answers, [*list(answers.values())[1:], "3.5"], strict=True))
     table = submitted(folder, shifted, tmp_path).astype(float)
     gold = pd.read_csv(folder / GOLD)
-    unit = emotivita.score(folder, SPLIT, tmp_path, RUN)["emotivita"]
+    unit = emotivita.score(folder, HOLD_OUT, tmp_path, RUN)["emotivita"]
     for dimension in "VAD":
         r = pearsonr(gold[dimension], table[dimension]).statistic
         error = (gold[dimension] - table[dimension]).abs().mean()
@@ -233,7 +233,7 @@ def test_the_score_is_the_organisers(root: Path, tmp_path: Path) -> None:
 def test_a_constant_answer_has_the_score_of_the_baseline(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "emotivita"
     submitted(folder, dict.fromkeys(gold_of(folder), "boh"), tmp_path)
-    unit = emotivita.score(folder, SPLIT, tmp_path, RUN)["emotivita"]
+    unit = emotivita.score(folder, HOLD_OUT, tmp_path, RUN)["emotivita"]
     assert (unit.value, ends(unit)) == (0.0, (0.0, 0.0))
 
 
@@ -251,7 +251,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            emotivita.score(folder, SPLIT, tmp_path, RUN)
+            emotivita.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 sentence = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip)
@@ -282,9 +282,9 @@ def test_encode_and_decode_invert_each_other(
             GOLD: table(HEADER, gold[::-1]),
         },
     )
-    test = emotivita.encode(folder, SPLIT).splits["test"]
+    test = emotivita.encode(folder, HOLD_OUT).splits["test"]
     assert [e.input for e in test] == [row[1] for row in gold]
-    submission = emotivita.decode(folder, SPLIT, {e.id: str(e.output) for e in test}, RUN)
+    submission = emotivita.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
     assert submission.tallies["emotivita"].unparsable == 0
     found = list(csv.reader(io.StringIO(submission.files[SUBMISSION])))
     assert found == [["id", "V", "A", "D"], *([row[0], *row[2:]] for row in gold)]

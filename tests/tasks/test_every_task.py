@@ -17,13 +17,13 @@ from stages.tasks import lecture
 from stages.toolkit.answers import normalised
 from stages.toolkit.records import Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from tests.helpers.intervals import ends
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 LOCATED = ("clinkart", "hodi_b", "nermud")  # decode looks for what they list in the text
@@ -33,14 +33,14 @@ each_closed_task = pytest.mark.parametrize("name", [t for t in TASKS if tasks.lo
 
 
 def gold_answers(name: str, folder: Path) -> dict[str, str]:
-    test = tasks.load(name).encode(folder, SPLIT).splits["test"]
+    test = tasks.load(name).encode(folder, HOLD_OUT).splits["test"]
     assert test
     assert all(example.output is not None for example in test)
     return {example.id: str(example.output) for example in test}
 
 
 def scored(name: str, folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Unit]:
-    submission = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    submission = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
     return score(name, folder, submission, out)
 
 
@@ -49,7 +49,7 @@ def score(name: str, folder: Path, submission: Submission, out: Path) -> dict[st
     for file, content in submission.files.items():
         (out / file).parent.mkdir(parents=True, exist_ok=True)
         (out / file).write_bytes(content.encode("utf-8", "backslashreplace"))
-    return tasks.load(name).score(folder, SPLIT, out, RUN)
+    return tasks.load(name).score(folder, HOLD_OUT, out, RUN)
 
 
 def training_only(name: str, folder: Path) -> Path:
@@ -74,7 +74,7 @@ def assert_perfect(units: Mapping[str, Unit]) -> None:
 def test_gold_survives_on_the_sample(name: str, tmp_path: Path) -> None:
     folder = SAMPLE / name
     answers = gold_answers(name, folder)
-    submission = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    submission = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
     assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
     assert sum(t.rows for t in submission.tallies.values()) == len(answers)
     units = score(name, folder, submission, tmp_path)
@@ -90,23 +90,23 @@ def test_gold_survives_on_held_out_training_data(name: str, tmp_path: Path) -> N
 
 @each_task
 def test_ids_are_unique_and_begin_with_the_subtask(name: str) -> None:
-    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
-    examples = [example for side in SPLITS for example in encoded.splits[side]]
+    encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    examples = [example for split in SPLITS for example in encoded.splits[split]]
     assert len({example.id for example in examples}) == len(examples)
     for example in examples:
         assert example.id.startswith(example.task)
         assert tasks.owner(example.id) == name
         assert example.input.strip()
-    assert all(encoded.splits[side] for side in SPLITS)
+    assert all(encoded.splits[split] for split in SPLITS)
 
 
 @each_task
 def test_every_subtask_has_an_instruction_that_names_its_answers(name: str) -> None:
     asked = params.read(prompts.Prompts, ROOT / "data" / "prompts" / "it.yaml")
-    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
+    encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
     answers: dict[str, set[str]] = {}
-    for side in SPLITS:
-        for example in encoded.splits[side]:
+    for split in SPLITS:
+        for example in encoded.splits[split]:
             answers.setdefault(example.task, set()).add(str(example.output))
     for subtask, given_answers in answers.items():
         instruction = asked.instructions[subtask]
@@ -117,8 +117,8 @@ def test_every_subtask_has_an_instruction_that_names_its_answers(name: str) -> N
 @each_closed_task
 def test_all_answers_to_a_closed_subtask_are_candidates(name: str) -> None:
     closed = tasks.load(name).CLOSED
-    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
-    asked = [e for side in SPLITS for e in encoded.splits[side] if e.task in closed]
+    encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    asked = [e for split in SPLITS for e in encoded.splits[split] if e.task in closed]
     absent = {"wicita"} if name == "lecture" else set()  # its rows have the older wicita_1
     assert {example.task for example in asked} == set(closed) - absent
     for example in asked:
@@ -134,13 +134,13 @@ def test_candidates_are_few_and_differ_in_more_than_spelling(name: str) -> None:
 @each_closed_task
 def test_every_candidate_can_be_read_in_full(name: str) -> None:
     closed = tasks.load(name).CLOSED
-    test = tasks.load(name).encode(SAMPLE / name, SPLIT).splits["test"]
+    test = tasks.load(name).encode(SAMPLE / name, HOLD_OUT).splits["test"]
     for turn in range(max(map(len, closed.values()))):
         answers = {
             e.id: closed[e.task][turn % len(closed[e.task])] if e.task in closed else str(e.output)
             for e in test
         }
-        tallies = tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN).tallies
+        tallies = tasks.load(name).decode(SAMPLE / name, HOLD_OUT, answers, RUN).tallies
         assert not any(tally.unparsable or tally.fallback for tally in tallies.values())
 
 
@@ -152,8 +152,8 @@ hard = st.sampled_from(
 
 
 def asked_by(name: str) -> list[Example]:
-    encoded = tasks.load(name).encode(SAMPLE / name, SPLIT)
-    return [example for side in SPLITS for example in encoded.splits[side]]
+    encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    return [example for split in SPLITS for example in encoded.splits[split]]
 
 
 @each_task
@@ -186,9 +186,9 @@ def test_what_is_no_answer_is_interpreted_as_none(name: str) -> None:
 @given(answer=hard | st.text())
 def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: str) -> None:
     """And nothing raises; what is read may still not occur in the text that decode knows."""
-    test = tasks.load(name).encode(SAMPLE / name, SPLIT).splits["test"]
+    test = tasks.load(name).encode(SAMPLE / name, HOLD_OUT).splits["test"]
     answers = {example.id: answer for example in test}
-    tallies = tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN).tallies
+    tallies = tasks.load(name).decode(SAMPLE / name, HOLD_OUT, answers, RUN).tallies
     for subtask in {example.task for example in test}:
         tally = tallies[f"{subtask}@{name}" if name == "lecture" else subtask]
         if tasks.load(name).interpret(subtask, answer) is None:
@@ -207,7 +207,7 @@ def test_any_answer_gives_a_valid_submission(
     answers = gold_answers(name, folder)
     whatever = data.draw(st.lists(hard | st.text(), min_size=4, max_size=4))
     replaced = {i: whatever[n % 4] for n, i in enumerate(answers) if n % 3}
-    submission = tasks.load(name).decode(folder, SPLIT, answers | replaced, RUN)
+    submission = tasks.load(name).decode(folder, HOLD_OUT, answers | replaced, RUN)
     for tally in submission.tallies.values():
         assert tally.fallback <= tally.unparsable <= tally.rows
     assert sum(tally.rows for tally in submission.tallies.values()) == len(answers)
@@ -224,12 +224,12 @@ def test_decode_never_reads_the_gold(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
     answers = gold_answers(name, folder)
-    whole = tasks.load(name).decode(folder, SPLIT, answers, RUN)
+    whole = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
     gold = [p for p in folder.rglob("*") if "gold" in str(p.relative_to(folder)).lower()]
     for path in gold:
         if path.is_file():
             path.write_text("damaged", encoding="utf-8")
-    assert tasks.load(name).decode(folder, SPLIT, answers, RUN) == whole
+    assert tasks.load(name).decode(folder, HOLD_OUT, answers, RUN) == whole
 
 
 @each_task
@@ -242,7 +242,7 @@ def test_without_gold_there_is_no_score_and_no_answer(name: str, tmp_path: Path)
         if path.is_file():
             path.unlink()
     if gold:
-        encoded = tasks.load(name).encode(folder, SPLIT).splits["test"]
+        encoded = tasks.load(name).encode(folder, HOLD_OUT).splits["test"]
         assert [example.id for example in encoded] == list(answers)
         assert all(example.output is None for example in encoded)
         assert scored(name, folder, answers, tmp_path / "out") == {}
@@ -258,7 +258,7 @@ def test_answers_to_other_questions_are_refused(name: str, change: str) -> None:
     else:
         answers[first + "?"] = "no"
     with pytest.raises(InputError):
-        tasks.load(name).decode(SAMPLE / name, SPLIT, answers, RUN)
+        tasks.load(name).decode(SAMPLE / name, HOLD_OUT, answers, RUN)
 
 
 @each_task
@@ -270,5 +270,5 @@ def test_every_file_of_the_sample_is_read(name: str, tmp_path: Path) -> None:
         kept = path.read_bytes()
         path.write_bytes(b"\xff")
         with pytest.raises(InputError, match=re.escape(path.name)):
-            tasks.load(name).encode(folder, SPLIT)
+            tasks.load(name).encode(folder, HOLD_OUT)
         path.write_bytes(kept)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import geolingit
-from stages.tasks.geolingit import Point, read_answer
+from stages.tasks.geolingit import Point, parse_answer
 from stages.toolkit.answers import Labels
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 A, B = "id\ttext\tregion\n", "id\ttext\tlatitude\tlongitude\n"
@@ -36,7 +36,7 @@ def write(folder: Path, **files: str) -> Path:
 
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> dict[str, pd.DataFrame]:
     """Decodes, writes the files, and reads them as an organiser would."""
-    submission = geolingit.decode(folder, SPLIT, answers, RUN)
+    submission = geolingit.decode(folder, HOLD_OUT, answers, RUN)
     tables = {}
     for name, content in submission.files.items():
         (out / name).write_text(content, encoding="utf-8")
@@ -47,7 +47,7 @@ def submitted(folder: Path, answers: dict[str, str], out: Path) -> dict[str, pd.
 
 
 def test_questions_keep_quotes_double_blanks_and_leading_zeros(tmp_path: Path) -> None:
-    encoded = geolingit.encode(write(tmp_path, **TRAIN, test=TEST), SPLIT).splits
+    encoded = geolingit.encode(write(tmp_path, **TRAIN, test=TEST), HOLD_OUT).splits
     first = encoded["test"][0]
     assert (first.id, first.input) == ("geolingit:007", '"Aò" \'ndo  sta')
     assert first.output is None
@@ -59,15 +59,15 @@ def test_questions_keep_quotes_double_blanks_and_leading_zeros(tmp_path: Path) -
 def test_coordinates_are_rounded_not_cut(tmp_path: Path) -> None:
     """The reference cut them, which moved every point to the south-west."""
     train_b = TRAIN_B.replace("41.9\t12.5", "41.90279\t12.49641")
-    examples = geolingit.encode(write(tmp_path, train_a=TRAIN_A, train_b=train_b), SPLIT).splits
-    outputs = [e.output for side in SPLITS for e in examples[side]]
+    examples = geolingit.encode(write(tmp_path, train_a=TRAIN_A, train_b=train_b), HOLD_OUT).splits
+    outputs = [e.output for split in SPLITS for e in examples[split]]
     assert "[regione] Lazio [geo] 41.903 12.496" in outputs
 
 
 @given(latitude=st.floats(-90, 90), longitude=st.floats(-180, 180))
 def test_a_point_survives_within_80_m(latitude: float, longitude: float) -> None:
     gold = Point(latitude, longitude)
-    name, point, whole = read_answer(geolingit.write_answer("Lazio", gold), BOTH)
+    name, point, whole = parse_answer(geolingit.write_answer("Lazio", gold), BOTH)
     assert whole and name == "Lazio" and point is not None
     assert haversine(gold, point) < 0.08
 
@@ -98,7 +98,7 @@ def test_a_point_survives_within_80_m(latitude: float, longitude: float) -> None
 def test_answers_are_read_strictly_and_their_parts_apart(
     answer: str, name: str | None, point: tuple[float, float] | None, whole: bool
 ) -> None:
-    assert read_answer(answer, BOTH) == (name, point, whole)
+    assert parse_answer(answer, BOTH) == (name, point, whole)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_defects_are_told_by_file_and_line(
     dev = {"dev_a": A + "5\tEh\tLazio\n", "dev_b": B + "5\tEh\t41\t12\n"}
     folder = write(tmp_path, **(TRAIN | dev | {"test": TEST} | {file: content}))
     with pytest.raises(InputError, match=rf"{file}\.tsv:{line}: ") as error:
-        geolingit.encode(folder, SPLIT)
+        geolingit.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -151,38 +151,38 @@ def test_files_that_do_not_belong_together_are_refused(
 ) -> None:
     folder = write(tmp_path, **(TRAIN | {"test": TEST} | files))
     with pytest.raises(InputError, match=message):
-        geolingit.encode(folder, SPLIT)
+        geolingit.encode(folder, HOLD_OUT)
 
 
-def test_equal_texts_are_on_one_side_in_any_order_of_the_files(tmp_path: Path) -> None:
+def test_equal_texts_are_in_one_split_in_any_order_of_the_files(tmp_path: Path) -> None:
     rows = [(i, f"Aò  {i % 40}") for i in range(80)]
     a = [f"{i}\t{text}\tLazio\n" for i, text in rows]
     b = [f"{i}\t{text}\t41\t12\n" for i, text in rows]
     one, _ = geolingit.tweets(
-        write(tmp_path / "a", train_a=A + "".join(a), train_b=B + "".join(b)), SPLIT
+        write(tmp_path / "a", train_a=A + "".join(a), train_b=B + "".join(b)), HOLD_OUT
     )
     other, _ = geolingit.tweets(
-        write(tmp_path / "b", train_a=A + "".join(a[::-1]), train_b=B + "".join(b)), SPLIT
+        write(tmp_path / "b", train_a=A + "".join(a[::-1]), train_b=B + "".join(b)), HOLD_OUT
     )
-    texts = [{t.text for t in one[side]} for side in SPLITS]
+    texts = [{t.text for t in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        assert {t.id for t in one[side]} == {t.id for t in other[side]}
+    for split in SPLITS:
+        assert {t.id for t in one[split]} == {t.id for t in other[split]}
 
 
 def test_a_dev_file_alone_is_not_used(root: Path, tmp_path: Path) -> None:
     """A question needs region and point, so the tweets of one dev file cannot be asked about."""
     shutil.copytree(root / "data" / "sample" / "geolingit", tmp_path, dirs_exist_ok=True)
     (tmp_path / "dev_b.tsv").unlink()
-    dev = geolingit.encode(tmp_path, SPLIT).splits["dev"]
+    dev = geolingit.encode(tmp_path, HOLD_OUT).splits["dev"]
     train = pd.read_csv(tmp_path / "train_a.tsv", sep="\t", quoting=3, dtype=str)
     assert dev and {e.id.partition(":")[2] for e in dev} < set(train.id)
 
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "geolingit"
-    answers = {e.id: str(e.output) for e in geolingit.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in geolingit.encode(folder, HOLD_OUT).splits["test"]}
     tables = submitted(folder, answers, tmp_path)
     assert list(tables) == ["prova.standard.a.2.tsv", "prova.standard.b.2.tsv"]
     a, b = tables.values()
@@ -205,8 +205,8 @@ def test_fallbacks(tmp_path: Path) -> None:
         "geolingit:10": "boh",
         "geolingit:11": "[geo] 45.1234 9",
     }
-    split = Splits(seed=3, dev=0.0, test=0.0)
-    submission = geolingit.decode(folder, split, answers, RUN)
+    by_split = HoldOut(seed=3, dev=0.0, test=0.0)
+    submission = geolingit.decode(folder, by_split, answers, RUN)
     a, b = submission.files.values()
     assert [row.split("\t")[2] for row in a.split("\n")[1:-1]] == [
         "Lazio", "Campania", "Veneto", "Lazio", "Lazio"
@@ -233,7 +233,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
     answer = "[regione] Lazio [geo] {} 12"
     answers = {f"geolingit:{i}": answer.format(v) for i, v in (("007", 40), ("8", 42), ("9", 46))}
     submitted(folder, answers, tmp_path)
-    units = geolingit.score(folder, Splits(seed=3, dev=0.0, test=0.0), tmp_path, RUN)
+    units = geolingit.score(folder, HoldOut(seed=3, dev=0.0, test=0.0), tmp_path, RUN)
     assert units["geolingit_a"].value == pytest.approx(0.8 / 17)
     assert units["geolingit_a"].baseline == pytest.approx(0.8 / 17)  # Lazio for every tweet
     assert units["geolingit_a"].details["f1_Lazio"] == pytest.approx(0.8)
@@ -249,16 +249,16 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", ["a", "b"])
 def test_one_gold_file_scores_its_sub_task(root: Path, tmp_path: Path, kept: str) -> None:
     shutil.copytree(root / "data" / "sample" / "geolingit", tmp_path, dirs_exist_ok=True)
-    gold = {e.id: str(e.output) for e in geolingit.encode(tmp_path, SPLIT).splits["test"]}
+    gold = {e.id: str(e.output) for e in geolingit.encode(tmp_path, HOLD_OUT).splits["test"]}
     (tmp_path / f"test_gold_{'b' if kept == 'a' else 'a'}.tsv").unlink()
     submitted(tmp_path, gold, tmp_path)
-    assert list(geolingit.score(tmp_path, SPLIT, tmp_path, RUN)) == [f"geolingit_{kept}"]
-    assert {e.output for e in geolingit.encode(tmp_path, SPLIT).splits["test"]} == {None}
+    assert list(geolingit.score(tmp_path, HOLD_OUT, tmp_path, RUN)) == [f"geolingit_{kept}"]
+    assert {e.output for e in geolingit.encode(tmp_path, HOLD_OUT).splits["test"]} == {None}
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "geolingit"
-    answers = {e.id: str(e.output) for e in geolingit.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in geolingit.encode(folder, HOLD_OUT).splits["test"]}
     for name in submitted(folder, answers, tmp_path):
         path = tmp_path / name
         content = path.read_text(encoding="utf-8")
@@ -271,7 +271,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines), encoding="utf-8")
             with pytest.raises(InputError, match=message):
-                geolingit.score(folder, SPLIT, tmp_path, RUN)
+                geolingit.score(folder, HOLD_OUT, tmp_path, RUN)
         path.write_text(content, encoding="utf-8")
 
 
@@ -303,10 +303,10 @@ def test_encode_and_decode_invert_each_other(
         test_gold_a=table(A, [row[:3] for row in members]),
         test_gold_b=table(B, [(*row[:2], *row[3:]) for row in members]),
     )
-    split = Splits(seed=3, dev=0.0, test=0.0)
-    test = geolingit.encode(folder, split).splits["test"]
+    by_split = HoldOut(seed=3, dev=0.0, test=0.0)
+    test = geolingit.encode(folder, by_split).splits["test"]
     assert [e.input for e in test] == [row[1] for row in members]
-    submission = geolingit.decode(folder, split, {e.id: str(e.output) for e in test}, RUN)
+    submission = geolingit.decode(folder, by_split, {e.id: str(e.output) for e in test}, RUN)
     assert submission.tallies["geolingit"].unparsable == 0
     a, b = ([r.split("\t") for r in c.split("\n")[1:-1]] for c in submission.files.values())
     assert [(r[0], r[2]) for r in a] == [(m[0], m[2]) for m in members]

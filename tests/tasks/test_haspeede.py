@@ -9,9 +9,9 @@ import pytest
 from stages.common.command import InputError
 from stages.tasks import haspeede
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 HEADER = "anonymized_tweet_id,anonymized_text,label,dataset\n"
@@ -33,7 +33,7 @@ def write(folder: Path, **files: str) -> Path:
 
 def test_questions_keep_line_ends_quotes_and_leading_zeros(tmp_path: Path) -> None:
     folder = write(tmp_path, training_textual=TRAIN, test_textual=TEST)
-    encoded = haspeede.encode(folder, SPLIT).splits
+    encoded = haspeede.encode(folder, HOLD_OUT).splits
     first = encoded["test"][0]
     assert first.id == "haspeede:007"
     assert first.input == 'prima, "citata"\nseconda riga'
@@ -67,7 +67,7 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     folder = write(tmp_path, training_textual=content)
     with pytest.raises(InputError, match=rf"training_textual\.csv:{line}: ") as error:
-        haspeede.encode(folder, SPLIT)
+        haspeede.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -75,27 +75,29 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
     gold = "anonymized_tweet_id,label\n007,1\n8,0\n10,1\n"
     folder = write(tmp_path, training_textual=TRAIN, test_textual=TEST, test_textual_gold=gold)
     with pytest.raises(InputError, match=r"gold\.csv: missing items: 9"):
-        haspeede.encode(folder, SPLIT)
+        haspeede.encode(folder, HOLD_OUT)
 
 
-def test_equal_texts_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f"{i},Testo  {i % 40},{i % 2},training_politics\n" for i in range(80)]
-    one = haspeede.tweets(write(tmp_path / "a", training_textual=HEADER + "".join(rows)), SPLIT)
-    other = haspeede.tweets(
-        write(tmp_path / "b", training_textual=HEADER + "".join(rows[::-1])), SPLIT
+    one = haspeede.read_items(
+        write(tmp_path / "a", training_textual=HEADER + "".join(rows)), HOLD_OUT
     )
-    texts = [{t.text for t in one[side]} for side in SPLITS]
+    other = haspeede.read_items(
+        write(tmp_path / "b", training_textual=HEADER + "".join(rows[::-1])), HOLD_OUT
+    )
+    texts = [{t.text for t in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        assert {t.id for t in one[side]} == {t.id for t in other[side]}
+    for split in SPLITS:
+        assert {t.id for t in one[split]} == {t.id for t in other[split]}
 
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "haspeede"
-    answers = {e.id: "sì" for e in haspeede.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: "sì" for e in haspeede.encode(folder, HOLD_OUT).splits["test"]}
     first = next(iter(answers))
-    submission = haspeede.decode(folder, SPLIT, answers | {first: "boh"}, RUN)
+    submission = haspeede.decode(folder, HOLD_OUT, answers | {first: "boh"}, RUN)
     a, political, religious = submission.files.values()
     assert list(submission.files) == [
         "prova_taskA_textual_run_2.csv",
@@ -122,11 +124,11 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     folder = write(tmp_path, training_textual=TRAIN, test_textual=test, test_textual_gold=gold)
     answers = dict(zip(("007", "8", "10", "9"), ("Sì.", "si", "NO", "no"), strict=True))
     submission = haspeede.decode(
-        folder, SPLIT, {f"haspeede:{i}": a for i, a in answers.items()}, RUN
+        folder, HOLD_OUT, {f"haspeede:{i}": a for i, a in answers.items()}, RUN
     )
     for name, content in submission.files.items():
         (tmp_path / name).write_text(content)
-    units = haspeede.score(folder, SPLIT, tmp_path, RUN)
+    units = haspeede.score(folder, HOLD_OUT, tmp_path, RUN)
     assert units["haspeede_a"].value == pytest.approx(2 / 3)
     assert units["haspeede_xpolitical"].value == pytest.approx(2 / 3)
     assert units["haspeede_xreligious"].value == 0.0
@@ -137,8 +139,8 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "haspeede"
-    answers = {e.id: str(e.output) for e in haspeede.encode(folder, SPLIT).splits["test"]}
-    for name, content in haspeede.decode(folder, SPLIT, answers, RUN).files.items():
+    answers = {e.id: str(e.output) for e in haspeede.encode(folder, HOLD_OUT).splits["test"]}
+    for name, content in haspeede.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (tmp_path / name).write_text(content)
     path = tmp_path / "prova_taskA_textual_run_2.csv"
     header, first, second, *rest = path.read_text().splitlines(keepends=True)
@@ -151,4 +153,4 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            haspeede.score(folder, SPLIT, tmp_path, RUN)
+            haspeede.score(folder, HOLD_OUT, tmp_path, RUN)

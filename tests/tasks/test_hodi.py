@@ -16,9 +16,9 @@ from recipes.sample import hodi as recipe
 from stages.common.command import InputError
 from stages.tasks import hodi
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 TRAIN_A = "HODI_2023_train_subtaskA.tsv"
@@ -54,13 +54,13 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def outputs(folder: Path, side: str = "test") -> dict[str, str | None]:
-    return {e.id: e.output for e in hodi.encode(folder, SPLIT).splits[side]}
+def outputs(folder: Path, split: str = "test") -> dict[str, str | None]:
+    return {e.id: e.output for e in hodi.encode(folder, HOLD_OUT).splits[split]}
 
 
 def read_again(text: str, answer: str) -> str:
     """The stretches that an answer means, between angle brackets."""
-    found = [span for span in hodi.locate(text, hodi.read_answer(answer)[0]) if span]
+    found = [span for span in hodi.locate(text, hodi.parse_answer(answer)[0]) if span]
     for start, end in sorted(found, reverse=True):
         text = f"{text[:start]}<{text[start:end]}>{text[end:]}"
     return text
@@ -71,7 +71,7 @@ def read_again(text: str, answer: str) -> str:
 
 def test_questions_are_posts_as_they_are(tmp_path: Path) -> None:
     """Quotes belong to the text, leading zeros to ids, and a line ends at its line feed alone."""
-    encoded = hodi.encode(write(tmp_path, FILES), Splits(seed=0, dev=0, test=0))
+    encoded = hodi.encode(write(tmp_path, FILES), HoldOut(seed=0, dev=0, test=0))
     assert [(e.id, e.task, e.input, e.output) for e in encoded.splits["test"]] == [
         ("hodi_a:007", "hodi_a", '"pavone" dice il pavone 🙂', "sì"),
         ("hodi_a:8", "hodi_a", "sei un\u2028pavone", "no"),
@@ -108,7 +108,7 @@ def test_quoted_files_have_the_same_posts(tmp_path: Path, quoted: tuple[str, ...
         table = pd.read_csv(other / name, sep="\t", quoting=3, dtype=str, keep_default_na=False)
         table.to_csv(other / name, sep="\t", index=False)
         assert '""' in (other / name).read_text(encoding="utf-8")
-    assert hodi.encode(other, SPLIT) == hodi.encode(folder, SPLIT)
+    assert hodi.encode(other, HOLD_OUT) == hodi.encode(folder, HOLD_OUT)
 
 
 def test_texts_between_quotes_are_no_quoted_cells(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_defects_are_told_by_file_and_line(
     content = "" if rows is None else HEADS[name] + rows
     folder = write(tmp_path, {**FILES, name: content})
     with pytest.raises(InputError, match=rf"{name}:{line}: ") as error:
-        hodi.encode(folder, SPLIT)
+        hodi.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -188,13 +188,13 @@ def test_defects_are_told_by_file_and_line(
 def test_other_headers_are_defects(tmp_path: Path, name: str) -> None:
     other = FILES[name].replace("id\t", "ID\t", 1)
     with pytest.raises(InputError, match=rf"{name}:1: expected the header"):
-        hodi.encode(write(tmp_path, {**FILES, name: other}), SPLIT)
+        hodi.encode(write(tmp_path, {**FILES, name: other}), HOLD_OUT)
 
 
 def test_all_defects_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     rows = "1\ta\t[3]\n2\tabc\t[1, 3, 9]\n3\tabc\t[2]\n"
     with pytest.raises(InputError) as error:
-        hodi.encode(write(tmp_path, {**FILES, TRAIN_B: HEADS[TRAIN_B] + rows}), SPLIT)
+        hodi.encode(write(tmp_path, {**FILES, TRAIN_B: HEADS[TRAIN_B] + rows}), HOLD_OUT)
     assert [line.split(":")[1] for line in str(error.value).splitlines()] == ["2", "3"]
 
 
@@ -202,10 +202,10 @@ def test_gold_may_lack_the_texts_and_have_another_order(tmp_path: Path) -> None:
     gold = "id\thomotransphobic\trationales\n8\t0\t[]\n007\t1\t[17, 18, 19, 20, 21, 22]\n"
     folder = write(tmp_path / "a", FILES)
     other = write(tmp_path / "b", {**FILES, GOLD: gold})
-    assert hodi.encode(other, SPLIT) == hodi.encode(folder, SPLIT)
+    assert hodi.encode(other, HOLD_OUT) == hodi.encode(folder, HOLD_OUT)
     write(other, {GOLD: gold.replace("[]", "[3, 14]")})
     with pytest.raises(InputError, match=rf"{GOLD}:2: position 14 .* has 13 characters"):
-        hodi.encode(other, SPLIT)
+        hodi.encode(other, HOLD_OUT)
 
 
 def test_gold_of_other_items_is_refused(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_gold_of_other_items_is_refused(tmp_path: Path) -> None:
         (FILES[GOLD] + "9\ta\t0\t\n", "not in the test set: 9"),
     ):
         with pytest.raises(InputError, match=rf"{GOLD}: .*{message}"):
-            hodi.encode(write(tmp_path, {**FILES, GOLD: gold}), SPLIT)
+            hodi.encode(write(tmp_path, {**FILES, GOLD: gold}), HOLD_OUT)
 
 
 def test_without_a_test_file_the_sub_task_has_the_posts_of_the_other(
@@ -241,12 +241,14 @@ def test_without_training_file_sub_task_b_is_skipped(
         answers = {i: str(output) for i, output in outputs(folder).items()}
     assert f"no {TRAIN_B}: hodi_b is skipped" in caplog.text
     assert {i.partition(":")[0] for i in answers} == {"hodi_a"}
-    files = hodi.decode(folder, SPLIT, answers, RUN).files
+    files = hodi.decode(folder, HOLD_OUT, answers, RUN).files
     assert list(files) == ["prova.A.run2.tsv"]
-    assert list(hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN)) == ["hodi_a"]
+    assert list(hodi.score(folder, HOLD_OUT, write(tmp_path / "out", dict(files)), RUN)) == [
+        "hodi_a"
+    ]
     (folder / TRAIN_A).unlink()
     with pytest.raises(InputError, match=f"no {TRAIN_A}"):
-        hodi.encode(folder, SPLIT)
+        hodi.encode(folder, HOLD_OUT)
 
 
 def test_gold_survives_where_both_sub_tasks_are_held_out(
@@ -259,12 +261,12 @@ def test_gold_survives_where_both_sub_tasks_are_held_out(
     assert "held out of train" in caplog.text
     posts = {i.partition(":")[2] for i in answers}
     assert sorted(answers) == sorted(f"hodi_{s}:{post}" for post in posts for s in "ab")
-    files = hodi.decode(folder, SPLIT, answers, RUN).files
-    units = hodi.score(folder, SPLIT, write(tmp_path / "out", dict(files)), RUN)
+    files = hodi.decode(folder, HOLD_OUT, answers, RUN).files
+    units = hodi.score(folder, HOLD_OUT, write(tmp_path / "out", dict(files)), RUN)
     assert [(unit.value, unit.n) for unit in units.values()] == [(1.0, len(posts))] * 2
 
 
-def test_equal_posts_are_on_one_side_in_both_sub_tasks_and_any_order(tmp_path: Path) -> None:
+def test_equal_posts_are_in_one_split_in_both_sub_tasks_and_any_order(tmp_path: Path) -> None:
     texts = [f"{'Ciao' if i % 2 else 'ciao '} {i % 40}" for i in range(120)]
     rows_a = [f"{i}\t{t}\t{i % 2}\n" for i, t in enumerate(texts)]
     rows_b = [f"{i + 50}\t{t}\t[]\n" for i, t in enumerate(texts)]  # other ids, equal posts
@@ -278,9 +280,9 @@ def test_equal_posts_are_on_one_side_in_both_sub_tasks_and_any_order(tmp_path: P
                 TRAIN_B: HEADS[TRAIN_B] + "".join(shuffled[1]),
             },
         )
-        splits = hodi.encode(folder, SPLIT).splits
-        sides.append({side: {e.id for e in splits[side]} for side in SPLITS})
-        seen = [{" ".join(e.input.casefold().split()) for e in splits[side]} for side in SPLITS]
+        by_split = hodi.encode(folder, HOLD_OUT).splits
+        sides.append({split: {e.id for e in by_split[split]} for split in SPLITS})
+        seen = [{" ".join(e.input.casefold().split()) for e in by_split[split]} for split in SPLITS]
         assert all(seen)
         assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
     assert sides[0] == sides[1]
@@ -288,7 +290,7 @@ def test_equal_posts_are_on_one_side_in_both_sub_tasks_and_any_order(tmp_path: P
 
 def test_ids_are_unique_even_if_the_test_set_counts_anew(tmp_path: Path) -> None:
     train = {n: FILES[n].replace("\n1\t", "\n8\t") for n in (TRAIN_A, TRAIN_B)}
-    encoded = hodi.encode(write(tmp_path, {**FILES, **train}), Splits(seed=0, dev=0, test=0))
+    encoded = hodi.encode(write(tmp_path, {**FILES, **train}), HoldOut(seed=0, dev=0, test=0))
     assert [e.id for e in encoded.splits["train"]] == [
         "hodi_a:train:8",
         "hodi_a:02",
@@ -375,7 +377,7 @@ def test_stretches_are_found_as_the_model_writes_them(
 
 
 @pytest.mark.parametrize(
-    ("answer", "segments", "readable"),
+    ("answer", "segments", "parsed"),
     [
         ("nessuna", [], True),
         (" Nessuna. ", [], True),
@@ -390,8 +392,8 @@ def test_stretches_are_found_as_the_model_writes_them(
         ("oca [gap] nessuna", ["oca", "nessuna"], True),
     ],
 )
-def test_answers_are_read_strictly(answer: str, segments: list[str], readable: bool) -> None:
-    assert hodi.read_answer(answer) == (segments, readable)
+def test_answers_are_read_strictly(answer: str, segments: list[str], parsed: bool) -> None:
+    assert hodi.parse_answer(answer) == (segments, parsed)
 
 
 def test_unreadable_answers_are_counted_and_have_a_fallback(tmp_path: Path) -> None:
@@ -403,7 +405,7 @@ def test_unreadable_answers_are_counted_and_have_a_fallback(tmp_path: Path) -> N
     b = ("oca", "nessuna", "oca [gap] topo", "topo", "", "gallo [gap]", "UNK")
     answers = {f"hodi_a:{i}": x for i, x in enumerate(a)}
     answers |= {f"hodi_b:{i}": x for i, x in enumerate(b)}
-    submission = hodi.decode(folder, SPLIT, answers, RUN)
+    submission = hodi.decode(folder, HOLD_OUT, answers, RUN)
     lines = [content.splitlines()[1:] for content in submission.files.values()]
     assert [line.split("\t")[1] for line in lines[0]] == list("1100000")
     oca, gallo = "[0, 1, 2]", "[6, 7, 8, 9, 10]"
@@ -451,10 +453,10 @@ def test_any_gold_survives_the_whole_way(
     blind = "".join(row.rsplit("\t", 2)[0] + "\n" for row in rows)
     files = {TEST_A: HEADS[TEST_A] + blind, GOLD: HEADS[GOLD] + "".join(rows)}
     write(folder, {TRAIN_A: FILES[TRAIN_A], TRAIN_B: FILES[TRAIN_B], **files})
-    encoded = hodi.encode(folder, SPLIT)
+    encoded = hodi.encode(folder, HOLD_OUT)
     answers = {e.id: str(e.output) for e in encoded.splits["test"]}
     assert all(answer == answer.strip() for answer in answers.values())
-    submission = hodi.decode(folder, SPLIT, answers, RUN)
+    submission = hodi.decode(folder, HOLD_OUT, answers, RUN)
     wanted = "".join(f"{i}\t{sorted({*p})}\n" for i, (_, p) in enumerate(data))
     assert submission.files["prova.B.run2.tsv"] == "id\trationales\n" + wanted
     assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
@@ -467,7 +469,7 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     """With a header, none being []; the organisers read them with pandas and parse the lists."""
     folder = root / "data/sample/hodi"
     answers = {i: str(output) for i, output in outputs(folder).items()}
-    submission = hodi.decode(folder, SPLIT, answers, RUN)
+    submission = hodi.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == ["prova.A.run2.tsv", "prova.B.run2.tsv"]
     write(tmp_path, dict(submission.files))
     gold = pd.read_csv(folder / GOLD, sep="\t", quoting=3, dtype=str, keep_default_na=False)
@@ -500,7 +502,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
         "prova.A.run2.tsv": "id\thomotransphobic\nx\t1\ny\t1\nz\t0\n",
         "prova.B.run2.tsv": "id\trationales\nx\t[1, 2, 4, 5]\ny\t[]\nz\t[7]\n",
     }
-    units = hodi.score(folder, Splits(seed=0, dev=0, test=0), write(tmp_path, out), RUN)
+    units = hodi.score(folder, HoldOut(seed=0, dev=0, test=0), write(tmp_path, out), RUN)
     assert units["hodi_a"].metric == "macro_f1"
     assert units["hodi_a"].value == pytest.approx((2 / 3 + 2 / 3) / 2)
     # The training data have a post of each label; of equals the first one counts, 0.
@@ -544,10 +546,10 @@ def test_submissions_of_other_items_are_refused(
 ) -> None:
     folder = write(tmp_path / "raw", FILES)
     answers = {i: str(output) for i, output in outputs(folder).items()}
-    write(tmp_path, dict(hodi.decode(folder, SPLIT, answers, RUN).files))
+    write(tmp_path, dict(hodi.decode(folder, HOLD_OUT, answers, RUN).files))
     write(tmp_path, {f"prova.{name}.run2.tsv": content})
     with pytest.raises(InputError, match=rf"prova\.{name}\.run2\.tsv.*{message}"):
-        hodi.score(folder, Splits(seed=0, dev=0, test=0), tmp_path, RUN)
+        hodi.score(folder, HoldOut(seed=0, dev=0, test=0), tmp_path, RUN)
 
 
 # --- The sample -----------------------------------------------------------------------------------
@@ -555,7 +557,7 @@ def test_submissions_of_other_items_are_refused(
 
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     folder = root / "data/sample/hodi"
-    notes = hodi.encode(folder, SPLIT).notes
+    notes = hodi.encode(folder, HOLD_OUT).notes
     assert notes["questions"] == 2 * (220 + 60)
     assert notes["marked_stretches"] >= 5
     assert notes["stretches_with_blanks"] >= 2

@@ -14,10 +14,10 @@ from stages.common.command import InputError
 from stages.tasks import langlearn
 from stages.toolkit.records import Example, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
-ALL = Splits(seed=3, dev=0.0, test=0.0)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
+ALL = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
 
 HEADER = "Essay_1\tEssay_2\tOrder_1\tOrder_2\n"
@@ -65,9 +65,9 @@ def write_all(folder: Path, **files: str) -> Path:
     return write(folder, "CItA", **(usual | files))
 
 
-def asked(folder: Path, splits: Splits = ALL) -> dict[Side, dict[str, Example]]:
+def asked(folder: Path, splits: HoldOut = ALL) -> dict[Split, dict[str, Example]]:
     encoded = langlearn.encode(folder, splits).splits
-    return {side: {e.id: e for e in encoded[side]} for side in SPLITS}
+    return {split: {e.id: e for e in encoded[split]} for split in SPLITS}
 
 
 # --- Questions ------------------------------------------------------------------------------------
@@ -104,24 +104,24 @@ def test_the_order_does_not_tell_the_answer(tmp_path: Path) -> None:
     pairs = [(f"a{i}", f"b{i}") for i in range(30)]
     one = asked(write_pairs(tmp_path / "a", pairs))["train"]
     reverse = write_pairs(tmp_path / "b", [pair[::-1] for pair in pairs])
-    other = asked(reverse, Splits(seed=4, dev=0.0, test=0.0))["train"]
+    other = asked(reverse, HoldOut(seed=4, dev=0.0, test=0.0))["train"]
     assert {i: e.input for i, e in one.items()} == {i: e.input for i, e in other.items()}
     assert all(other[i].output != e.output for i, e in one.items())
 
 
-def test_linked_pairs_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_linked_pairs_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     """Learner n wrote a, b, c and d; a-b and c-d are linked by b-c alone."""
     pairs = [
         (f"{x}{n}", f"{y}{n}") for n in range(40) for x, y in (("c", "d"), ("a", "b"), ("b", "c"))
     ]
-    one = asked(write_pairs(tmp_path / "a", pairs), SPLIT)
-    other = asked(write_pairs(tmp_path / "b", pairs[::-1]), SPLIT)
-    learners = [{e.input.split()[0][1:] for e in one[side].values()} for side in SPLITS]
+    one = asked(write_pairs(tmp_path / "a", pairs), HOLD_OUT)
+    other = asked(write_pairs(tmp_path / "b", pairs[::-1]), HOLD_OUT)
+    learners = [{e.input.split()[0][1:] for e in one[split].values()} for split in SPLITS]
     assert all(learners)
     assert sum(map(len, learners)) == 40
-    for side in SPLITS:
-        assert one[side] == {i: other[side][i] for i in one[side]}
-        assert len(one[side]) == len(other[side])
+    for split in SPLITS:
+        assert one[split] == {i: other[split][i] for i in one[split]}
+        assert len(one[split]) == len(other[split])
 
 
 def test_essays_are_cut_at_the_end_of_a_sentence(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_each_essay_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(langlearn, "opening", opening)
     pairs = [(f"{i:02}", f"{j:02}") for i in range(12) for j in range(i + 1, 12)]
-    langlearn.encode(write_pairs(tmp_path, pairs), SPLIT)
+    langlearn.encode(write_pairs(tmp_path, pairs), HOLD_OUT)
     assert sorted(cut) == [f"{i:02}" for i in range(12)]
 
 
@@ -237,15 +237,15 @@ def test_no_corpus_at_all_is_refused(tmp_path: Path) -> None:
 
 
 def scored(folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Unit]:
-    for name, content in langlearn.decode(folder, SPLIT, answers, RUN).files.items():
+    for name, content in langlearn.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (out / name).write_text(content)
-    return langlearn.score(folder, SPLIT, out, RUN)
+    return langlearn.score(folder, HOLD_OUT, out, RUN)
 
 
 def test_a_submission_is_the_test_file_with_a_column_pred(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "langlearn"
     answers = dict.fromkeys(asked(folder)["test"], "no")
-    submission = langlearn.decode(folder, SPLIT, answers, RUN)
+    submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == ["Test_CItA.tsv", "Test_COWS-L2H.tsv"]
     for name, content in submission.files.items():
         (tmp_path / name).write_text(content)
@@ -259,7 +259,7 @@ def test_a_submission_is_the_test_file_with_a_column_pred(root: Path, tmp_path: 
 def test_times_are_optional_and_columns_keep_their_order(tmp_path: Path) -> None:
     folder = write_all(tmp_path, test="Essay_2\tEssay_1\n071\t70\n")
     answers = dict.fromkeys(asked(folder)["test"], "sì")
-    content = langlearn.decode(folder, SPLIT, answers, RUN).files["Test_CItA.tsv"]
+    content = langlearn.decode(folder, HOLD_OUT, answers, RUN).files["Test_CItA.tsv"]
     assert content == "Essay_2\tEssay_1\tPred\n071\t70\t0\n"
 
 
@@ -275,7 +275,7 @@ def test_answers_are_read_strictly(
 ) -> None:
     folder = write_all(tmp_path)
     answers = dict.fromkeys(asked(folder)["test"], "no") | {"langlearn:CItA:73-72": answer}
-    submission = langlearn.decode(folder, SPLIT, answers, RUN)
+    submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     assert submission.files["Test_CItA.tsv"].endswith(f"73\t72\t2\t3\t{label}\n")
     tally = submission.tallies["langlearn"]
     assert (tally.rows, tally.unparsable, tally.fallback) == (4, unreadable, unreadable)
@@ -324,10 +324,10 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            langlearn.score(folder, SPLIT, tmp_path, RUN)
+            langlearn.score(folder, HOLD_OUT, tmp_path, RUN)
     path.unlink()
     with pytest.raises(InputError, match=r"Test_CItA\.tsv: cannot be read"):
-        langlearn.score(folder, SPLIT, tmp_path, RUN)
+        langlearn.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
@@ -361,8 +361,8 @@ def test_decode_inverts_encode(
             gold="Essay_1\tEssay_2\tPred\n" + gold,
             test_essays=xml({name: name for pair in test for name in pair}),
         )
-    answers = {i: str(e.output) for i, e in asked(folder, SPLIT)["test"].items()}
-    submission = langlearn.decode(folder, SPLIT, answers, RUN)
+    answers = {i: str(e.output) for i, e in asked(folder, HOLD_OUT)["test"].items()}
+    submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     rows = [r.split("\t") for c in submission.files.values() for r in c.splitlines()[1:]]
     assert len(rows) == len(answers) == (len(pairs) if has_test else len(rows))
     assert all(int(label) == (first > second) for first, second, label in rows)
@@ -371,7 +371,7 @@ def test_decode_inverts_encode(
 
 def test_the_sample_shows_what_is_hard_about_the_data(root: Path) -> None:
     folder = root / "data" / "sample" / "langlearn"
-    encoded = langlearn.encode(folder, SPLIT)
+    encoded = langlearn.encode(folder, HOLD_OUT)
     assert encoded.notes["cut_essays"] > 0
     pairs = {
         corpus.name: {tuple(sorted(p.essays)) for p in langlearn.training_pairs(folder, corpus)}

@@ -11,9 +11,9 @@ from stages.common.command import InputError
 from stages.tasks import lecture, owner
 from stages.toolkit.records import Example
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 ROW = "7\thaspeede\tvia di qui\todio\n"
@@ -26,12 +26,12 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def everything(folder: Path, splits: Splits = SPLIT) -> dict[str, Example]:
+def everything(folder: Path, splits: HoldOut = HOLD_OUT) -> dict[str, Example]:
     encoded = lecture.encode(folder, splits).splits
-    return {example.id: example for side in SPLITS for example in encoded[side]}
+    return {example.id: example for split in SPLITS for example in encoded[split]}
 
 
-def submitted(folder: Path, answers: dict[str, str], splits: Splits, out: Path) -> Path:
+def submitted(folder: Path, answers: dict[str, str], splits: HoldOut, out: Path) -> Path:
     """Decodes and writes the submission."""
     (content,) = lecture.decode(folder, splits, answers, RUN).files.values()
     path = out / "prova_run2.txt"
@@ -61,7 +61,7 @@ def test_rows_are_read_as_csv_and_label_words_become_yes_and_no(tmp_path: Path) 
         "nermud@lecture:train_1": "nan",
     }
     assert all(owner(i) == "lecture" for i in found)
-    assert lecture.encode(tmp_path, SPLIT).notes == {
+    assert lecture.encode(tmp_path, HOLD_OUT).notes == {
         "rows": 7, "repeated_ids": 0, "misspelt_answers": 2
     }  # fmt: skip
 
@@ -89,30 +89,30 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     folder = write(tmp_path, **({"train_100": ROW} | {file: content}))
     with pytest.raises(InputError, match=rf"{file}\.txt:{line}: ") as error:
-        lecture.encode(folder, SPLIT)
+        lecture.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
 def test_bytes_that_are_not_utf8_are_told_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "train_100.txt").write_bytes(ROW.encode() + b"8\thaspeede\tciao \xff\todio\n")
     with pytest.raises(InputError, match=r"train_100\.txt:2: .*UTF-8"):
-        lecture.encode(tmp_path, SPLIT)
+        lecture.encode(tmp_path, HOLD_OUT)
 
 
 def test_one_of_the_files_is_needed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"neither train_100\.txt nor dev_100\.txt"):
-        lecture.encode(tmp_path, SPLIT)
-    encoded = lecture.encode(write(tmp_path, dev_100=ROW), SPLIT).splits
-    assert [len(encoded[side]) for side in SPLITS] == [0, 1, 0]
-    submission = lecture.decode(tmp_path, SPLIT, {}, RUN)
+        lecture.encode(tmp_path, HOLD_OUT)
+    encoded = lecture.encode(write(tmp_path, dev_100=ROW), HOLD_OUT).splits
+    assert [len(encoded[split]) for split in SPLITS] == [0, 1, 0]
+    submission = lecture.decode(tmp_path, HOLD_OUT, {}, RUN)
     assert not submission.files and not submission.tallies
-    assert lecture.score(tmp_path, SPLIT, tmp_path, RUN) == {}
+    assert lecture.score(tmp_path, HOLD_OUT, tmp_path, RUN) == {}
 
 
 def test_dev_rows_stay_dev_rows(tmp_path: Path) -> None:
     train = "".join(f"{i}\thaspeede\ttesto {i}\todio\n" for i in range(40))
     dev = "".join(f"{i}\thaspeede\taltro {i}\tnon_odio\n" for i in range(40))
-    encoded = lecture.encode(write(tmp_path, train_100=train, dev_100=dev), SPLIT).splits
+    encoded = lecture.encode(write(tmp_path, train_100=train, dev_100=dev), HOLD_OUT).splits
     assert {e.input.split()[0] for e in encoded["dev"]} == {"altro"}
     assert len(encoded["dev"]) == 40
     assert encoded["test"] and encoded["train"]
@@ -124,7 +124,7 @@ def test_repeated_ids_are_numbered() -> None:
     assert lecture.unique(["a", "b", "a", "a#2", "a"]) == ["a", "b", "a#3", "a#2", "a#4"]
 
 
-def test_inputs_pairs_and_authors_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_inputs_pairs_and_authors_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = []
     for i in range(40):
         rows += [
@@ -137,24 +137,26 @@ def test_inputs_pairs_and_authors_are_on_one_side_in_any_order_of_the_file(tmp_p
     lines = ["\t".join(row) + "\n" for row in rows]
     sides = []
     for name, ordered in (("a", lines), ("b", lines[::-1])):
-        encoded = lecture.encode(write(tmp_path / name, train_100="".join(ordered)), SPLIT).splits
-        assert all(encoded[side] for side in SPLITS)
-        sides.append({(e.task, e.input): side for side in SPLITS for e in encoded[side]})
-    side, other = sides
-    assert side == other
+        encoded = lecture.encode(
+            write(tmp_path / name, train_100="".join(ordered)), HOLD_OUT
+        ).splits
+        assert all(encoded[split] for split in SPLITS)
+        sides.append({(e.task, e.input): split for split in SPLITS for e in encoded[split]})
+    split, other = sides
+    assert split == other
     for i in range(40):
-        assert side["acti_a", f"Testo  {i}"] == side["acti_b", f"testo {i}"]
+        assert split["acti_a", f"Testo  {i}"] == split["acti_b", f"testo {i}"]
         assert (
-            side["langlearn", f" Prima {i}. [SEP]  Dopo {i}."]
-            == side["langlearn", f" Dopo {i}. [SEP]  Prima {i}."]
+            split["langlearn", f" Prima {i}. [SEP]  Dopo {i}."]
+            == split["langlearn", f" Dopo {i}. [SEP]  Prima {i}."]
         )
-        assert side["politicit", f"Diritti {i}"] == side["politicit", f"Diritti {i % 10}"]
+        assert split["politicit", f"Diritti {i}"] == split["politicit", f"Diritti {i % 10}"]
 
 
 def test_the_submission_has_the_form_of_the_files(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "lecture"
-    test = lecture.encode(folder, SPLIT).splits["test"]
-    path = submitted(folder, {e.id: str(e.output) for e in test}, SPLIT, tmp_path)
+    test = lecture.encode(folder, HOLD_OUT).splits["test"]
+    path = submitted(folder, {e.id: str(e.output) for e in test}, HOLD_OUT, tmp_path)
 
     def rows(path: Path) -> list[list[str]]:
         with path.open(encoding="utf-8", newline="") as file:
@@ -168,14 +170,14 @@ def test_the_submission_has_the_form_of_the_files(root: Path, tmp_path: Path) ->
     assert len(path.read_text(encoding="utf-8").split("\n")) == len(wanted) + 1
 
 
-HALF = Splits(seed=3, dev=0.0, test=0.5)
+HALF = HoldOut(seed=3, dev=0.0, test=0.5)
 
 
-def texts(side: str, count: int) -> list[str]:
-    """Inputs that fall on a side where half is held out as test."""
+def texts(split: str, count: int) -> list[str]:
+    """Inputs that fall into a split where half is held out as test."""
     names = [f"testo {i}" for i in range(20 * count)]
-    where = [HALF.side("lecture", n, has_dev=False, has_test=False) for n in names]
-    return [name for name, found in zip(names, where, strict=True) if found == side][:count]
+    where = [HALF.split_of("lecture", n, has_dev=False, has_test=False) for n in names]
+    return [name for name, found in zip(names, where, strict=True) if found == split][:count]
 
 
 def table(*rows: tuple[str, str, str]) -> str:
@@ -251,8 +253,8 @@ def test_the_baseline_is_the_usual_answer_of_each_sub_task(tmp_path: Path) -> No
 
 def test_a_submission_of_other_rows_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "lecture"
-    gold = {e.id: str(e.output) for e in lecture.encode(folder, SPLIT).splits["test"]}
-    path = submitted(folder, gold, SPLIT, tmp_path)
+    gold = {e.id: str(e.output) for e in lecture.encode(folder, HOLD_OUT).splits["test"]}
+    path = submitted(folder, gold, HOLD_OUT, tmp_path)
     first, second, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
     for lines, message in (
         ([second, *rest], "missing items"),
@@ -263,7 +265,7 @@ def test_a_submission_of_other_rows_is_refused(root: Path, tmp_path: Path) -> No
     ):
         path.write_text("".join(lines), encoding="utf-8")
         with pytest.raises(InputError, match=message):
-            lecture.score(folder, SPLIT, tmp_path, RUN)
+            lecture.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 cell = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(
@@ -297,8 +299,8 @@ def test_other_tasks_examples_survive_the_four_columns(root: Path, tmp_path: Pat
 
     sample = root / "data" / "sample"
     for task in (clinkart, haspeede):
-        encoded = task.encode(sample / task.NAME, SPLIT).splits
-        found = [example for side in SPLITS for example in encoded[side]]
+        encoded = task.encode(sample / task.NAME, HOLD_OUT).splits
+        found = [example for split in SPLITS for example in encoded[split]]
         write(tmp_path, rows=lecture.write_rows(found))
         assert lecture.read_examples(tmp_path / "rows.txt") == found
 
@@ -346,11 +348,11 @@ def test_encode_and_decode_invert_each_other(
 
 def test_the_real_files_survive(shared: Path, tmp_path: Path) -> None:
     folder = shared / "lecture"
-    encoded = lecture.encode(folder, SPLIT)
+    encoded = lecture.encode(folder, HOLD_OUT)
     assert encoded.notes == {"rows": 3191, "repeated_ids": 101, "misspelt_answers": 267}
     gold = {e.id: str(e.output) for e in encoded.splits["test"]}
-    submitted(folder, gold, SPLIT, tmp_path)
-    unit = lecture.score(folder, SPLIT, tmp_path, RUN)["lecture"]
+    submitted(folder, gold, HOLD_OUT, tmp_path)
+    unit = lecture.score(folder, HOLD_OUT, tmp_path, RUN)["lecture"]
     assert (unit.value, unit.n) == (1.0, len(gold))
     for file in ("train_100.txt", "dev_100.txt"):
         content = (folder / file).read_text(encoding="utf-8")

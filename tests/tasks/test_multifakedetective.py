@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import multifakedetective
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from stages.toolkit.tables import write_table
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 HEADER = "ID\tDate\tType\tText\tMedia\tLabel\n"
@@ -41,13 +41,13 @@ def write(folder: Path, **files: str) -> Path:
 
 def save(folder: Path, answers: dict[str, str], out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in multifakedetective.decode(folder, SPLIT, answers, RUN).files.items():
+    for name, content in multifakedetective.decode(folder, HOLD_OUT, answers, RUN).files.items():
         (out / name).write_text(content, encoding="utf-8", newline="")
     return out
 
 
 def gold_answers(folder: Path) -> dict[str, str]:
-    encoded = multifakedetective.encode(folder, SPLIT)
+    encoded = multifakedetective.encode(folder, HOLD_OUT)
     return {e.id: str(e.output) for e in encoded.splits["test"]}
 
 
@@ -56,7 +56,7 @@ def gold_answers(folder: Path) -> dict[str, str]:
 
 def test_questions_are_the_texts_as_they_are(tmp_path: Path) -> None:
     folder = write(tmp_path, Data=DATA, Test=TEST, Additional=ADDITIONAL)
-    encoded = multifakedetective.encode(folder, SPLIT).splits
+    encoded = multifakedetective.encode(folder, HOLD_OUT).splits
     assert [(e.id, e.input) for e in encoded["test"]] == [
         ("multifakedetective:test:0012", 'prima, "citata"\n\tultima riga'),
         ("multifakedetective:test:12", 'un "bel" giorno'),
@@ -79,13 +79,13 @@ def test_labels_are_whole_numbers_with_or_without_a_point(tmp_path: Path) -> Non
     """pandas turns a column of whole numbers with gaps into decimals."""
     with_point = write(tmp_path / "a", Data=DATA)
     without = write(tmp_path / "b", Data=DATA.replace(".0\n", "\n"))
-    encoded = [multifakedetective.encode(folder, SPLIT) for folder in (with_point, without)]
+    encoded = [multifakedetective.encode(folder, HOLD_OUT) for folder in (with_point, without)]
     assert encoded[0] == encoded[1]
 
 
 def test_an_item_without_text_is_asked_all_the_same(tmp_path: Path) -> None:
     test = BLIND + "7\td\ttweet\t\t['7.jpg']\n8\td\ttweet\t \t['8.jpg']\n"
-    encoded = multifakedetective.encode(write(tmp_path, Data=DATA, Test=test), SPLIT)
+    encoded = multifakedetective.encode(write(tmp_path, Data=DATA, Test=test), HOLD_OUT)
     assert [e.input for e in encoded.splits["test"]] == ["(senza testo)"] * 2
     assert encoded.notes == {"items": 42, "repeated_rows": 0, "items_without_text": 2}
 
@@ -95,11 +95,11 @@ def test_an_item_with_several_pictures_counts_once(tmp_path: Path) -> None:
     test = TEST + "12\te\tarticle\tun \"bel\" giorno\t['z.jpg']\n"
     gold = TEST_GOLD + "12\t1.0\n"
     folder = write(tmp_path, Data=data, Test=test, Test_gold=gold)
-    encoded = multifakedetective.encode(folder, SPLIT)
-    ids = [example.id for side in SPLITS for example in encoded.splits[side]]
+    encoded = multifakedetective.encode(folder, HOLD_OUT)
+    ids = [example.id for split in SPLITS for example in encoded.splits[split]]
     assert len(ids) == len(set(ids)) == 43
     assert encoded.notes["repeated_rows"] == 3
-    submission = multifakedetective.decode(folder, SPLIT, gold_answers(folder), RUN)
+    submission = multifakedetective.decode(folder, HOLD_OUT, gold_answers(folder), RUN)
     assert submission.files == {"prova_Task1_run2.tsv": TEST_GOLD}
 
 
@@ -140,14 +140,14 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     files = {"Data": DATA, "Test": TEST, "Additional": ADDITIONAL} | {name: content}
     with pytest.raises(InputError, match=rf"Task1_{name}\.tsv:{line}: ") as error:
-        multifakedetective.encode(write(tmp_path, **files), SPLIT)
+        multifakedetective.encode(write(tmp_path, **files), HOLD_OUT)
     assert message in str(error.value)
 
 
 def test_all_defects_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     rows = "1\td\tt\ta\t[]\t1\n1\td\tt\tb\t[]\t2\n2\td\tt\ta\t[]\t1\n2\td\tt\ta\t[]\t2\n"
     with pytest.raises(InputError) as error:
-        multifakedetective.encode(write(tmp_path, Data=HEADER + rows), SPLIT)
+        multifakedetective.encode(write(tmp_path, Data=HEADER + rows), HOLD_OUT)
     assert [line.split(":")[1] for line in str(error.value).splitlines()] == ["3", "3", "5"]
 
 
@@ -155,35 +155,35 @@ def test_media_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     hostile = "__import__('pathlib').Path('ran').write_text('x')"
     data = DATA + f"99\td\ttweet\ttesto\t[{hostile}]\t1\n"
-    multifakedetective.encode(write(tmp_path, Data=data), SPLIT)
+    multifakedetective.encode(write(tmp_path, Data=data), HOLD_OUT)
     assert not Path("ran").exists()
 
 
 def test_what_is_absent_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        encoded = multifakedetective.encode(write(tmp_path, Data=DATA), SPLIT).splits
+        encoded = multifakedetective.encode(write(tmp_path, Data=DATA), HOLD_OUT).splits
     assert f"Test.tsv: {len(encoded['test'])} items are held out" in caplog.text
     assert "Additional.tsv: it is skipped" in caplog.text
 
 
 def test_without_training_data_it_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no MULTI-Fake-Detective_Task1_Data\.tsv"):
-        multifakedetective.encode(write(tmp_path, Test=TEST), SPLIT)
+        multifakedetective.encode(write(tmp_path, Test=TEST), HOLD_OUT)
 
 
 # --- Splits ---------------------------------------------------------------------------------------
 
 
-def test_equal_texts_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f"{i}\td\ttweet\tTesto  {i % 40}\t[]\t{i % 4}\n" for i in range(80)]
-    one, _ = multifakedetective.items(write(tmp_path / "a", Data=HEADER + "".join(rows)), SPLIT)
+    one, _ = multifakedetective.items(write(tmp_path / "a", Data=HEADER + "".join(rows)), HOLD_OUT)
     turned = write(tmp_path / "b", Data=HEADER + "".join(rows[::-1]))
-    other, _ = multifakedetective.items(turned, SPLIT)
-    texts = [{item.text for item in one[side]} for side in SPLITS]
+    other, _ = multifakedetective.items(turned, HOLD_OUT)
+    texts = [{item.text for item in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        assert {item.id for item in one[side]} == {item.id for item in other[side]}
+    for split in SPLITS:
+        assert {item.id for item in one[split]} == {item.id for item in other[split]}
 
 
 # --- Submission -----------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_equal_texts_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) ->
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "multifakedetective"
-    submission = multifakedetective.decode(folder, SPLIT, gold_answers(folder), RUN)
+    submission = multifakedetective.decode(folder, HOLD_OUT, gold_answers(folder), RUN)
     assert list(submission.files) == ["prova_Task1_run2.tsv", "prova_Task1_additional_run2.tsv"]
     for name, content in zip(("Test", "Additional"), submission.files.values(), strict=True):
         (tmp_path / "submitted.tsv").write_text(content, encoding="utf-8")
@@ -222,7 +222,7 @@ def test_answers_are_read_strictly(tmp_path: Path, answer: str, label: int, fall
     test = BLIND + "7\td\ttweet\ttesto\t[]\n"
     folder = write(tmp_path, Data=DATA, Test=test)
     answers = {"multifakedetective:test:7": answer}
-    submission = multifakedetective.decode(folder, SPLIT, answers, RUN)
+    submission = multifakedetective.decode(folder, HOLD_OUT, answers, RUN)
     assert submission.files == {"prova_Task1_run2.tsv": f"ID\tLabel\n7\t{label}\n"}
     tally = submission.tallies["multifakedetective"]
     assert (tally.rows, tally.unparsable, tally.fallback) == (1, fallback, fallback)
@@ -235,7 +235,7 @@ def test_the_fallback_does_not_depend_on_the_labels_held_out(tmp_path: Path) -> 
     header, *rows = DATA.splitlines(keepends=True)
     changed = [r[:-4] + "3.0\n" if r.split("\t")[0] in held_out else r for r in rows]
     other = write(tmp_path / "b", Data=header + "".join(changed))
-    one, two = (multifakedetective.decode(f, SPLIT, answers, RUN) for f in (folder, other))
+    one, two = (multifakedetective.decode(f, HOLD_OUT, answers, RUN) for f in (folder, other))
     assert one.files == two.files
 
 
@@ -258,7 +258,7 @@ def test_weighted_f1_by_hand(tmp_path: Path) -> None:
     written = ("certamente vero", "certamente vero", "certamente falso", "probabilmente falso")
     answers = dict(zip(gold_answers(folder), (*written, "probabilmente vero", "?"), strict=True))
     out = save(folder, answers, tmp_path / "out")
-    (unit,) = multifakedetective.score(folder, SPLIT, out, RUN).values()
+    (unit,) = multifakedetective.score(folder, HOLD_OUT, out, RUN).values()
     assert unit.metric == "weighted_f1"
     assert unit.value == pytest.approx(0.5)
     assert unit.n == 4
@@ -273,11 +273,11 @@ def test_items_that_gold_lacks_do_not_count(
     """The organisers scored the items that all participants could retrieve."""
     gold = "ID\tLabel\n1497000000000000123\t0\n0012\t3\n"
     folder = write(tmp_path, Data=DATA, Test=TEST, Test_gold=gold, Additional=ADDITIONAL)
-    outputs = [e.output for e in multifakedetective.encode(folder, SPLIT).splits["test"]]
+    outputs = [e.output for e in multifakedetective.encode(folder, HOLD_OUT).splits["test"]]
     assert outputs == ["certamente vero", None, "certamente falso", None, None]
     out = save(folder, gold_answers(folder), tmp_path / "out")
     with caplog.at_level(logging.INFO):
-        (unit,) = multifakedetective.score(folder, SPLIT, out, RUN).values()
+        (unit,) = multifakedetective.score(folder, HOLD_OUT, out, RUN).values()
     assert "Test_gold.tsv: scores 2 of 3 test items" in caplog.text
     assert (unit.value, unit.n) == (1.0, 2)
     assert "additional_weighted_f1" not in unit.details
@@ -287,14 +287,14 @@ def test_items_that_gold_lacks_do_not_count(
 def test_gold_of_other_items_is_refused(tmp_path: Path, gold: str) -> None:
     folder = write(tmp_path, Data=DATA, Test=TEST, Additional=ADDITIONAL, Test_gold=gold)
     with pytest.raises(InputError, match=r"gold\.tsv: items that are not in the test set: 0?1"):
-        multifakedetective.encode(folder, SPLIT)
+        multifakedetective.encode(folder, HOLD_OUT)
 
 
 def test_the_additional_set_alone_is_not_ranked(tmp_path: Path) -> None:
     gold = "ID\tLabel\n12\t1\n13\t1\n"
     folder = write(tmp_path, Data=DATA, Test=TEST, Additional=ADDITIONAL, Additional_gold=gold)
     out = save(folder, gold_answers(folder), tmp_path / "out")
-    assert multifakedetective.score(folder, SPLIT, out, RUN) == {}
+    assert multifakedetective.score(folder, HOLD_OUT, out, RUN) == {}
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         ):
             path.write_text("".join(lines))
             with pytest.raises(InputError, match=message):
-                multifakedetective.score(folder, SPLIT, tmp_path, RUN)
+                multifakedetective.score(folder, HOLD_OUT, tmp_path, RUN)
         path.write_text(kept)
 
 
@@ -344,10 +344,10 @@ def test_encode_and_decode_invert_each_other(
         gold = [(f"{i:03}", label) for i, (_, label) in enumerate(items)]
         files[f"{name}_gold"] = write_table(["ID", "Label"], gold, delimiter="\t")
     folder = write(tmp_path_factory.mktemp("raw"), **files)
-    encoded = multifakedetective.encode(folder, SPLIT).splits["test"]
+    encoded = multifakedetective.encode(folder, HOLD_OUT).splits["test"]
     texts = [text if text.strip() else "(senza testo)" for text, _ in test + additional]
     assert [example.input for example in encoded] == texts
-    submission = multifakedetective.decode(folder, SPLIT, gold_answers(folder), RUN)
+    submission = multifakedetective.decode(folder, HOLD_OUT, gold_answers(folder), RUN)
     assert list(submission.files.values()) == [files["Test_gold"], files["Additional_gold"]]
 
 

@@ -14,10 +14,10 @@ from stages.common.command import InputError
 from stages.tasks import nermud
 from stages.tasks.nermud import Mention
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 from tests.helpers.intervals import ends
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 TRAIN = "Anna\tB-PER\nRossi\tI-PER\nva\tO\na\tO\nRoma\tB-LOC\n.\tO\n\nPiove\tO\n.\tO\n\n"
@@ -47,7 +47,7 @@ def save(folder: Path, files: dict[str, str]) -> Path:
 
 def read_again(tokens: str, answer: str) -> str:
     """The labels that an answer gives to the tokens."""
-    found = nermud.locate(tokens.split(), nermud.read_answer(answer)[0])
+    found = nermud.locate(tokens.split(), nermud.parse_answer(answer)[0])
     return " ".join(nermud.labelled(len(tokens.split()), [e for e in found if e]))
 
 
@@ -56,7 +56,7 @@ def read_again(tokens: str, answer: str) -> str:
 
 def test_questions_are_sentences_and_answers_name_their_entities(tmp_path: Path) -> None:
     folder = write(tmp_path, FIC_train=TRAIN, FIC_dev=TRAIN, FIC_test_nolabel="A\nRoma\n")
-    encoded = nermud.encode(folder, SPLIT)
+    encoded = nermud.encode(folder, HOLD_OUT)
     first, second = encoded.splits["train"]
     assert first.id == "nermud:FIC:train:00001"
     assert first.input == "Anna Rossi va a Roma ."
@@ -89,7 +89,7 @@ def test_quotes_and_marks_are_tokens_like_any_other(tmp_path: Path) -> None:
     (folder / "WN_test.tsv").write_text(
         "\n".join(f"{t}\tO" for t in tokens.split(" ")), encoding="utf-8"
     )
-    (test,) = nermud.encode(folder, SPLIT).splits["test"]
+    (test,) = nermud.encode(folder, HOLD_OUT).splits["test"]
     assert test.input == tokens
 
 
@@ -103,7 +103,7 @@ def test_labels_are_read_as_the_scorer_reads_them(tmp_path: Path) -> None:
         *[("PER", 0, 2), ("LOC", 3, 4), ("ORG", 4, 5), ("LOC", 5, 6), ("LOC", 6, 7)],
         ("LOC", 7, 8),
     ]
-    encoded = nermud.encode(write(folder, ADG_test=TRAIN, ADG_dev=TRAIN), SPLIT)
+    encoded = nermud.encode(write(folder, ADG_test=TRAIN, ADG_dev=TRAIN), HOLD_OUT)
     assert encoded.notes["repaired_labels"] == 2
 
 
@@ -135,21 +135,21 @@ def test_defects_are_told_by_file_and_line(
     folder = write(tmp_path, **{"WN_train": TRAIN, "WN_test_nolabel": "A\n", name: content})
     place = f":{line}: " if line else ": "
     with pytest.raises(InputError, match=rf"{name}\.tsv{place}") as error:
-        nermud.encode(folder, SPLIT)
+        nermud.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
 def test_all_defects_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_train="A\tO\nB\n\nC\tX\n\n\tO\n")
     with pytest.raises(InputError) as error:
-        nermud.encode(folder, SPLIT)
+        nermud.encode(folder, HOLD_OUT)
     assert [line.split(":")[1] for line in str(error.value).splitlines()] == ["2", "4", "6"]
 
 
 def test_gold_whose_sentences_end_elsewhere_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_train=TRAIN, WN_test_nolabel="A\nB\n", WN_test="A\tO\n\nB\tO\n")
     with pytest.raises(InputError, match=r"WN_test\.tsv: sentences end elsewhere than in "):
-        nermud.encode(folder, SPLIT)
+        nermud.encode(folder, HOLD_OUT)
 
 
 @pytest.mark.parametrize("domain", nermud.DOMAINS)
@@ -158,9 +158,9 @@ def test_one_domain_is_enough(
 ) -> None:
     shutil.copy(root / f"data/sample/nermud/{domain}_train.tsv", tmp_path)
     with caplog.at_level(logging.INFO):
-        encoded = nermud.encode(tmp_path, SPLIT)
-    assert all(encoded.splits[side] for side in SPLITS)
-    examples = [e for side in SPLITS for e in encoded.splits[side]]
+        encoded = nermud.encode(tmp_path, HOLD_OUT)
+    assert all(encoded.splits[split] for split in SPLITS)
+    examples = [e for split in SPLITS for e in encoded.splits[split]]
     assert all(e.id.startswith(f"nermud:{domain}:train:") for e in examples)
     for other in {*nermud.DOMAINS} - {domain}:
         assert f"no files of the domain {other}, which is skipped" in caplog.text
@@ -171,12 +171,12 @@ def test_one_domain_is_enough(
 def test_without_any_training_file_there_is_nothing_to_do(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_dev=TRAIN, ADG_test=TRAIN)
     with pytest.raises(InputError, match="no training file; expected one at least of WN_train"):
-        nermud.encode(folder, SPLIT)
+        nermud.encode(folder, HOLD_OUT)
 
 
 def test_a_domain_without_training_file_is_still_asked_about(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_train=TRAIN, WN_test=TRAIN, FIC_dev=TRAIN, FIC_test=TRAIN)
-    encoded = nermud.encode(folder, SPLIT).splits
+    encoded = nermud.encode(folder, HOLD_OUT).splits
     assert {e.id.split(":")[1] for e in encoded["train"]} <= {"WN"}
     assert {e.id.split(":")[1] for e in encoded["test"]} == {"WN", "FIC"}
 
@@ -187,11 +187,11 @@ def test_without_blind_file_the_gold_file_gives_the_tokens_alone(tmp_path: Path)
     blind = write(tmp_path / "blind", WN_train=TRAIN)
     lines = (line.partition("\t")[0] for line in TRAIN.splitlines())
     write(blind, WN_test_nolabel="\n".join(lines))
-    seen = nermud.sentences(folder, SPLIT)["test"]
-    assert seen == nermud.sentences(blind, SPLIT)["test"]
+    seen = nermud.sentences(folder, HOLD_OUT)["test"]
+    assert seen == nermud.sentences(blind, HOLD_OUT)["test"]
     assert all(sentence.labels is None for sentence in seen)
     answers = {f"nermud:{s.id}": "nessuna" for s in seen}
-    one, other = (nermud.decode(f, SPLIT, answers, RUN) for f in (folder, blind))
+    one, other = (nermud.decode(f, HOLD_OUT, answers, RUN) for f in (folder, blind))
     assert one == other
     assert "PER" not in one.files["DAC_WN_prova_2.tsv"]
 
@@ -199,33 +199,33 @@ def test_without_blind_file_the_gold_file_gives_the_tokens_alone(tmp_path: Path)
 def test_decode_does_not_read_the_gold_and_score_needs_it(root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "raw"
     shutil.copytree(root / "data/sample/nermud", folder)
-    answers = {e.id: str(e.output) for e in nermud.encode(folder, SPLIT).splits["test"]}
-    whole = nermud.decode(folder, SPLIT, answers, RUN)
+    answers = {e.id: str(e.output) for e in nermud.encode(folder, HOLD_OUT).splits["test"]}
+    whole = nermud.decode(folder, HOLD_OUT, answers, RUN)
     out = save(tmp_path / "out", dict(whole.files))
     (folder / "WN_test.tsv").write_text("damaged")
-    assert nermud.decode(folder, SPLIT, answers, RUN) == whole
+    assert nermud.decode(folder, HOLD_OUT, answers, RUN) == whole
     (folder / "WN_test.tsv").unlink()
-    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
+    unit = nermud.score(folder, HOLD_OUT, out, RUN)["nermud"]
     assert unit.n == 44
     assert "wn_macro_f1" not in unit.details
     for domain in ("FIC", "ADG"):
         (folder / f"{domain}_test.tsv").unlink()
-    assert nermud.score(folder, SPLIT, out, RUN) == {}
-    assert all(e.output is None for e in nermud.encode(folder, SPLIT).splits["test"])
+    assert nermud.score(folder, HOLD_OUT, out, RUN) == {}
+    assert all(e.output is None for e in nermud.encode(folder, HOLD_OUT).splits["test"])
 
 
-def test_equal_sentences_are_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_equal_sentences_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     blocks = [rows(f"Frase {'numero' if i % 2 else 'Numero'} {i % 40} .") for i in range(120)]
     shuffled = random.Random(5).sample(blocks, len(blocks))
     one, other = (
-        nermud.sentences(write(tmp_path / name, WN_train="\n".join(b), FIC_train=b[0]), SPLIT)
+        nermud.sentences(write(tmp_path / name, WN_train="\n".join(b), FIC_train=b[0]), HOLD_OUT)
         for name, b in (("a", blocks), ("b", shuffled))
     )
-    texts = [{s.text.casefold() for s in one[side]} for side in SPLITS]
+    texts = [{s.text.casefold() for s in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for side in SPLITS:
-        assert {s.text for s in one[side]} == {s.text for s in other[side]}
+    for split in SPLITS:
+        assert {s.text for s in one[split]} == {s.text for s in other[split]}
 
 
 # --- Places of mentions ---------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def test_mentions_are_found_as_the_model_writes_them(tokens: str, answer: str, l
 
 
 @pytest.mark.parametrize(
-    ("answer", "mentions", "readable"),
+    ("answer", "mentions", "parsed"),
     [
         ("nessuna", [], True),
         (" Nessuna. ", [], True),
@@ -331,15 +331,15 @@ def test_mentions_are_found_as_the_model_writes_them(tokens: str, answer: str, l
         ("[MISC] Anna", [], False),
     ],
 )
-def test_answers_are_read_strictly(answer: str, mentions: list[Mention], readable: bool) -> None:
-    assert nermud.read_answer(answer) == (mentions, readable)
+def test_answers_are_read_strictly(answer: str, mentions: list[Mention], parsed: bool) -> None:
+    assert nermud.parse_answer(answer) == (mentions, parsed)
 
 
 def test_unreadable_answers_are_counted_and_give_no_entity(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_train=TRAIN, WN_test_nolabel="\n".join("A\nB\n" for _ in range(6)))
     given_answers = ("nessuna", "[PER] A", "boh", "[PER] X", "[PER] A [LOC] X", "x [LOC] B")
-    ids = [e.id for e in nermud.encode(folder, SPLIT).splits["test"]]
-    submission = nermud.decode(folder, SPLIT, dict(zip(ids, given_answers, strict=True)), RUN)
+    ids = [e.id for e in nermud.encode(folder, HOLD_OUT).splits["test"]]
+    submission = nermud.decode(folder, HOLD_OUT, dict(zip(ids, given_answers, strict=True)), RUN)
     tally = submission.tallies["nermud"]
     assert (tally.rows, tally.unparsable, tally.fallback) == (6, 4, 2)
     read = "O O", "B-PER O", "O O", "O O", "B-PER O", "O B-LOC"
@@ -380,9 +380,9 @@ def test_any_gold_survives_the_whole_way(
     )
     blind = "\n".join("".join(f"{t}\n" for t in tokens) for tokens, _ in data)
     write(folder, WN_train=TRAIN, FIC_test=gold, FIC_test_nolabel=blind)
-    encoded = nermud.encode(folder, SPLIT)
+    encoded = nermud.encode(folder, HOLD_OUT)
     answers = {e.id: str(e.output) for e in encoded.splits["test"]}
-    submission = nermud.decode(folder, SPLIT, answers, RUN)
+    submission = nermud.decode(folder, HOLD_OUT, answers, RUN)
     assert submission.files["DAC_FIC_prova_2.tsv"] == gold
     assert submission.tallies["nermud"].unparsable == 0
 
@@ -392,8 +392,8 @@ def test_any_gold_survives_the_whole_way(
 
 def test_submissions_have_the_test_files_lines(root: Path) -> None:
     folder = root / "data/sample/nermud"
-    answers = {e.id: str(e.output) for e in nermud.encode(folder, SPLIT).splits["test"]}
-    submission = nermud.decode(folder, SPLIT, answers, RUN)
+    answers = {e.id: str(e.output) for e in nermud.encode(folder, HOLD_OUT).splits["test"]}
+    submission = nermud.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == [f"DAC_{d}_prova_2.tsv" for d in ("WN", "FIC", "ADG")]
     for domain in nermud.DOMAINS:
         content = submission.files[f"DAC_{domain}_prova_2.tsv"]
@@ -404,8 +404,8 @@ def test_submissions_have_the_test_files_lines(root: Path) -> None:
 
 def test_pandas_without_quoting_reads_a_submission(root: Path, tmp_path: Path) -> None:
     folder = root / "data/sample/nermud"
-    answers = {e.id: "nessuna" for e in nermud.encode(folder, SPLIT).splits["test"]}
-    out = save(tmp_path, dict(nermud.decode(folder, SPLIT, answers, RUN).files))
+    answers = {e.id: "nessuna" for e in nermud.encode(folder, HOLD_OUT).splits["test"]}
+    out = save(tmp_path, dict(nermud.decode(folder, HOLD_OUT, answers, RUN).files))
     table = pd.read_csv(
         out / "DAC_FIC_prova_2.tsv", sep="\t", quoting=3, header=None, keep_default_na=False
     )
@@ -430,7 +430,7 @@ def test_macro_f1_of_tokens_by_hand(tmp_path: Path) -> None:
         "DAC_ADG_prova_2.tsv": rows("il Po scorre", "O I-ORG|x O"),
     }
     out = save(tmp_path / "out", submitted)
-    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
+    unit = nermud.score(folder, HOLD_OUT, out, RUN)["nermud"]
     assert unit.metric == "macro_f1"
     assert unit.value == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
     assert (unit.n, unit.baseline) == (2, 0.0)
@@ -455,7 +455,7 @@ def test_sentences_are_resampled(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", WN_train=TRAIN, WN_test=gold)
     given_labels = gold.replace("c\tB-ORG", "c\tO").replace("d\tB-PER", "d\tO")
     out = save(tmp_path / "out", {"DAC_WN_prova_2.tsv": given_labels})
-    unit = nermud.score(folder, SPLIT, out, RUN)["nermud"]
+    unit = nermud.score(folder, HOLD_OUT, out, RUN)["nermud"]
     assert ends(unit) == pytest.approx((7 / 9, 7 / 9))
     assert unit.value == pytest.approx(7 / 9)
 
@@ -477,16 +477,16 @@ def test_a_submission_of_other_tokens_is_refused(
     folder = write(tmp_path / "raw", WN_train=TRAIN, WN_test="A\tO\nB\tB-PER\n\nC\tO")
     out = save(tmp_path / "out", {"DAC_WN_prova_2.tsv": content})
     with pytest.raises(InputError, match=rf"DAC_WN_prova_2\.tsv.*{message}"):
-        nermud.score(folder, SPLIT, out, RUN)
+        nermud.score(folder, HOLD_OUT, out, RUN)
 
 
 def test_a_submission_without_a_domain_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data/sample/nermud"
-    answers = {e.id: "nessuna" for e in nermud.encode(folder, SPLIT).splits["test"]}
-    out = save(tmp_path, dict(nermud.decode(folder, SPLIT, answers, RUN).files))
+    answers = {e.id: "nessuna" for e in nermud.encode(folder, HOLD_OUT).splits["test"]}
+    out = save(tmp_path, dict(nermud.decode(folder, HOLD_OUT, answers, RUN).files))
     (out / "DAC_FIC_prova_2.tsv").unlink()
     with pytest.raises(InputError, match=r"DAC_FIC_prova_2\.tsv: cannot be read"):
-        nermud.score(folder, SPLIT, out, RUN)
+        nermud.score(folder, HOLD_OUT, out, RUN)
 
 
 # --- The sample and the real data -----------------------------------------------------------------
@@ -510,7 +510,7 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
 def test_gold_survives_on_the_real_domains(shared: Path, tmp_path: Path) -> None:
     """One dash that is annotated as a place needs a mark; the submissions are the gold files."""
     folder = shared / "nermud"
-    encoded = nermud.encode(folder, SPLIT)
+    encoded = nermud.encode(folder, HOLD_OUT)
     assert encoded.notes == {
         "sentences": 20_781,
         "entities": 10_003,
@@ -518,9 +518,9 @@ def test_gold_survives_on_the_real_domains(shared: Path, tmp_path: Path) -> None
         "repaired_labels": 0,
     }
     answers = {e.id: str(e.output) for e in encoded.splits["test"]}
-    files = nermud.decode(folder, SPLIT, answers, RUN).files
+    files = nermud.decode(folder, HOLD_OUT, answers, RUN).files
     for domain in ("FIC", "ADG"):
         gold = (folder / f"{domain}_test.tsv").read_text(encoding="utf-8")
         assert files[f"DAC_{domain}_prova_2.tsv"] == gold
-    unit = nermud.score(folder, SPLIT, save(tmp_path, dict(files)), RUN)["nermud"]
+    unit = nermud.score(folder, HOLD_OUT, save(tmp_path, dict(files)), RUN)["nermud"]
     assert (unit.value, ends(unit), unit.n) == (1.0, (1.0, 1.0), 2_038)

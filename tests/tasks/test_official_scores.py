@@ -15,10 +15,10 @@ from stages.common.command import InputError
 from stages.tasks import langlearn
 from stages.toolkit.records import Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 from tests.helpers.official import LACKING, WHOLE, Campaign, Figures, Said, accuracy
 
-NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
+NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
 SUBMISSIONS = 1000
 

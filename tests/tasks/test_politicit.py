@@ -26,16 +26,16 @@ from stages.tasks.politicit import (
     Traits,
     chunks,
     elected,
-    read_answer,
+    parse_answer,
     write_answer,
 )
 from stages.toolkit.records import Example
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Side, Splits
+from stages.toolkit.splits import SPLITS, HoldOut, Split
 from tests.helpers.intervals import ends
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
-NOTHING_HELD_OUT = Splits(seed=3, dev=0.0, test=0.0)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
+NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
 
 COLUMNS = ["label", "gender", "ideology_binary", "ideology_multiclass"]
@@ -50,7 +50,7 @@ TEST_ROWS = (
 GOLD_ROWS = '"c2","male","left","left"\n"00123e45","female","right","moderate_right"\n'
 RAW = {TRAIN: HEAD + A1 + B2 + C3, TEST: BLIND + TEST_ROWS, GOLD: TRAITS + GOLD_ROWS}
 
-EVERY = [Traits(g, side, m) for g in GENDER.answers for m, side in SIDES.items()]
+EVERY = [Traits(g, split, m) for g in GENDER.answers for m, split in SIDES.items()]
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -67,11 +67,11 @@ def quoted(*rows: list[str]) -> str:
 
 
 def gold_of(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in politicit.encode(folder, SPLIT).splits["test"]}
+    return {e.id: str(e.output) for e in politicit.encode(folder, HOLD_OUT).splits["test"]}
 
 
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> Path:
-    submission = politicit.decode(folder, SPLIT, answers, RUN)
+    submission = politicit.decode(folder, HOLD_OUT, answers, RUN)
     return write(out, dict(submission.files)) / "results_post_eval.csv"
 
 
@@ -80,7 +80,7 @@ def submitted(folder: Path, answers: dict[str, str], out: Path) -> Path:
 
 def test_an_authors_tweets_are_joined_one_a_line(tmp_path: Path) -> None:
     """Rows of an author need not stand together; a line end in a tweet becomes a blank."""
-    test = politicit.encode(write(tmp_path, RAW), SPLIT).splits["test"]
+    test = politicit.encode(write(tmp_path, RAW), HOLD_OUT).splits["test"]
     first = 'prima, "citata" 😡 seconda riga\nNA'
     assert test == [
         Example("politicit:test:00123e45:1", "politicit", first, "donna destra centrodestra"),
@@ -132,7 +132,7 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     folder = write(tmp_path, RAW | {file: content})
     with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        politicit.encode(folder, SPLIT)
+        politicit.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -146,7 +146,7 @@ def test_defects_are_told_by_file_and_line(
 def test_gold_of_other_authors_is_refused(tmp_path: Path, gold: str, message: str) -> None:
     folder = write(tmp_path, RAW | {GOLD: TRAITS + gold})
     with pytest.raises(InputError, match=rf"gold\.csv: .*{message}"):
-        politicit.encode(folder, SPLIT)
+        politicit.encode(folder, HOLD_OUT)
 
 
 def test_gold_may_have_a_row_for_each_tweet(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def test_gold_may_have_a_row_for_each_tweet(tmp_path: Path) -> None:
     assert gold_of(write(tmp_path / "b", RAW | {GOLD: HEAD + rows})) == by_author
 
 
-def test_an_author_is_on_one_side_in_any_order_of_the_file(root: Path, tmp_path: Path) -> None:
+def test_an_author_is_in_one_split_in_any_order_of_the_file(root: Path, tmp_path: Path) -> None:
     header, *rows = csv.reader(io.StringIO((root / "data/sample/politicit" / TRAIN).read_text()))
     one = write(tmp_path / "a", {TRAIN: quoted(header, *rows)})
     other = write(tmp_path / "b", {TRAIN: quoted(header, *rows[::-1])})
 
-    def labels(folder: Path) -> dict[Side, set[str]]:
-        split = politicit.encode(folder, SPLIT).splits
-        return {side: {e.id.split(":")[2] for e in split[side]} for side in SPLITS}
+    def labels(folder: Path) -> dict[Split, set[str]]:
+        by_split = politicit.encode(folder, HOLD_OUT).splits
+        return {split: {e.id.split(":")[2] for e in by_split[split]} for split in SPLITS}
 
     sides = labels(one)
     assert all(sides.values())
@@ -263,7 +263,7 @@ def test_answers_of_all_traits() -> None:
     assert answers[1] == "donna sinistra centrosinistra"
     assert len(set(answers)) == 8
     for traits, answer in zip(EVERY, answers, strict=True):
-        assert read_answer(answer) == (traits._asdict(), True)
+        assert parse_answer(answer) == (traits._asdict(), True)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_words_are_read_strictly_and_apart(
 ) -> None:
     """The reference stopped at a word that it did not know."""
     known = {c: label for c, label in zip(Traits._fields, read, strict=True) if label}
-    assert read_answer(answer) == (known, whole)
+    assert parse_answer(answer) == (known, whole)
 
 
 TRAINED = Counter(
@@ -345,7 +345,7 @@ TRAINED = Counter(
 def test_words_vote(said: list[tuple[str, int]], traits: str) -> None:
     votes: Counter[tuple[str, str]] = Counter()
     for answer, tokens in said:
-        for item in read_answer(answer)[0].items():
+        for item in parse_answer(answer)[0].items():
             votes[item] += tokens
     assert write_answer(elected(votes, TRAINED)) == traits
 
@@ -387,7 +387,7 @@ FOUR = {
 
 
 def four_authors(folder: Path) -> Path:
-    gold = [[label, *read_answer(answer)[0].values()] for label, answer in FOUR.items()]
+    gold = [[label, *parse_answer(answer)[0].values()] for label, answer in FOUR.items()]
     return write(
         folder,
         RAW
@@ -422,7 +422,7 @@ def test_every_resample_has_all_traits(tmp_path: Path) -> None:
     """A resample without an ideology would score it 0, even where all is right."""
     folder = four_authors(tmp_path)
     submitted(folder, gold_of(folder), tmp_path)
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
+    unit = politicit.score(folder, HOLD_OUT, tmp_path, RUN)["politicit"]
     assert (unit.value, ends(unit)) == (1.0, (1.0, 1.0))
 
 
@@ -432,7 +432,7 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
     path = submitted(
         folder, dict(zip(gold_of(folder), answers[1:] + answers[:1], strict=True)), tmp_path
     )
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
+    unit = politicit.score(folder, HOLD_OUT, tmp_path, RUN)["politicit"]
     table = pd.read_csv(path, dtype=str)
     gold = pd.read_csv(folder / GOLD, dtype=str).set_index("label").loc[table.label]
     expected = [f1_score(gold[c], table[c].to_numpy(), average="macro") for c in COLUMNS[1:]]
@@ -448,7 +448,7 @@ def test_held_out_authors_are_scored_on_the_labels_that_they_have(tmp_path: Path
     answers = gold_of(folder)
     assert len(answers) > 3
     submitted(folder, answers, tmp_path)
-    unit = politicit.score(folder, SPLIT, tmp_path, RUN)["politicit"]
+    unit = politicit.score(folder, HOLD_OUT, tmp_path, RUN)["politicit"]
     assert (unit.value, ends(unit)) == (1.0, (1.0, 1.0))
 
 
@@ -474,7 +474,7 @@ def test_a_submission_of_other_authors_is_refused(root: Path, tmp_path: Path) ->
     ):
         path.write_text("".join(lines))
         with pytest.raises(InputError, match=message):
-            politicit.score(folder, SPLIT, tmp_path, RUN)
+            politicit.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 def test_the_sample_has_what_makes_the_data_hard(root: Path) -> None:
@@ -510,9 +510,9 @@ def test_encode_and_decode_invert_each_other(
         GOLD: quoted(COLUMNS, *gold[::-1]),
     }
     folder = write(tmp_path_factory.mktemp("raw"), RAW | files)
-    test = politicit.encode(folder, SPLIT).splits["test"]
+    test = politicit.encode(folder, HOLD_OUT).splits["test"]
     assert len({e.id for e in test}) == len(test) >= len(authors)
-    submission = politicit.decode(folder, SPLIT, {e.id: str(e.output) for e in test}, RUN)
+    submission = politicit.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
     assert not submission.tallies["politicit"].unparsable
     (content,) = submission.files.values()
     assert list(csv.reader(io.StringIO(content))) == [COLUMNS, *gold]

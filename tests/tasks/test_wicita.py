@@ -14,9 +14,9 @@ from recipes.sample import wicita as recipe
 from stages.common.command import InputError
 from stages.tasks import wicita
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, Splits
+from stages.toolkit.splits import SPLITS, HoldOut
 
-SPLIT = Splits(seed=3, dev=0.2, test=0.25)
+HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
 
 Object = dict[str, Any]
@@ -61,7 +61,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def submit(folder: Path, answers: dict[str, str], out: Path) -> Path:
-    return write(out, dict(wicita.decode(folder, SPLIT, answers, RUN).files))
+    return write(out, dict(wicita.decode(folder, HOLD_OUT, answers, RUN).files))
 
 
 # --- Raw files and questions ----------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_markers_enclose_the_word_alone(tmp_path: Path) -> None:
         pair("3", sentence1="È  vero 🙂", start1=8, end1=9, sentence2="x\u2028y", start2=2, end2=3),
     ]
     folder = write(tmp_path, {wicita.TRAIN: lines(*objects)})
-    encoded = wicita.encode(folder, Splits(seed=3, dev=0, test=0)).splits["train"]
+    encoded = wicita.encode(folder, HoldOut(seed=3, dev=0, test=0)).splits["train"]
     assert [e.input for e in encoded] == [
         "Che [BT1] faccia [ET1], dura! [SEP] Faccia a [BT2] faccia [ET2]",
         "l'[BT1] età [ET1] d'oro [SEP] [BT2] oro [ET2]",
@@ -90,8 +90,8 @@ def test_ids_name_the_file_because_the_test_sets_share_theirs(tmp_path: Path) ->
         wicita.ITALIAN.test: lines(blind("007")),
         wicita.ENGLISH.test: lines(english("007")),
     }
-    encoded = wicita.encode(write(tmp_path, files), SPLIT)
-    found = [(e.id, e.output) for side in SPLITS for e in encoded.splits[side]]
+    encoded = wicita.encode(write(tmp_path, files), HOLD_OUT)
+    found = [(e.id, e.output) for split in SPLITS for e in encoded.splits[split]]
     assert found == [
         ("wicita:train:007", "sì"),
         ("wicita:dev:007", "no"),
@@ -154,7 +154,7 @@ def test_defects_are_told_by_file_and_line(
     files = {wicita.TRAIN: TRAIN, wicita.ITALIAN.test: lines(blind("x"))}
     folder = write(tmp_path, files | {file: content})
     with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        wicita.encode(folder, SPLIT)
+        wicita.encode(folder, HOLD_OUT)
     assert message in str(error.value)
 
 
@@ -168,26 +168,26 @@ def test_gold_is_joined_by_id_and_other_items_are_refused(
     files = {wicita.TRAIN: TRAIN, test.test: lines(first, second)}
     gold = lines(second | {"label": 0}, {"id": "x", "label": 1})
     folder = write(tmp_path, files | {test.gold: gold})
-    encoded = wicita.encode(folder, SPLIT).splits["test"]
+    encoded = wicita.encode(folder, HOLD_OUT).splits["test"]
     assert [e.output for e in encoded if e.id.endswith((":x", ":y"))] == ["sì", "no"]
     write(folder, {test.gold: lines({"id": "x", "label": 1}, {"id": "z", "label": 1})})
     with pytest.raises(InputError, match=rf"{test.gold}: missing items: y"):
-        wicita.encode(folder, SPLIT)
+        wicita.encode(folder, HOLD_OUT)
 
 
 # --- Splits ---------------------------------------------------------------------------------------
 
 
-def test_a_lemma_is_on_one_side_in_any_order_of_the_file(tmp_path: Path) -> None:
+def test_a_lemma_is_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     objects = [pair(f"w{i}", lemma=("w", "W")[i % 2] + str(i % 40)) for i in range(120)]
     sides = []
     for name, step in (("a", 1), ("b", -1)):
         folder = write(tmp_path / name, {wicita.TRAIN: lines(*objects[::step])})
-        split = wicita.pairs(folder, SPLIT)
-        lemmas = [{found.lemma.lower() for found in split[side]} for side in SPLITS]
+        by_split = wicita.pairs(folder, HOLD_OUT)
+        lemmas = [{found.lemma.lower() for found in by_split[split]} for split in SPLITS]
         assert all(lemmas)
         assert sum(map(len, lemmas)) == 40  # none on two sides
-        sides.append({found.id: side for side in SPLITS for found in split[side]})
+        sides.append({found.id: split for split in SPLITS for found in by_split[split]})
     assert sides[0] == sides[1]
 
 
@@ -195,13 +195,13 @@ def test_absent_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     files = {wicita.TRAIN: TRAIN, wicita.ENGLISH.test: lines(english("x"))}
     folder = write(tmp_path, files)
     caplog.set_level(logging.INFO)
-    encoded = wicita.encode(folder, SPLIT).splits
+    encoded = wicita.encode(folder, HOLD_OUT).splits
     assert {e.id.split(":")[1] for e in encoded["test"]} == {"train", "test_eng"}
     assert f"no {wicita.ITALIAN.test}: held out" in caplog.text
     assert f"no {wicita.ENGLISH.gold}: no score" in caplog.text
     (folder / wicita.TRAIN).unlink()
     with pytest.raises(InputError, match=r"no train\.jsonl, which the task needs"):
-        wicita.encode(folder, SPLIT)
+        wicita.encode(folder, HOLD_OUT)
 
 
 # --- Submissions and score ------------------------------------------------------------------------
@@ -209,9 +209,9 @@ def test_absent_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "wicita"
-    answers = {e.id: "no" for e in wicita.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: "no" for e in wicita.encode(folder, HOLD_OUT).splits["test"]}
     first = next(iter(answers))
-    submission = wicita.decode(folder, SPLIT, answers | {first: "uguale"}, RUN)
+    submission = wicita.decode(folder, HOLD_OUT, answers | {first: "uguale"}, RUN)
     assert list(submission.files) == ["binary.jsonl", "binary_eng.jsonl"]
     write(tmp_path, dict(submission.files))
     for name, test in (("binary", "test"), ("binary_eng", "test_eng")):
@@ -239,7 +239,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", files)
     said = {"test:x": "Sì.", "test:y": "si", "test:z": "NO", "test_eng:x": "no"}
     submit(folder, {f"wicita:{i}": answer for i, answer in said.items()}, tmp_path / "out")
-    units = wicita.score(folder, SPLIT, tmp_path / "out", RUN)
+    units = wicita.score(folder, HOLD_OUT, tmp_path / "out", RUN)
     assert units["wicita_it"].value == pytest.approx(2 / 3)
     assert units["wicita_it"].details == pytest.approx({"f1_0": 2 / 3, "f1_1": 2 / 3})
     assert units["wicita_en"].value == 0.0
@@ -247,22 +247,22 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     assert units["wicita_it"].baseline == pytest.approx(0.25)
     assert (units["wicita_it"].metric, units["wicita_it"].n) == ("macro_f1", 3)
     (folder / wicita.ITALIAN.gold).unlink()
-    assert list(wicita.score(folder, SPLIT, tmp_path / "out", RUN)) == ["wicita_en"]
+    assert list(wicita.score(folder, HOLD_OUT, tmp_path / "out", RUN)) == ["wicita_en"]
 
 
 def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
     folder = write(tmp_path / "raw", {wicita.TRAIN: TRAIN})
-    answers = {e.id: str(e.output) for e in wicita.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in wicita.encode(folder, HOLD_OUT).splits["test"]}
     out = submit(folder, answers, tmp_path / "out")
     assert [path.name for path in out.iterdir()] == ["binary.jsonl"]
-    units = wicita.score(folder, SPLIT, out, RUN)
+    units = wicita.score(folder, HOLD_OUT, out, RUN)
     assert {name: unit.value for name, unit in units.items()} == {"wicita_it": 1.0}
 
 
 @pytest.mark.parametrize("name", ["binary.jsonl", "binary_eng.jsonl"])
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name: str) -> None:
     folder = root / "data" / "sample" / "wicita"
-    answers = {e.id: str(e.output) for e in wicita.encode(folder, SPLIT).splits["test"]}
+    answers = {e.id: str(e.output) for e in wicita.encode(folder, HOLD_OUT).splits["test"]}
     path = submit(folder, answers, tmp_path) / name
     first, second, *rest = path.read_text().splitlines(keepends=True)
     for content, message in (
@@ -274,7 +274,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name
     ):
         path.write_text("".join(content))
         with pytest.raises(InputError, match=message):
-            wicita.score(folder, SPLIT, tmp_path, RUN)
+            wicita.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
 text = st.text(st.characters(codec="utf-8"))
@@ -315,13 +315,13 @@ def test_encode_and_decode_invert_each_other(
             wicita.ITALIAN.gold: written(objects),
         },
     )
-    encoded = wicita.encode(folder, SPLIT).splits["test"]
+    encoded = wicita.encode(folder, HOLD_OUT).splits["test"]
     for example, row, (one, two, _) in zip(encoded, objects, found, strict=True):
         first, second = (f"{a}[BT{n}] {b} [ET{n}]{c}" for n, (a, b, c) in ((1, one), (2, two)))
         assert example.input == f"{first} [SEP] {second}"
         assert first.replace(f"[BT1] {one[1]} [ET1]", one[1], 1) == row["sentence1"]
         assert second.replace(f"[BT2] {two[1]} [ET2]", two[1], 1) == row["sentence2"]
-    submission = wicita.decode(folder, SPLIT, {e.id: str(e.output) for e in encoded}, RUN)
+    submission = wicita.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in encoded}, RUN)
     rows = [json.loads(line) for line in submission.files["binary.jsonl"].splitlines()]
     assert rows == [{"id": row["id"], "label": row["label"]} for row in objects]
 
@@ -331,9 +331,11 @@ def test_encode_and_decode_invert_each_other(
 
 def test_lemmas_of_the_sample_are_in_one_split(root: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(root / "data" / "sample" / "wicita", tmp_path / "raw")
-    split = wicita.pairs(folder, SPLIT)
-    lemmas = [{found.id.split(".")[0].split("_")[0] for found in split[side]} for side in SPLITS]
+    by_split = wicita.pairs(folder, HOLD_OUT)
+    lemmas = [
+        {found.id.split(".")[0].split("_")[0] for found in by_split[split]} for split in SPLITS
+    ]
     assert sum(map(len, lemmas)) == len(set.union(*lemmas)) >= 20
     content = (folder / wicita.TRAIN).read_text()
     assert content.isascii() and "\\u00e8" in content
-    assert any(found.sentences[0][found.words[0].end] == "," for found in split["train"])
+    assert any(found.sentences[0][found.words[0].end] == "," for found in by_split["train"])

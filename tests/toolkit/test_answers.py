@@ -7,27 +7,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
-from stages.toolkit.answers import Labels, Reader, normalised, read_numbers, yes_no
+from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers, yes_no
 
 
 @pytest.mark.parametrize(
     "answer", ["sì", "Sì", "SI", "si.", " «sì» ", "si\u0300", "s\u00ec\n", "si'"]
 )
 def test_forgiven_spellings_of_yes(answer: str) -> None:
-    assert yes_no("a", "b").read(answer) == "a"
+    assert yes_no("a", "b").parse(answer) == "a"
 
 
 @pytest.mark.parametrize("answer", ["", "sì no", "sìì", "certo", "s ì", "non", "[BREL]", "UNK"])
 def test_anything_else_is_not_read(answer: str) -> None:
-    assert yes_no(1, 0).read(answer) is None
+    assert yes_no(1, 0).parse(answer) is None
 
 
 def test_labels_are_written_and_read_as_wholes() -> None:
     labels = Labels({2: "Terra Piatta", 0: "Covid"})
     assert labels.write(2) == "Terra Piatta"
-    assert labels.read("terra  piatta!") == 2
-    assert labels.read("Terra") is None
-    assert labels.read("Covid Terra Piatta") is None
+    assert labels.parse("terra  piatta!") == 2
+    assert labels.parse("Terra") is None
+    assert labels.parse("Covid Terra Piatta") is None
     with pytest.raises(ValueError, match="same answer"):
         Labels({0: "sì", 1: "Si"})
 
@@ -54,19 +54,19 @@ def test_normalising_twice_changes_nothing_more(answer: str) -> None:
     ],
 )
 def test_numbers(answer: str, numbers: tuple[float, ...] | None) -> None:
-    assert read_numbers(answer, 3) == numbers
+    assert parse_numbers(answer, 3) == numbers
 
 
 def test_the_reader_counts_and_wants_every_answer_once() -> None:
     answers = {"a:1": "sì", "a:2": "boh", "b:1": "no"}
-    reader = Reader(answers, Path("raw"))
+    parser = AnswerParser(answers, Path("raw"))
     labels = yes_no(1, 0)
-    assert reader.read("a", "a:1", labels.read, 0) == 1
-    assert reader.read("a", "a:2", labels.read, 7) == 7
+    assert parser.parse("a", "a:1", labels.parse, 0) == 1
+    assert parser.parse("a", "a:2", labels.parse, 7) == 7
     with pytest.raises(InputError, match=r"answers to b:1 \(1 in all\), which are not in the test"):
-        reader.finish()
-    reader.count("b", readable=bool(reader.answer("b:1")), fallback=False)
+        parser.finish()
+    parser.count("b", parsed=bool(parser.answer("b:1")), fallback=False)
     with pytest.raises(InputError, match="no answer to b:1"):
-        reader.answer("b:1")
-    tallies = {k: (t.rows, t.unparsable, t.fallback) for k, t in reader.finish().items()}
+        parser.answer("b:1")
+    tallies = {k: (t.rows, t.unparsable, t.fallback) for k, t in parser.finish().items()}
     assert tallies == {"a": (2, 1, 1), "b": (1, 0, 0)}

@@ -13,8 +13,8 @@ from stages.toolkit.spans import (
     is_word,
     loose_occurrences,
     occurrences,
+    parse_mark,
     place_in_order,
-    read_mark,
     token_occurrences,
     with_mark,
 )
@@ -95,10 +95,10 @@ def test_markers_part_mentions_and_may_stand_in_them() -> None:
 
 def test_marks_part_from_mentions() -> None:
     assert with_mark("Roma", 2) == "Roma [2]"
-    assert read_mark("Roma [2]") == ("Roma", 2)
-    assert read_mark("a\nb [2] [-1]") == ("a\nb [2]", -1)
+    assert parse_mark("Roma [2]") == ("Roma", 2)
+    assert parse_mark("a\nb [2] [-1]") == ("a\nb [2]", -1)
     for unmarked in ("Roma", "Roma[2]", "[2]", " [2]", "Roma [2] ", "Roma [+2]", "Roma [٢]"):
-        assert read_mark(unmarked) == (unmarked, None)
+        assert parse_mark(unmarked) == (unmarked, None)
 
 
 places = st.sets(st.integers(0, 7), max_size=3).map(sorted)

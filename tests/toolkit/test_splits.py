@@ -5,41 +5,43 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.toolkit.splits import Splits
+from stages.toolkit.splits import HoldOut
 
 
-def sides(splits: Splits, has_dev: bool = False, has_test: bool = False) -> Counter[str]:
+def splits(hold_out: HoldOut, has_dev: bool = False, has_test: bool = False) -> Counter[str]:
     groups = map(str, range(20_000))
-    return Counter(splits.side("t", g, has_dev=has_dev, has_test=has_test) for g in groups)
+    return Counter(hold_out.split_of("t", g, has_dev=has_dev, has_test=has_test) for g in groups)
 
 
 def test_shares_are_as_stated() -> None:
-    counts = sides(Splits(seed=1, dev=0.1, test=0.2))
+    counts = splits(HoldOut(seed=1, dev=0.1, test=0.2))
     assert 1_850 < counts["dev"] < 2_150
     assert 3_800 < counts["test"] < 4_200
 
 
 def test_nothing_is_held_out_for_a_split_that_has_a_file() -> None:
-    splits = Splits(seed=1, dev=0.1, test=0.2)
-    assert set(sides(splits, has_dev=True, has_test=True)) == {"train"}
-    assert set(sides(splits, has_test=True)) == {"train", "dev"}
-    assert set(sides(splits, has_dev=True)) == {"train", "test"}
+    hold_out = HoldOut(seed=1, dev=0.1, test=0.2)
+    assert set(splits(hold_out, has_dev=True, has_test=True)) == {"train"}
+    assert set(splits(hold_out, has_test=True)) == {"train", "dev"}
+    assert set(splits(hold_out, has_dev=True)) == {"train", "test"}
 
 
 @given(st.text(), st.integers(0, 99))
 def test_a_groups_side_is_always_the_same(group: str, seed: int) -> None:
     group = group.encode("utf-8", "replace").decode()
-    one = Splits(seed=seed, dev=0.3, test=0.3).side("t", group, has_dev=False, has_test=False)
-    other = Splits(seed=seed, dev=0.3, test=0.3).side("t", group, has_dev=False, has_test=False)
+    one = HoldOut(seed=seed, dev=0.3, test=0.3).split_of("t", group, has_dev=False, has_test=False)
+    other = HoldOut(seed=seed, dev=0.3, test=0.3).split_of(
+        "t", group, has_dev=False, has_test=False
+    )
     assert one == other
 
 
 def test_seeds_and_tasks_split_differently() -> None:
     groups = [str(i) for i in range(200)]
 
-    def side(seed: int, task: str) -> list[str]:
-        splits = Splits(seed=seed, dev=0.5, test=0.0)
-        return [splits.side(task, g, has_dev=False, has_test=False) for g in groups]
+    def split(seed: int, task: str) -> list[str]:
+        hold_out = HoldOut(seed=seed, dev=0.5, test=0.0)
+        return [hold_out.split_of(task, g, has_dev=False, has_test=False) for g in groups]
 
-    assert side(1, "a") != side(2, "a")
-    assert side(1, "a") != side(1, "b")
+    assert split(1, "a") != split(2, "a")
+    assert split(1, "a") != split(1, "b")
