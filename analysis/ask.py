@@ -21,13 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Answerer, Question
-from stages.answering.engines import load_engine
-from stages.answering.job import encode_questions, read_closed, read_longest_answers
 from stages.common.command import InputError, run
 from stages.common.settings import read
 from stages.infer import Settings
-from stages.model.examples import read_split
-from stages.model.loading import load_config, load_tokenizer
 from stages.model.prompts import Prompts
 from stages.model.text import TextEncoder
 from stages.tasks import lecture, load, owner
@@ -85,6 +81,10 @@ class Respondent:
         Raises:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
+        from stages.answering.engines import load_engine
+        from stages.answering.job import read_closed, read_longest_answers
+        from stages.model.loading import load_config, load_tokenizer
+
         self._max_new_tokens = settings.infer.max_new_tokens
         self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
         self._config = load_config(settings.model)
@@ -103,6 +103,8 @@ class Respondent:
         Raises:
             InputError: if one is too long for the base.
         """
+        from stages.answering.job import encode_questions
+
         texts = ((example.subtask, example.text) for example in examples)
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
         questions = [
@@ -273,6 +275,8 @@ def main() -> None:
     prompts = read(Prompts, Path(settings.data.prompts))
 
     if arguments.examples:
+        from stages.model.examples import read_split
+
         examples = first_of_each(read_split(arguments.encoded / "test.jsonl"))
         respondent = Respondent(settings, prompts, arguments.adapter, arguments.encoded)
         for example, reply in zip(examples, respondent.reply(examples), strict=True):
