@@ -61,3 +61,35 @@ def reproduced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(project, folder)
     assert small_project.repro(folder) == small_project.STAGES
     return folder
+
+
+@pytest.fixture
+def stage_project(root: Path, tmp_path: Path) -> Path:
+    """A folder with the code, the prompts and params for a tiny model and two short documents."""
+    shutil.copytree(root / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__py*"))
+    shutil.copytree(root / "data" / "prompts", tmp_path / "data" / "prompts")
+    from tests.helpers import tiny
+
+    tiny.tokenizer(tmp_path / "base")
+    tiny.model(tmp_path / "base")
+    shutil.copy(root / "params.yaml", tmp_path)
+    from tests.helpers.params import put
+
+    put(
+        tmp_path,
+        {
+            "tasks": ["clinkart"],
+            "model.base": "base",
+            "finetune.epochs": 1,
+            "infer.max_new_tokens": 5,
+        },
+    )
+    (tmp_path / "raw" / "clinkart").mkdir(parents=True)
+    training = "".join(
+        f"{i}|t|Hb {i} g/dl.\n{i}\tREL\t3-{5 + len(str(i))}\t0-2\n\n" for i in range(9)
+    )
+    training = training.replace("REL\t3-6", "REL\t3-4")
+    (tmp_path / "raw" / "clinkart" / "training.txt").write_text(training, encoding="utf-8")
+    test = "A|t|PCR 3 e poi altro ancora.\n\nB|t|VES 7.\n"
+    (tmp_path / "raw" / "clinkart" / "test.txt").write_text(test, encoding="utf-8")
+    return tmp_path

@@ -1,4 +1,4 @@
-"""Asking one-off questions: what is shown, and that infer would answer the same."""
+"""One-off questions: the output, and that infer would answer the same."""
 
 import json
 import re
@@ -11,17 +11,17 @@ import pytest
 import torch
 
 from analysis import ask
-from analysis.ask import Question, Reply
+from analysis.ask import Example, Reply
 from stages import infer
 from stages.answering.answers import Answer
-from stages.common import settings as params
 from stages.common.command import InputError
-from stages.model import prompts
+from stages.common.settings import read
 from stages.model.loading import load_base
-from stages.training.loop import add_lora
+from stages.model.prompts import Prompts
+from stages.training.adapter import add_lora
 from stages.training.settings import Lora
+from tests.helpers.models import CPU, FP32, model_settings
 from tests.helpers.params import put
-from tests.model.test_loading import CPU, FP32, settings
 
 TEST = [
     ("haspeede:1", "haspeede", "Che bella giornata.", "no"),
@@ -50,7 +50,7 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(tiny_base, folder / "base")
     shutil.copy(root / "params.yaml", folder)
     put(folder, {"model.base": "base", "infer.max_new_tokens": 6})
-    base = load_base(settings(tiny_base), CPU, FP32)
+    base = load_base(model_settings(tiny_base), CPU, FP32)
     lora = Lora(rank=2, alpha=4, dropout=0.0, targets=["q_proj", "v_proj"])
     adapted = add_lora(base, lora)
     for name, weight in adapted.named_parameters():
@@ -148,15 +148,15 @@ def test_infer_answers_the_same(
     monkeypatch.setattr(sys, "argv", ["infer", "data/encoded", "models/adapter", str(predictions)])
     infer.main()
     shutil.rmtree(inside / ".scratch")
-    chosen = params.read(infer.Settings)
-    wording = params.read(prompts.Prompts, Path(chosen.data.prompts))
-    respondent = ask.Respondent(chosen, wording, Path("models/adapter"), Path("data/encoded"))
+    settings = read(infer.Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
+    respondent = ask.Respondent(settings, prompts, Path("models/adapter"), Path("data/encoded"))
     rows = map(json.loads, (predictions / "test.jsonl").read_text().splitlines())
-    for row, (name, task, text, _) in zip(rows, TEST, strict=True):
-        (reply,) = respondent.replies([Question(name, task, text)])
+    for row, (name, subtask, text, _) in zip(rows, TEST, strict=True):
+        (reply,) = respondent.reply([Example(name, subtask, text)])
         given = reply.answer._asdict()
         assert given.pop("probabilities") == pytest.approx(row.pop("probabilities", None))
-        assert row == {"id": name, "task": task, **given}
+        assert row == {"id": name, "task": subtask, **given}
 
 
 def test_without_encoded_files_every_subtask_is_open(
@@ -221,13 +221,13 @@ def test_help_imports_nothing_heavy(root: Path) -> None:
     assert "Ask: " in result.stdout
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "stages.tasks.lecture" in imported
-    assert not imported & {"torch", "transformers", "spacy", "sklearn", "datasets", "numpy"}
+    assert not imported & {"torch", "transformers", "spacy", "sklearn", "datasets"}
 
 
 def test_every_subtask_of_the_prompt_file_has_a_reader(root: Path) -> None:
-    asked = params.read(prompts.Prompts, root / "data" / "prompts" / "it.yaml")
-    for subtask in asked.instructions:
-        assert ask.interpreted(subtask, " ") is None, subtask
+    prompts = read(Prompts, root / "data" / "prompts" / "it.yaml")
+    for subtask in prompts.instructions:
+        assert ask.parse_answer(subtask, " ") is None, subtask
 
 
 @pytest.mark.parametrize(
@@ -255,14 +255,14 @@ def test_every_subtask_of_the_prompt_file_has_a_reader(root: Path) -> None:
     ],
 )
 def test_what_decode_reads_is_described(subtask: str, answer: str, words: str) -> None:
-    assert ask.described(ask.interpreted(subtask, answer)) == words
+    assert ask.describe(ask.parse_answer(subtask, answer)) == words
 
 
 def test_the_layout_fits_a_terminal_and_obeys_no_answer() -> None:
     long = "parola " * 40 + "x" * 200
     answer = Answer(f"{long}\nfine \x1b[2J\x07", "length", 1)
-    shown = ask.shown(
-        Question("hodi_b:\x1b1", "hodi_b", "", long), Reply(f"uno\n\n{long}", 12, answer)
+    shown = ask.lay_out(
+        Example("hodi_b:\x1b1", "hodi_b", "", long), Reply(f"uno\n\n{long}", 12, answer)
     )
     assert max(map(len, shown.split("\n"))) == ask.WIDTH
     assert all(line.isprintable() for line in shown.split("\n"))

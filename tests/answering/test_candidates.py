@@ -1,4 +1,4 @@
-"""Closed sets of answers: where they fork, and which of them is chosen."""
+"""Closed sets of answers: where they fork, which is best, and the probability of each."""
 
 import math
 
@@ -6,9 +6,7 @@ import pytest
 
 from stages.answering.candidates import Candidates
 from stages.common.command import InputError
-
-END = 2
-WORDS = {"sì": [5, END], "no": [6, END], "non so": [6, 7, 8, END], "non io": [6, 7, 9, END]}
+from tests.helpers.answers import END, WORDS
 
 
 def test_answers_fork_where_they_part() -> None:
@@ -20,15 +18,18 @@ def test_answers_fork_where_they_part() -> None:
 def test_the_answer_is_found_fork_by_fork() -> None:
     """Not the likeliest as a whole: sì has 0.4, the others 0.3, 0.15 and 0.15."""
     logits = [[math.log(0.4), math.log(0.6)], [0.0, 0.0], [1.0, 1.0]]
-    answer, probabilities = Candidates(WORDS).chosen(logits)
-    assert answer == "no"  # of equal tokens the first, as argmax has it
-    assert probabilities == pytest.approx({"sì": 0.4, "no": 0.3, "non so": 0.15, "non io": 0.15})
-    assert Candidates(WORDS).chosen([[0.0, 1.0], [0.0, 800.0], [-800.0, 0.0]])[0] == "non io"
-    assert Candidates(WORDS).chosen([[1.0, 0.0], [0.0, 8.0], [0.0, 9.0]])[0] == "sì"
+    candidates = Candidates(WORDS)
+    assert candidates.best(logits) == "no"  # of equal tokens the first, as argmax has it
+    assert candidates.probabilities(logits) == pytest.approx(
+        {"sì": 0.4, "no": 0.3, "non so": 0.15, "non io": 0.15}
+    )
+    assert candidates.best([[0.0, 1.0], [0.0, 800.0], [-800.0, 0.0]]) == "non io"
+    assert candidates.best([[1.0, 0.0], [0.0, 8.0], [0.0, 9.0]]) == "sì"
 
 
 def test_an_only_answer_is_certain() -> None:
-    assert Candidates({"sì": [5, END]}).chosen([]) == ("sì", {"sì": 1.0})
+    candidates = Candidates({"sì": [5, END]})
+    assert (candidates.best([]), candidates.probabilities([])) == ("sì", {"sì": 1.0})
 
 
 def test_answers_of_the_same_tokens_are_refused() -> None:

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from stages.answering import torch_engine as generation
 from stages.answering import vllm_engine
 from stages.answering.candidates import Candidates
-from stages.answering.engine import Question
+from stages.answering.engine import Request
+from stages.answering.torch_engine import TorchEngine, prepare
 from stages.common.command import InputError
-from tests.answering.test_candidates import WORDS
-from tests.answering.test_torch_engine import END, greedy, prompts, small
-from tests.model.test_loading import settings
+from tests.helpers.answers import END, WORDS, greedy, lively, prompts
+from tests.helpers.models import model_settings
 
 
 @dataclass
@@ -46,7 +45,7 @@ class LLM:
 
     def __init__(self, **options: Any) -> None:
         self.made.append(options)
-        self.causal = small(4)
+        self.causal = lively(4)
         self.adapters: list[Any] = []
 
     def generate(
@@ -90,22 +89,23 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_gives_the_same_answers_as_the_own_engine(tiny_base: Path, adapter: Path) -> None:
-    theirs = vllm_engine.Engine(settings(tiny_base), adapter)
-    ours = generation.Engine(generation.prepare(small(4)), END)
-    questions = [Question(ids, 3 + n % 4) for n, ids in enumerate(prompts(9))]
-    assert dict(theirs.generate(questions)) == dict(ours.generate(questions))
+    theirs = vllm_engine.Engine(model_settings(tiny_base), adapter)
+    ours = TorchEngine(prepare(lively(4)), END)
+    requests = [Request(ids, 3 + n % 4) for n, ids in enumerate(prompts(9))]
+    assert dict(theirs.generate(requests)) == dict(ours.generate(requests))
     assert list(theirs.generate([])) == []
     asked, candidates = prompts(8), Candidates(WORDS)
     one, other = (dict(engine.score(asked, candidates)) for engine in (theirs, ours))
     assert sorted(one) == list(range(8))
     for n in range(8):
-        answer, probabilities = candidates.chosen(one[n])
-        assert (answer, pytest.approx(probabilities, abs=1e-5)) == candidates.chosen(other[n])
+        assert candidates.best(one[n]) == candidates.best(other[n])
+        probabilities = candidates.probabilities(other[n])
+        assert candidates.probabilities(one[n]) == pytest.approx(probabilities, abs=1e-5)
 
 
 def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) -> None:
-    engine = vllm_engine.Engine(settings(tiny_base, quantization="nf4"), adapter)
-    list(engine.generate([Question([1, 5], 2)]))
+    engine = vllm_engine.Engine(model_settings(tiny_base, quantization="nf4"), adapter)
+    list(engine.generate([Request([1, 5], 2)]))
     (options,) = LLM.made
     assert options["model"] == str(tiny_base)
     assert options["quantization"] == "bitsandbytes"
@@ -113,11 +113,11 @@ def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) 
     assert options["max_lora_rank"] == 16
     assert options["tensor_parallel_size"] == max(1, torch.cuda.device_count())
     assert engine._llm.adapters == [LoRARequest("adapter", 1, str(adapter))]
-    vllm_engine.Engine(settings(tiny_base), None)
+    vllm_engine.Engine(model_settings(tiny_base), None)
     assert "enable_lora" not in LLM.made[1]
     assert "quantization" not in LLM.made[1]
 
 
 def test_int8_is_refused(tiny_base: Path, adapter: Path) -> None:
     with pytest.raises(InputError, match="vllm has no int8; model.quantization can be nf4 or none"):
-        vllm_engine.Engine(settings(tiny_base, quantization="int8"), adapter)
+        vllm_engine.Engine(model_settings(tiny_base, quantization="int8"), adapter)

@@ -1,14 +1,18 @@
 """Where scratch state lies, and what its key depends on."""
 
+import importlib
 import os
-import sys
+import shutil
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from stages.model.scratch import repository, scratch
+from stages.common.settings import load
+from stages.model import scratch as module
+from stages.model.scratch import code_files, repository, scratch
+
+CODE = ("common", "model")
 
 
 @pytest.fixture(autouse=True)
@@ -17,26 +21,39 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_key_depends_on_the_texts(tmp_path: Path) -> None:
-    first = scratch("finetune", "rank 8", "data 1")
-    assert first == scratch("finetune", "rank 8", "data 1")
+    first = scratch("finetune", CODE, "rank 8", "data 1")
+    assert first == scratch("finetune", CODE, "rank 8", "data 1")
     assert first.parent == tmp_path / ".scratch" / "finetune"
-    assert first != scratch("finetune", "rank 2", "data 1")
-    assert first != scratch("finetune", "rank 8", "data 2")
-    assert first != scratch("finetune", "rank 8data", " 1")
+    assert first != scratch("finetune", CODE, "rank 2", "data 1")
+    assert first != scratch("finetune", CODE, "rank 8", "data 2")
+    assert first != scratch("finetune", CODE, "rank 8data", " 1")
 
 
-def test_the_key_depends_on_the_stages_own_modules_only(
+def test_the_key_depends_on_the_files_of_the_named_folders_alone(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = ModuleType("stages.invented")
-    module.__file__ = str(tmp_path / "invented.py")
-    (tmp_path / "invented.py").write_text("1")
-    before = scratch("finetune")
-    monkeypatch.setitem(sys.modules, "stages.invented", module)
-    imported = scratch("finetune")
-    assert imported != before
-    (tmp_path / "invented.py").write_text("2")
-    assert scratch("finetune") not in (before, imported)
+    shutil.copytree(root / "stages", tmp_path / "stages")
+    monkeypatch.setattr(module, "STAGES", tmp_path / "stages")
+
+    def key_after_a_change_of(path: str) -> str:
+        with (tmp_path / "stages" / path).open("a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        return scratch("finetune", CODE).name
+
+    before = scratch("finetune", CODE).name
+    assert key_after_a_change_of("tasks/acti.py") == before
+    assert key_after_a_change_of("infer.py") == before
+    changed = [key_after_a_change_of(path) for path in ("model/lora.py", "finetune.py")]
+    assert len({before, *changed}) == 3
+
+
+@pytest.mark.parametrize("stage", ["finetune", "infer"])
+def test_the_named_folders_are_those_of_dvc_yaml(root: Path, stage: str) -> None:
+    code = importlib.import_module(f"stages.{stage}").CODE
+    listed = load(root / "dvc.yaml")["stages"][stage]["deps"]
+    named = {f"stages/{stage}.py", *(f"stages/{folder}" for folder in code)}
+    assert named == {dep for dep in listed if dep.startswith("stages/")}
+    assert root / "stages" / "model" / "lora.py" in code_files(stage, code)
 
 
 def test_temporary_copies_share_the_repositorys_state(
@@ -46,15 +63,15 @@ def test_temporary_copies_share_the_repositorys_state(
     copy.mkdir(parents=True)
     assert repository(copy) == tmp_path
     assert repository(tmp_path) == tmp_path
-    folder = scratch("infer")
+    folder = scratch("infer", CODE)
     monkeypatch.chdir(copy)
-    assert scratch("infer") == folder
+    assert scratch("infer", CODE) == folder
 
 
 def test_old_state_of_other_inputs_is_thrown_away(tmp_path: Path) -> None:
-    old, recent = scratch("infer", "old"), scratch("infer", "recent")
+    old, recent = scratch("infer", CODE, "old"), scratch("infer", CODE, "recent")
     long_ago = time.time() - 30 * 86_400
     os.utime(old, (long_ago, long_ago))
-    scratch("infer", "new")
+    scratch("infer", CODE, "new")
     assert not old.exists()
     assert recent.exists()

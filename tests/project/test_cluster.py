@@ -12,21 +12,10 @@ from pathlib import Path
 import pytest
 
 from stages.model import processes
+from tests.helpers.commands import free_port
 from tests.helpers.small_project import dvc
-from tests.model.test_processes import free_port
 
-SRUN = """#!/usr/bin/env bash
-while [[ $1 == --* ]]; do shift; done
-"$@" &
-first=$!
-"$@" &
-wait "$first" && wait $!
-"""
-
-
-def script(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
+TOOLS = Path(__file__).parents[1] / "helpers" / "bin"  # in the place of SLURM's srun and scontrol
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the script is for bash")
@@ -35,10 +24,6 @@ def test_the_slurm_script_reproduces_the_pipeline(
 ) -> None:
     folder = tmp_path / "project"
     shutil.copytree(project, folder)
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    script(tools, "srun", SRUN)
-    script(tools, "scontrol", "#!/bin/sh\necho localhost\necho elsewhere\n")
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "activate").write_text("")
     slurm = {
@@ -49,7 +34,7 @@ def test_the_slurm_script_reproduces_the_pipeline(
         "SLURM_GPUS_ON_NODE": "1",
         "PORT": str(free_port()),
         "OMP_NUM_THREADS": "1",
-        "PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{TOOLS}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     result = subprocess.run(
         ["bash", str(root / "profiles" / "cluster" / "finetune.sbatch")],
@@ -73,8 +58,8 @@ def test_accelerate_says_that_the_base_is_sharded(
     parser = launch.launch_command_parser()
     config = root / "profiles" / "cluster" / "fsdp.yaml"
     arguments = ["--config_file", str(config), "--num_processes", "2", "-m", "stages.finetune"]
-    chosen, _, _ = launch._validate_launch_command(parser.parse_args(arguments))
-    environment = launch.prepare_multi_gpu_env(chosen)
+    launched, _, _ = launch._validate_launch_command(parser.parse_args(arguments))
+    environment = launch.prepare_multi_gpu_env(launched)
     assert (environment["FSDP_VERSION"], environment["FSDP_CPU_RAM_EFFICIENT_LOADING"]) == (
         "2",
         "false",

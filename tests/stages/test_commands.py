@@ -2,62 +2,20 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stages import infer
-from stages.answering import answers as answering
-from tests.helpers import tiny
+from stages.answering.answers import Answerer, Question
+from tests.helpers.commands import command
 from tests.helpers.params import put
 
 STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
-
-
-def command(
-    folder: Path, *arguments: str, variables: Mapping[str, str] = os.environ
-) -> subprocess.CompletedProcess[str]:
-    how = [] if arguments[0] == "-c" else ["-m"]
-    return subprocess.run(
-        [sys.executable, *how, *arguments],
-        cwd=folder,
-        text=True,
-        capture_output=True,
-        env=dict(variables),
-    )
-
-
-@pytest.fixture
-def project(root: Path, tmp_path: Path) -> Path:
-    """A folder with the code, the prompts and params for a tiny model and two short documents."""
-    shutil.copytree(root / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__py*"))
-    shutil.copytree(root / "data" / "prompts", tmp_path / "data" / "prompts")
-    tiny.tokenizer(tmp_path / "base")
-    tiny.model(tmp_path / "base")
-    shutil.copy(root / "params.yaml", tmp_path)
-    put(
-        tmp_path,
-        {
-            "tasks": ["clinkart"],
-            "model.base": "base",
-            "finetune.epochs": 1,
-            "infer.max_new_tokens": 5,
-        },
-    )
-    (tmp_path / "raw" / "clinkart").mkdir(parents=True)
-    training = "".join(
-        f"{i}|t|Hb {i} g/dl.\n{i}\tREL\t3-{5 + len(str(i))}\t0-2\n\n" for i in range(9)
-    )
-    training = training.replace("REL\t3-6", "REL\t3-4")
-    (tmp_path / "raw" / "clinkart" / "training.txt").write_text(training, encoding="utf-8")
-    test = "A|t|PCR 3 e poi altro ancora.\n\nB|t|VES 7.\n"
-    (tmp_path / "raw" / "clinkart" / "test.txt").write_text(test, encoding="utf-8")
-    return tmp_path
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -79,56 +37,58 @@ def test_help_imports_nothing_heavy(root: Path, stage: str) -> None:
     )
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "stages.common.settings" in imported
-    for heavy in ("torch", "transformers", "spacy", "sklearn", "scipy", "datasets", "numpy"):
+    for heavy in ("torch", "transformers", "spacy", "sklearn", "scipy", "datasets"):
         assert heavy not in imported
 
 
-def test_a_weight_of_an_unknown_subtask_is_refused(project: Path) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    put(project, {"finetune.weights": {"clinkart": 0.5, "hodi_c": 2.0}})
-    result = command(project, "stages.finetune", "encoded", "adapter", "metrics")
+def test_a_weight_of_an_unknown_subtask_is_refused(stage_project: Path) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    put(stage_project, {"finetune.weights": {"clinkart": 0.5, "hodi_c": 2.0}})
+    result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
     assert result.returncode == 1
     assert "finetune.weights: no sub-task hodi_c" in result.stderr
-    assert not (project / "adapter").exists()
+    assert not (stage_project / "adapter").exists()
 
 
-def test_encode_writes_nothing_when_a_file_is_broken(project: Path) -> None:
-    path = project / "raw" / "clinkart" / "training.txt"
+def test_encode_writes_nothing_when_a_file_is_broken(stage_project: Path) -> None:
+    path = stage_project / "raw" / "clinkart" / "training.txt"
     path.write_text(path.read_text() + "9|t|x\n9\tREL\t0-9\t0-1\n")
-    result = command(project, "stages.encode", "raw", "encoded")
+    result = command(stage_project, "stages.encode", "raw", "encoded")
     assert result.returncode == 1
     assert (
         f"{Path('raw/clinkart/training.txt')}:29: result offsets 0-9 are outside" in result.stderr
     )
     assert "Traceback" not in result.stderr
-    assert not (project / "encoded").exists()
-    assert not list(project.glob(".encoded*"))
+    assert not (stage_project / "encoded").exists()
+    assert not list(stage_project.glob(".encoded*"))
 
 
-def test_a_broken_file_leaves_earlier_output_as_it_was(project: Path) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    before = {p.name: p.read_bytes() for p in (project / "encoded").iterdir()}
-    (project / "raw" / "clinkart" / "training.txt").write_text("")
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 1
-    assert {p.name: p.read_bytes() for p in (project / "encoded").iterdir()} == before
+def test_a_broken_file_leaves_earlier_output_as_it_was(stage_project: Path) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    before = {p.name: p.read_bytes() for p in (stage_project / "encoded").iterdir()}
+    (stage_project / "raw" / "clinkart" / "training.txt").write_text("")
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 1
+    assert {p.name: p.read_bytes() for p in (stage_project / "encoded").iterdir()} == before
 
 
-def test_unknown_tasks_and_missing_folders_are_named(project: Path) -> None:
-    put(project, {"tasks": ["../clinkart"]})
+def test_unknown_tasks_and_missing_folders_are_named(stage_project: Path) -> None:
+    put(stage_project, {"tasks": ["../clinkart"]})
     assert (
         "no task '../clinkart'; known: acti, clinkart"
-        in command(project, "stages.encode", "raw", "encoded").stderr
+        in command(stage_project, "stages.encode", "raw", "encoded").stderr
     )
-    put(project, {"tasks": ["clinkart"]})
-    result = command(project, "stages.encode", "elsewhere", "encoded")
+    put(stage_project, {"tasks": ["clinkart"]})
+    result = command(stage_project, "stages.encode", "elsewhere", "encoded")
     assert "no such folder, but params.yaml selects the task clinkart" in result.stderr
 
 
-def test_encoded_files_have_the_contracts_keys_and_unique_ids(project: Path) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
+def test_encoded_files_have_the_contracts_keys_and_unique_ids(stage_project: Path) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     ids = []
     for split in ("train", "dev", "test"):
-        lines = (project / "encoded" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (
+            (stage_project / "encoded" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        )
         for line in lines:
             row = json.loads(line)
             assert list(row) == ["id", "task", "input", "output"]
@@ -138,7 +98,7 @@ def test_encoded_files_have_the_contracts_keys_and_unique_ids(project: Path) -> 
     assert len(ids) == len(set(ids)) == 11
 
 
-def test_the_stages_in_a_row_without_gold(project: Path) -> None:
+def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
     """The organisers' situation before the deadline: everything but a score."""
     for stage, *folders in (
         ("encode", "raw", "encoded"),
@@ -146,57 +106,65 @@ def test_the_stages_in_a_row_without_gold(project: Path) -> None:
         ("infer", "encoded", "adapter", "predictions"),
         ("decode", "raw", "predictions", "submissions", "metrics"),
     ):
-        result = command(project, f"stages.{stage}", *folders)
+        result = command(stage_project, f"stages.{stage}", *folders)
         assert result.returncode == 0, result.stderr
     rows = [
         json.loads(line)
-        for line in (project / "predictions/test.jsonl").read_text().split("\n")[:-1]
+        for line in (stage_project / "predictions/test.jsonl").read_text().split("\n")[:-1]
     ]
-    encoded = (project / "encoded" / "test.jsonl").read_text().split("\n")[:-1]
+    encoded = (stage_project / "encoded" / "test.jsonl").read_text().split("\n")[:-1]
     assert [row["id"] for row in rows] == [json.loads(line)["id"] for line in encoded]
     assert all(list(row) == ["id", "task", "answer", "finish", "tokens"] for row in rows)
-    submission = (project / "submissions/clinkart/extremITA-dvc_run1.txt").read_text()
+    submission = (stage_project / "submissions/clinkart/extremITA-dvc_run1.txt").read_text()
     assert "A|t|PCR 3 e poi altro ancora.\n" in submission
-    tally = json.loads((project / "metrics" / "decode.json").read_text())["clinkart"]
+    tally = json.loads((stage_project / "metrics" / "decode.json").read_text())["clinkart"]
     assert tally["rows"] == 2
-    assert sorted(p.name for p in (project / "adapter").iterdir()) == [
+    assert sorted(p.name for p in (stage_project / "adapter").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
-    result = command(project, "stages.evaluate", "raw", "submissions", "metrics")
+    result = command(stage_project, "stages.evaluate", "raw", "submissions", "metrics")
     assert result.returncode == 0
     assert "no gold for the test set of clinkart, not scored" in result.stderr
-    report = json.loads((project / "metrics" / "evaluate.json").read_text())
+    report = json.loads((stage_project / "metrics" / "evaluate.json").read_text())
     assert report == {"headline": None, "units": {}}
 
 
-def test_infer_goes_on_where_it_stopped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_infer_goes_on_where_it_stopped(
+    stage_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also if it was two processes that stopped, one of them in the middle of a line."""
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    assert command(project, "stages.finetune", "encoded", "adapter", "metrics").returncode == 0
-    assert command(project, "stages.infer", "encoded", "adapter", "whole").returncode == 0
-    assert list((project / ".scratch" / "infer").iterdir()) == []
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    assert (
+        command(stage_project, "stages.finetune", "encoded", "adapter", "metrics").returncode == 0
+    )
+    assert command(stage_project, "stages.infer", "encoded", "adapter", "whole").returncode == 0
+    assert list((stage_project / ".scratch" / "infer").iterdir()) == []
 
-    monkeypatch.chdir(project)
+    monkeypatch.chdir(stage_project)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
-    answers, asked = answering.answers, []
+    answer, calls = Answerer.answer, []
 
-    def stopping(questions: Any, *arguments: Any) -> Any:
-        asked.append(len(questions))
-        yield next(answers(questions, *arguments))
+    def stopping(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
+        calls.append(len(questions))
+        yield next(answer(answerer, questions))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(answering, "answers", stopping)
+    def counting(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
+        calls.append(len(questions))
+        return answer(answerer, questions)
+
+    monkeypatch.setattr(Answerer, "answer", stopping)
     with pytest.raises(KeyboardInterrupt):
         infer.main()
-    assert not (project / "predictions").exists()
-    (state,) = (project / ".scratch" / "infer").iterdir()
+    assert not (stage_project / "predictions").exists()
+    (state,) = (stage_project / ".scratch" / "infer").iterdir()
     (state / "answers-1.jsonl").write_text('["clink', encoding="utf-8")
-    monkeypatch.setattr(answering, "answers", lambda q, *a: asked.append(len(q)) or answers(q, *a))
+    monkeypatch.setattr(Answerer, "answer", counting)
     infer.main()
-    assert asked == [2, 1]  # one answered, one interrupted, then only the open one again
-    predictions = (project / "predictions" / "test.jsonl").read_bytes()
-    assert predictions == (project / "whole" / "test.jsonl").read_bytes()
+    assert calls == [2, 1]  # one answered, one interrupted, then only the open one again
+    predictions = (stage_project / "predictions" / "test.jsonl").read_bytes()
+    assert predictions == (stage_project / "whole" / "test.jsonl").read_bytes()
 
 
 ODD = {
@@ -209,31 +177,33 @@ ODD = {
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_infer_answers_whatever_is_asked(project: Path, processes: str) -> None:
+def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) -> None:
     """Odd inputs of open and of closed sub-tasks, and answers that never end by themselves."""
-    put(project, {"infer.adapter": False, "model.cutoff": 5000, "infer.max_new_tokens": 50})
-    (project / "encoded").mkdir()
+    put(stage_project, {"infer.adapter": False, "model.cutoff": 5000, "infer.max_new_tokens": 50})
+    (stage_project / "encoded").mkdir()
     rows = [
         {"id": f"{task}:{name}", "task": task, "input": text, "output": None}
         for task in ("clinkart", "haspeede")
         for name, text in ODD.items()
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (project / "encoded" / "test.jsonl").write_text(lines, encoding="utf-8")
+    (stage_project / "encoded" / "test.jsonl").write_text(lines, encoding="utf-8")
     example = rows[0] | {"id": "clinkart:e", "output": "[NOREL]"}
-    (project / "encoded" / "train.jsonl").write_text(json.dumps(example) + "\n", encoding="utf-8")
+    (stage_project / "encoded" / "train.jsonl").write_text(
+        json.dumps(example) + "\n", encoding="utf-8"
+    )
     closed = json.dumps({"haspeede": ["sì", "no"]})
-    (project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
+    (stage_project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
     variables = os.environ | {"STAGE_PROCESSES": processes}
-    result = command(project, "stages.infer", "encoded", "absent", "out", variables=variables)
+    result = command(stage_project, "stages.infer", "encoded", "absent", "out", variables=variables)
     assert result.returncode == 0, result.stderr
-    lines = (project / "out" / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    lines = (stage_project / "out" / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     found = [json.loads(line) for line in lines]
     assert [row["id"] for row in found] == [row["id"] for row in rows]
     assert all(row["finish"] == "length" and row["tokens"] == 50 for row in found[:5])
     assert all(row["answer"] in ("sì", "no") for row in found[5:])
     assert all(sum(row["probabilities"].values()) == pytest.approx(1) for row in found[5:])
-    summary = json.loads((project / "out" / "summary.json").read_text())
+    summary = json.loads((stage_project / "out" / "summary.json").read_text())
     assert summary == {
         "questions": 10,
         "scored": 5,
@@ -241,39 +211,39 @@ def test_infer_answers_whatever_is_asked(project: Path, processes: str) -> None:
         "cut_inputs": 2,
         "cut_answers": 5,
     }
-    assert list((project / ".scratch" / "infer").iterdir()) == []
+    assert list((stage_project / ".scratch" / "infer").iterdir()) == []
 
 
-def test_scratch_state_of_other_inputs_is_not_taken(project: Path) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
+def test_scratch_state_of_other_inputs_is_not_taken(stage_project: Path) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     for rank in (8, 2):
-        put(project, {"finetune.lora.rank": rank})
-        result = command(project, "stages.finetune", "encoded", "adapter", "metrics")
+        put(stage_project, {"finetune.lora.rank": rank})
+        result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
         assert result.returncode == 0
         assert "go on after" not in result.stderr
-        config = json.loads((project / "adapter" / "adapter_config.json").read_text())
+        config = json.loads((stage_project / "adapter" / "adapter_config.json").read_text())
         assert config["r"] == rank
-    assert list((project / ".scratch" / "finetune").iterdir()) == []
+    assert list((stage_project / ".scratch" / "finetune").iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "dev", ["", '{"id": "clinkart:x", "task": "clinkart", "input": "a", "output": null}\n']
 )
-def test_without_dev_answers_the_last_adapter_is_kept(project: Path, dev: str) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    (project / "encoded" / "dev.jsonl").write_text(dev)
-    result = command(project, "stages.finetune", "encoded", "adapter", "metrics")
+def test_without_dev_answers_the_last_adapter_is_kept(stage_project: Path, dev: str) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    (stage_project / "encoded" / "dev.jsonl").write_text(dev)
+    result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
     assert result.returncode == 0, result.stderr
-    figures = json.loads((project / "metrics" / "finetune.json").read_text())
+    figures = json.loads((stage_project / "metrics" / "finetune.json").read_text())
     assert figures["dev"]["examples"] == 0
     assert figures["dev_loss"] is None
-    assert (project / "metrics/finetune/dev.csv").read_text() == "update,epoch,dev_loss\n"
+    assert (stage_project / "metrics/finetune/dev.csv").read_text() == "update,epoch,dev_loss\n"
 
 
-def test_without_test_questions_encode_says_what_to_do(project: Path) -> None:
-    (project / "raw" / "clinkart" / "test.txt").unlink()
-    put(project, {"encode.test": 0.0})
-    result = command(project, "stages.encode", "raw", "encoded")
+def test_without_test_questions_encode_says_what_to_do(stage_project: Path) -> None:
+    (stage_project / "raw" / "clinkart" / "test.txt").unlink()
+    put(stage_project, {"encode.test": 0.0})
+    result = command(stage_project, "stages.encode", "raw", "encoded")
     assert result.returncode == 1
     assert "no test questions; see encode.test" in result.stderr
 
@@ -292,38 +262,32 @@ def test_without_test_questions_encode_says_what_to_do(project: Path) -> None:
     ],
 )
 def test_missing_input_is_named(
-    project: Path, stage: str, folders: tuple[str, ...], message: str
+    stage_project: Path, stage: str, folders: tuple[str, ...], message: str
 ) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    result = command(project, f"stages.{stage}", *folders)
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    result = command(stage_project, f"stages.{stage}", *folders)
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-MODULES = """
-import sys
-from stages import decode, encode, evaluate
-stage, *arguments = sys.argv[1:]
-sys.argv = [stage, *arguments]
-{"encode": encode, "decode": decode, "evaluate": evaluate}[stage].main()
-print("torch" in sys.modules, "transformers" in sys.modules)
-"""
-
-
-def test_the_cheap_stages_never_import_torch(project: Path) -> None:
+def test_the_cheap_stages_never_import_torch(stage_project: Path, root: Path) -> None:
     """Not even through a library: run for real."""
+    variables = os.environ | {"PYTHONPATH": str(root)}
+    helper = "tests.helpers.heavy_modules"
     for stage, *folders in (
         ("encode", "raw", "encoded"),
         ("decode", "raw", "predictions", "submissions", "metrics"),
         ("evaluate", "raw", "submissions", "metrics"),
     ):
-        result = command(project, "-c", MODULES, stage, *folders)
+        result = command(stage_project, helper, stage, *folders, variables=variables)
         assert result.stdout.split() == ["False", "False"], result.stderr
         if stage == "encode":
-            (project / "predictions").mkdir()
-            rows = map(json.loads, (project / "encoded" / "test.jsonl").read_text().splitlines())
-            (project / "predictions" / "test.jsonl").write_text(
+            (stage_project / "predictions").mkdir()
+            rows = map(
+                json.loads, (stage_project / "encoded" / "test.jsonl").read_text().splitlines()
+            )
+            (stage_project / "predictions" / "test.jsonl").write_text(
                 "".join(
                     json.dumps(
                         {
@@ -340,9 +304,9 @@ def test_the_cheap_stages_never_import_torch(project: Path) -> None:
             )
 
 
-def test_infer_without_an_adapter_asks_the_base(project: Path) -> None:
-    assert command(project, "stages.encode", "raw", "encoded").returncode == 0
-    put(project, {"infer.adapter": False})
-    result = command(project, "stages.infer", "encoded", "absent", "predictions")
+def test_infer_without_an_adapter_asks_the_base(stage_project: Path) -> None:
+    assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
+    put(stage_project, {"infer.adapter": False})
+    result = command(stage_project, "stages.infer", "encoded", "absent", "predictions")
     assert result.returncode == 0, result.stderr
     assert "load adapter" not in result.stderr

@@ -28,17 +28,16 @@ def progress(**changes: Any) -> Progress:
 def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "weights").write_bytes(bytes(3 * 2**20))
-    record = cost.record(progress(), 2, 1234, tmp_path / "adapter")
+    record = cost.record(progress(), 1234, tmp_path / "adapter")
     expected = {
         "seconds": 4.0,
         "examples_per_second": 7.5,
         "tokens_per_second": 225.0,
-        "padding_share": 0.0,
         "trainable_parameters": 1234,
         "adapter_mib": 3.0,
         "energy_kwh": 0.0123,
         "co2e_kg": 0.5,
-        "processes": 2,
+        "processes": 1,
     }
     assert {key: record[key] for key in expected} == expected
     assert set(record) == {*expected, "peak_memory_gib", "device", "versions"}
@@ -46,7 +45,7 @@ def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
 
 
 def test_without_a_meter_energy_is_unknown_not_nothing(tmp_path: Path) -> None:
-    record = cost.record(progress(energy_kwh=0.0, co2e_kg=0.0), 1, 1, tmp_path)
+    record = cost.record(progress(energy_kwh=0.0, co2e_kg=0.0), 1, tmp_path)
     assert (record["energy_kwh"], record["co2e_kg"]) == (None, None)
 
 

@@ -1,6 +1,5 @@
 """The training loop: its loss, its updates, quantised bases, and going on after an interruption."""
 
-import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,75 +12,40 @@ from stages.common.command import InputError
 from stages.model.loading import load_base
 from stages.model.packing import Packed, pack
 from stages.model.text import TokenRow
-from stages.training import loop as training
+from stages.training import loop, micro_batches, passes
+from stages.training.adapter import add_lora, prepare
 from stages.training.cost import Meter
+from stages.training.loop import Trainer, train
+from stages.training.micro_batches import MicroBatcher
+from stages.training.passes import answer_loss
 from stages.training.progress import Progress
-from stages.training.settings import Finetune
-from tests.model.test_loading import CPU, FP32, settings
+from stages.training.schedule import epoch_order, learning_rate
+from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.trainings import (
+    adapted,
+    examples,
+    finetune_settings,
+    run,
+    token_rows,
+    trained_weights,
+)
 
 PAD = 0
 OOM = torch.OutOfMemoryError("as if")
 
 
-def finetune(**changes: Any) -> Finetune:
-    lora = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": ["q_proj", "v_proj", "o_proj"]}
-    values: dict[str, Any] = {
-        "seed": 1,
-        "cap": None,
-        "weights": {},
-        "epochs": 2,
-        "batch": 8,
-        "learning_rate": 0.02,
-        "warmup": 0.1,
-        "clip": 1.0,
-        "keep": "last",
-        "lora": lora | changes.pop("lora", {}),
-    }
-    return Finetune.model_validate(values | changes)
-
-
-def examples(count: int, seed: int = 0) -> list[TokenRow]:
-    """Prompts of random ids, answered by their first two ids and the end token."""
-    draw = random.Random(seed)
-    rows = []
-    for _ in range(count):
-        prompt = [1, *(draw.randrange(10, 60) for _ in range(draw.randrange(3, 30)))]
-        rows.append(TokenRow([*prompt, *prompt[1:3], 2], len(prompt), 0))
-    return rows
-
-
-def adapted(base: Path, chosen: Finetune, quantization: str = "none") -> Any:
-    torch.manual_seed(chosen.seed)
-    causal = load_base(settings(base, quantization=quantization), CPU, FP32)
-    return training.add_lora(causal, chosen.lora)
-
-
-def packing(base: Path, chosen: Finetune) -> Any:
-    causal = adapted(base, chosen)
-    training.prepare(causal, FP32)
-    return causal
-
-
-def run(causal: Any, chosen: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Any:
-    return training.train(causal, examples(40), ["x"] * 40, dev, chosen, FP32, scratch)
-
-
-def test_weights_say_how_often_examples_come_up() -> None:
-    tasks = ["a"] * 10 + ["b"] * 20 + ["c"] * 5
-    chosen = finetune(weights={"a": 2.3, "b": 0.25, "c": 0.0})
-    orders = [training._order(tasks, chosen, epoch) for epoch in range(3)]
+def test_weights_decide_how_often_examples_come_up() -> None:
+    subtasks = ["a"] * 10 + ["b"] * 20 + ["c"] * 5
+    weights = {"a": 2.3, "b": 0.25, "c": 0.0}
+    orders = [epoch_order(subtasks, weights, 1, epoch) for epoch in range(3)]
     for order in orders:
         counts = Counter(order)
         assert sorted(counts[i] for i in range(10)) == [2] * 7 + [3] * 3
         assert sorted(counts[i] for i in range(10, 30)) == [0] * 15 + [1] * 5
         assert max(order) < 30
     assert len({tuple(sorted(order)) for order in orders}) == 3
-    assert training._order(tasks, chosen, 1) == orders[1]
-    assert sorted(training._order(tasks, finetune(), 0)) == list(range(35))
-
-
-def weights(causal: Any) -> dict[str, torch.Tensor]:
-    return {n: p.detach().clone() for n, p in causal.named_parameters() if p.requires_grad}
+    assert epoch_order(subtasks, weights, 1, epoch=1) == orders[1]
+    assert sorted(epoch_order(subtasks, {}, 1, epoch=0)) == list(range(35))
 
 
 def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
@@ -95,10 +59,11 @@ def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 
 
 def test_the_loss_is_that_of_the_answers_alone(tiny_base: Path) -> None:
-    causal = packing(tiny_base, finetune())
-    rows = examples(9)
-    ours = training.answer_loss(causal, pack(rows, CPU))
-    theirs = reference_loss(adapted(tiny_base, finetune()), rows)
+    causal = adapted(tiny_base, finetune_settings())
+    prepare(causal, FP32)
+    rows = token_rows(9)
+    ours = answer_loss(causal, pack(rows, CPU))
+    theirs = reference_loss(adapted(tiny_base, finetune_settings()), rows)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
 
 
@@ -118,24 +83,24 @@ def padded_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 
 def test_the_first_updates_are_those_of_a_padded_reference(tiny_base: Path, tmp_path: Path) -> None:
     """A plain loop with transformers' loss and torch's optimizer, on the same batches."""
-    chosen = finetune(epochs=4)
-    causal = adapted(tiny_base, chosen)
-    rows = examples(40)
-    learnt = [p for p in causal.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learnt, weight_decay=0.0)
+    settings = finetune_settings(epochs=4)
+    causal = adapted(tiny_base, settings)
+    rows = token_rows(40)
+    trained = [p for p in causal.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, weight_decay=0.0)
     theirs = []
     for update in range(20):
         epoch, step = divmod(update, 5)
-        order = training._order(["x"] * 40, chosen, epoch)[step * 8 : step * 8 + 8]
+        order = epoch_order(["x"] * 40, {}, settings.seed, epoch)[step * 8 : step * 8 + 8]
         loss = padded_loss(causal, [rows[i] for i in order])
         optimizer.zero_grad()
         loss.backward()
         for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate(update, 20, chosen.learning_rate, chosen.warmup)
-        torch.nn.utils.clip_grad_norm_(learnt, chosen.clip)
+            group["lr"] = learning_rate(update, 20, settings.learning_rate, settings.warmup)
+        torch.nn.utils.clip_grad_norm_(trained, settings.clip)
         optimizer.step()
         theirs.append(float(loss.detach()))
-    ours = [row[3] for row in run(adapted(tiny_base, chosen), chosen, tmp_path / "a").train]
+    ours = [row[3] for row in run(adapted(tiny_base, settings), settings, tmp_path / "a").train]
     assert ours == pytest.approx(theirs, abs=1e-4)
     assert ours[-1] < ours[0] - 0.3
 
@@ -145,10 +110,10 @@ def test_updates_do_not_depend_on_the_micro_batches(
 ) -> None:
     curves, kept = [], []
     for tokens in (30, 10_000):
-        monkeypatch.setitem(training.MICRO_BATCH, "cpu", tokens)
-        causal = adapted(tiny_base, finetune())
-        curves.append(run(causal, finetune(), tmp_path / str(tokens)).train)
-        kept.append(weights(causal))
+        monkeypatch.setattr(micro_batches, "FIRST", tokens)
+        causal = adapted(tiny_base, finetune_settings())
+        curves.append(run(causal, finetune_settings(), tmp_path / str(tokens)).train)
+        kept.append(trained_weights(causal))
     for one, other in zip(*curves, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
     for name, value in kept[0].items():
@@ -166,11 +131,11 @@ def test_equal_seeds_equal_bytes_and_another_seed_other_weights(
 ) -> None:
     kept = []
     for i, seed in enumerate((1, 1, 2)):
-        chosen = finetune(seed=seed, lora={"dropout": 0.1})
-        causal = adapted(tiny_base, chosen)
+        settings = finetune_settings(seed=seed, lora={"dropout": 0.1})
+        causal = adapted(tiny_base, settings)
         (tmp_path / f"s{i}").mkdir()
-        run(causal, chosen, tmp_path / f"s{i}")
-        kept.append(weights(causal))
+        run(causal, settings, tmp_path / f"s{i}")
+        kept.append(trained_weights(causal))
     assert all(torch.equal(value, kept[1][name]) for name, value in kept[0].items())
     assert not any(torch.equal(value, kept[2][name]) for name, value in kept[0].items())
 
@@ -180,17 +145,17 @@ def test_learns_with_every_form_of_the_base(
     tiny_base: Path, tmp_path: Path, quantization: str
 ) -> None:
     """Dev loss is measured in between, which must not spoil the gradients (4-bit on CPUs)."""
-    chosen = finetune(epochs=6)
-    causal = adapted(tiny_base, chosen, quantization)
+    settings = finetune_settings(epochs=6)
+    causal = adapted(tiny_base, settings, quantization)
     before = {n: p.detach().clone() for n, p in causal.named_parameters() if not p.requires_grad}
-    start = weights(causal)
-    progress = run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    start = trained_weights(causal)
+    progress = run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     losses = [loss for *_, loss in progress.dev]
     assert len(losses) == 6
     # Untrained: log 400 = 5.99; little can be gained through a frozen random head.
     assert losses[-1] < losses[0] < 5.99
     assert losses[-1] < 5.6
-    moved = [not torch.equal(value, start[name]) for name, value in weights(causal).items()]
+    moved = [not torch.equal(value, start[name]) for name, value in trained_weights(causal).items()]
     assert all(moved)
     for name, parameter in causal.named_parameters():
         if name in before:
@@ -203,22 +168,22 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
     tiny_base: Path, tmp_path: Path, half: torch.dtype, quantization: str
 ) -> None:
     """As on GPUs: the base computes in 16 bits, the adapter's weights stay in fp32."""
-    chosen, curves = finetune(lora={"dropout": 0.0}), []
+    settings, curves = finetune_settings(lora={"dropout": 0.0}), []
     for folder, dtype in (("a", FP32), ("b", half)):
-        base = load_base(settings(tiny_base, quantization=quantization), CPU, dtype)
+        base = load_base(model_settings(tiny_base, quantization=quantization), CPU, dtype)
         torch.manual_seed(1)
-        causal = training.add_lora(base, chosen.lora)
-        rows, scratch = examples(40), tmp_path / folder
-        progress = training.train(causal, rows, ["x"] * 40, rows[:5], chosen, dtype, scratch)
+        causal = add_lora(base, settings.lora)
+        dev, scratch = token_rows(5), tmp_path / folder
+        progress = train(causal, examples(40), dev, settings, dtype, scratch)
         curves.append([loss for *_, loss in progress.train])
-        assert {value.dtype for value in weights(causal).values()} == {FP32}
+        assert {value.dtype for value in trained_weights(causal).values()} == {FP32}
     assert curves[1] == pytest.approx(curves[0], abs=0.05)
     assert curves[1] != curves[0]
     assert curves[1][-1] < curves[1][0] - 0.1
 
 
 def test_only_the_targets_get_fp32_adapters(tiny_base: Path) -> None:
-    trainable = weights(adapted(tiny_base, finetune()))
+    trainable = trained_weights(adapted(tiny_base, finetune_settings()))
     assert len(trainable) == 2 * 2 * 3  # layers, matrices, targets
     assert {value.dtype for value in trainable.values()} == {FP32}
     assert all(any(t in name for t in ("q_proj", "v_proj", "o_proj")) for name in trainable)
@@ -232,29 +197,29 @@ class Stopped(Exception):
 def test_an_interrupted_training_goes_on_to_the_same_bytes(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
 ) -> None:
-    chosen = finetune(epochs=3, keep=keep, lora={"dropout": 0.1}, learning_rate=0.1)
-    dev = examples(10, seed=5)
-    causal = adapted(tiny_base, chosen)
-    whole = run(causal, chosen, tmp_path / "a", dev)
-    kept = weights(causal)
+    settings = finetune_settings(epochs=3, keep=keep, lora={"dropout": 0.1}, learning_rate=0.1)
+    dev = token_rows(10, seed=5)
+    causal = adapted(tiny_base, settings)
+    whole = run(causal, settings, tmp_path / "a", dev)
+    kept = trained_weights(causal)
 
-    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)  # after each update
-    update, calls = training.make_update, []
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)  # after each update
+    update, calls = Trainer.update, []
 
-    def stopping(*arguments: Any) -> float:
+    def stopping(*arguments: Any) -> torch.Tensor:
         calls.append(1)
         if len(calls) == 9:
             raise Stopped
         return update(*arguments)
 
-    monkeypatch.setattr(training, "make_update", stopping)
+    monkeypatch.setattr(Trainer, "update", stopping)
     with pytest.raises(Stopped):
-        run(adapted(tiny_base, chosen), chosen, tmp_path / "b", dev)
-    causal = adapted(tiny_base, chosen)
-    resumed = run(causal, chosen, tmp_path / "b", dev)
+        run(adapted(tiny_base, settings), settings, tmp_path / "b", dev)
+    causal = adapted(tiny_base, settings)
+    resumed = run(causal, settings, tmp_path / "b", dev)
     assert len(calls) == 9 + whole.update - 8
     assert resumed == whole
-    assert all(torch.equal(value, kept[name]) for name, value in weights(causal).items())
+    assert all(torch.equal(value, kept[name]) for name, value in trained_weights(causal).items())
 
 
 class FixedMeter(Meter):
@@ -270,22 +235,21 @@ class FixedMeter(Meter):
 def test_energy_adds_up_over_interruptions(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train() -> Progress:
-        rows, meter = examples(40), FixedMeter("ITA")
-        causal = adapted(tiny_base, chosen)
-        return training.train(causal, rows, ["x"] * 40, (), chosen, FP32, tmp_path / "a", meter)
+    def with_meter() -> Progress:
+        causal, meter = adapted(tiny_base, settings), FixedMeter("ITA")
+        return train(causal, examples(40), (), settings, FP32, tmp_path / "a", meter)
 
-    def stop_at_the_third(loss: float, what: str, update: int) -> None:
+    def stop_at_the_third(loss: float, name: str, update: int) -> None:
         if update == 3:
             raise Stopped
 
-    chosen = finetune(epochs=1)
-    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    settings = finetune_settings(epochs=1)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_check_finite", stop_at_the_third)
+        patch.setattr(loop, "check_finite", stop_at_the_third)
         with pytest.raises(Stopped):
-            train()
-    progress = train()
+            with_meter()
+    progress = with_meter()
     assert progress.update == 5
     assert (progress.energy_kwh, progress.co2e_kg) == (4.0, 2.0)
 
@@ -296,14 +260,14 @@ def test_keeps_the_adapter_of_the_best_dev_loss_or_the_last(
 ) -> None:
     losses, adapters = [3.0, 1.0, 2.0], []
 
-    def dev_loss(causal: Any, *_: Any) -> float:
-        adapters.append(adapter(causal))
+    def dev_loss(trainer: Trainer, _: Any) -> float:
+        adapters.append(trainer.state.lora.values.detach().clone())
         return losses[len(adapters) - 1]
 
-    monkeypatch.setattr(training, "mean_loss", dev_loss)
-    chosen = finetune(epochs=3, keep=keep)
-    causal = adapted(tiny_base, chosen)
-    progress = run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+    monkeypatch.setattr(Trainer, "dev_loss", dev_loss)
+    settings = finetune_settings(epochs=3, keep=keep)
+    causal = adapted(tiny_base, settings)
+    progress = run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     assert [loss for *_, loss in progress.dev] == losses
     assert (progress.best, progress.best_update) == (1.0, 10)
     assert adapter(causal).equal(adapters[kept])
@@ -311,20 +275,20 @@ def test_keeps_the_adapter_of_the_best_dev_loss_or_the_last(
 
 
 def adapter(causal: Any) -> torch.Tensor:
-    """The learnt weights, as one vector."""
-    learnt = [weight for weight in causal.parameters() if weight.requires_grad]
-    return torch.nn.utils.parameters_to_vector(learnt).detach().clone()
+    """The trained weights, as one vector."""
+    trained = [weight for weight in causal.parameters() if weight.requires_grad]
+    return torch.nn.utils.parameters_to_vector(trained).detach().clone()
 
 
 @pytest.mark.parametrize("rate", [1e25, 1e4])
 def test_a_diverged_training_is_an_error(tiny_base: Path, tmp_path: Path, rate: float) -> None:
-    chosen = finetune(learning_rate=rate, epochs=20)
-    causal = adapted(tiny_base, chosen)
+    settings = finetune_settings(learning_rate=rate, epochs=20)
+    causal = adapted(tiny_base, settings)
     if rate > 1e20:
         with pytest.raises(InputError, match=r"loss is (nan|inf) at update \d+: training has div"):
-            run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+            run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     else:
-        run(causal, chosen, tmp_path / "a", examples(10, seed=5))
+        run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     assert not (tmp_path / "a" / "state.pt").exists() or rate < 1e20
 
 
@@ -332,9 +296,9 @@ def test_out_of_memory_halves_the_micro_batches(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if only 60 tokens fitted: the same updates, in smaller pieces."""
-    chosen = finetune()
-    whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
-    answer_loss, refused = training.answer_loss, []
+    settings = finetune_settings()
+    whole = run(adapted(tiny_base, settings), settings, tmp_path / "a")
+    refused = []
 
     def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
         if packed.ids.shape[1] > 60:
@@ -342,8 +306,8 @@ def test_out_of_memory_halves_the_micro_batches(
             raise torch.OutOfMemoryError("as if")
         return answer_loss(causal, packed)
 
-    monkeypatch.setattr(training, "answer_loss", small_memory)
-    pieces = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
+    monkeypatch.setattr(passes, "answer_loss", small_memory)
+    pieces = run(adapted(tiny_base, settings), settings, tmp_path / "b")
     assert refused
     for one, other in zip(whole.train, pieces.train, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
@@ -352,45 +316,45 @@ def test_out_of_memory_halves_the_micro_batches(
 def test_out_of_memory_with_a_single_row_computes_layers_again(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = finetune()
-    whole = run(adapted(tiny_base, chosen), chosen, tmp_path / "a")
-    answer_loss, recompute, done = training.answer_loss, training.Memory._recompute, []
+    settings = finetune_settings()
+    whole = run(adapted(tiny_base, settings), settings, tmp_path / "a")
+    recompute, done = MicroBatcher.recompute, []
 
     def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
         if not done:
             raise OOM
         return answer_loss(causal, packed)
 
-    def remember(memory: training.Memory) -> bool:
-        done.append(recompute(memory))
+    def remember(batcher: MicroBatcher) -> bool:
+        done.append(recompute(batcher))
         return done[-1]
 
-    monkeypatch.setattr(training, "answer_loss", small_memory)
-    monkeypatch.setattr(training.Memory, "_recompute", remember)
-    again = run(adapted(tiny_base, chosen), chosen, tmp_path / "b")
+    monkeypatch.setattr(passes, "answer_loss", small_memory)
+    monkeypatch.setattr(MicroBatcher, "recompute", remember)
+    again = run(adapted(tiny_base, settings), settings, tmp_path / "b")
     assert [row[3] for row in again.train] == pytest.approx([r[3] for r in whole.train], rel=1e-5)
     assert done == [True]
 
 
-def test_out_of_memory_in_spite_of_all_that_is_told(
+def test_out_of_memory_without_a_remedy_is_raised(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory(*_: Any) -> torch.Tensor:
         raise OOM
 
-    monkeypatch.setattr(training, "answer_loss", no_memory)
+    monkeypatch.setattr(passes, "answer_loss", no_memory)
     with pytest.raises(torch.OutOfMemoryError):
-        run(adapted(tiny_base, finetune()), finetune(), tmp_path / "a")
+        run(adapted(tiny_base, finetune_settings()), finetune_settings(), tmp_path / "a")
 
 
 def test_every_example_is_seen_once_an_epoch() -> None:
-    orders = [training._order(["x", "y"] * 3 + ["x"], finetune(), epoch=e) for e in range(3)]
+    orders = [epoch_order(["x", "y"] * 3 + ["x"], {}, 1, epoch) for epoch in range(3)]
     assert all(sorted(order) == list(range(7)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
 
 
 def test_the_learning_rate_rises_and_falls_linearly() -> None:
-    rates = [training.learning_rate(u, 10, 1.0, 0.2) for u in range(10)]
+    rates = [learning_rate(u, 10, 1.0, 0.2) for u in range(10)]
     assert rates == pytest.approx([0.5, 1.0, 1.0, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
-    assert training.learning_rate(0, 4, 1.0, 0.0) == 1.0
-    assert training.learning_rate(3, 4, 1.0, 1.0) == 1.0
+    assert learning_rate(0, 4, 1.0, 0.0) == 1.0
+    assert learning_rate(3, 4, 1.0, 1.0) == 1.0

@@ -8,29 +8,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.model import packing
-from stages.model.packing import Packed
+from stages.model.packing import Packed, pack_on_host
 from stages.model.text import TokenRow
-from stages.training import loop as training
 from stages.training import recording
-from stages.training.recording import Recorder, Size, filled_up, size_for
+from stages.training.adapter import add_lora, prepare
+from stages.training.pack_sizes import IGNORED, Size, fill_up, size_for
+from stages.training.passes import answer_loss
+from stages.training.recording import LONGEST, Recorder, Recording
 from tests.helpers import tiny
-from tests.model.test_loading import CPU, FP32
-from tests.model.test_packing import kernel
-from tests.training.test_loop import finetune
+from tests.helpers.models import CPU, FP32
+from tests.helpers.trainings import finetune_settings
+from tests.helpers.varlen import use_varlen_attention
 
 
 @pytest.fixture(autouse=True, scope="module")
 def gpu() -> Any:
-    """As if there were a GPU with the one kernel."""
+    """As if there were a GPU with variable-length attention."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "one_kernel", lambda _: True)
-        patch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+        use_varlen_attention(patch)
         yield
 
 
 def rows(lengths: list[int], shared: int, answer: int = 3) -> list[TokenRow]:
-    """Rows of so many tokens, with so many more that all begin with."""
+    """Rows of these lengths, with a common prefix before them."""
     made = []
     for i, length in enumerate(lengths):
         ids = [1 + n % 50 for n in range(shared)] + [60 + (7 * i + n) % 50 for n in range(length)]
@@ -41,46 +41,46 @@ def rows(lengths: list[int], shared: int, answer: int = 3) -> list[TokenRow]:
 LENGTHS = [90, 70, 80, 61, 62, 63, 64, 99]
 
 
-def arranged(lengths: list[int], shared: int = 0, answer: int = 3) -> Packed:
-    return packing.arranged(rows(lengths, shared, answer), CPU)
+def packed_rows(lengths: list[int], shared: int = 0, answer: int = 3) -> Packed:
+    return pack_on_host(rows(lengths, shared, answer), CPU)
 
 
 @pytest.mark.parametrize(("shared", "tokens"), [(0, 640), (90, 704)])
-def test_what_fills_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
-    adapted = training.add_lora(tiny.causal(4, seed=1).requires_grad_(False), finetune().lora)
+def test_filling_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
+    adapted = add_lora(tiny.causal(4, seed=1).requires_grad_(False), finetune_settings().lora)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
-    weights = training.prepare(adapted, FP32)
-    packed = arranged(LENGTHS, shared)
+    lora = prepare(adapted, FP32)
+    packed = packed_rows(LENGTHS, shared)
     size = size_for(packed)
     assert size == (tokens, 512, shared > 0)
-    found = []
-    for each in (packed, filled_up(packed, size)):
-        weights.values.grad.zero_()
-        loss = training.answer_loss(adapted, each)
-        weights.learn(loss)
-        found.append((loss.detach(), weights.values.grad.clone()))
-    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
+    results = []
+    for each in (packed, fill_up(packed, size)):
+        lora.gradient.zero_()
+        loss = answer_loss(adapted, each)
+        lora.backward(loss)
+        results.append((loss.detach(), lora.gradient.clone()))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)
 
 
 @given(st.lists(st.integers(4, 400), min_size=1, max_size=60), st.integers(0, 100))
 def test_a_filled_pack_has_its_size(lengths: list[int], shared: int) -> None:
-    packed = arranged(lengths, shared)
+    packed = packed_rows(lengths, shared)
     if (size := size_for(packed)) is None:
         return
     assert packed.ids.shape[1] < size.tokens <= 1.125 * packed.ids.shape[1]
-    whole = filled_up(packed, size)
+    whole = fill_up(packed, size)
     assert whole.ids.shape == whole.positions.shape == (1, size.tokens)
-    assert len(whole.wanted) == len(whole.labels) == size.wanted
-    for pattern, queries in ((whole.branches, size.tokens), (whole.rows, size.wanted)):
+    assert len(whole.predicting) == len(whole.labels) == size.predictions
+    for pattern, queries in ((whole.branches, size.tokens), (whole.rows, size.predictions)):
         assert len(pattern.keys) == size.keys
         assert int(pattern.keys.max()) < size.tokens
         counts = []
         for bounds, last in zip(pattern.bounds, (queries, size.keys), strict=True):
             assert (bounds.dtype, len(bounds), bounds[-1]) == (
                 torch.int32,
-                size.stretches + 1,
+                size.segments + 1,
                 last,
             )
             counts.append(bounds.diff())
@@ -89,8 +89,8 @@ def test_a_filled_pack_has_its_size(lengths: list[int], shared: int) -> None:
 
 
 def test_packs_of_about_one_length_have_few_sizes() -> None:
-    found = {size_for(arranged([150 + n] * 16, shared=30, answer=2 + n % 9)) for n in range(40)}
-    assert found == {Size(tokens, 512, False) for tokens in range(2432, 3200, 128)}
+    sizes = {size_for(packed_rows([150 + n] * 16, shared=30, answer=2 + n % 9)) for n in range(40)}
+    assert sizes == {Size(tokens, 512, False) for tokens in range(2432, 3200, 128)}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_packs_of_about_one_length_have_few_sizes() -> None:
 def test_a_pack_that_would_take_much_to_fill_up_has_no_size(
     lengths: list[int], shared: int, answer: int
 ) -> None:
-    assert size_for(arranged(lengths, shared, answer)) is None
+    assert size_for(packed_rows(lengths, shared, answer)) is None
 
 
 class Graph:
@@ -123,16 +123,16 @@ class Graph:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """A recorder of passes whose loss is the sum of the labels that count."""
+    """A recorder of passes whose loss is the weighted sum of the labels."""
 
     def record(self: Recorder, packed: Packed) -> Any:
-        factor = torch.ones(())
-        inside = [tensor.clone() for tensor in recording._tensors(packed)]
-        graph = Graph(lambda: work(packed._replace(labels=inside[-1]), factor))
-        return graph, [*inside, factor], graph.loss
+        weight = torch.ones(())
+        inputs = [tensor.clone() for tensor in recording.tensors(packed)]
+        graph = Graph(lambda: work(packed._replace(labels=inputs[-1]), weight))
+        return Recording(graph, [*inputs, weight], graph.loss)
 
-    def work(packed: Packed, factor: torch.Tensor) -> torch.Tensor:
-        return packed.labels[packed.labels != recording.IGNORED].sum() * factor
+    def work(packed: Packed, loss_weight: torch.Tensor) -> torch.Tensor:
+        return packed.labels[packed.labels != IGNORED].sum() * loss_weight
 
     Graph.recorded = []
     monkeypatch.setattr(Recorder, "_record", record)
@@ -140,29 +140,29 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Recorder) -> None:
-    assert recorder.allow(2 * recording.MOST, each=1.0) == recording.MOST
+    assert recorder.allow(2 * LONGEST, token_bytes=1.0) == LONGEST
     for n in range(3):
-        packed = arranged([120, 119, 118 + n, 117, 116 + n])
-        loss = recorder.run(packed, 0.5 + n)
+        packed = packed_rows([120, 119, 118 + n, 117, 116 + n])
+        loss = recorder(packed, 0.5 + n)
         assert len(Graph.recorded) == 1
         assert float(loss) == float(packed.labels.sum()) * (0.5 + n)
 
 
 def test_passes_are_recorded_as_memory_allows(recorder: Recorder) -> None:
-    short, long = arranged([120] * 5), arranged([120] * 36)
-    enough = 2 * recording.MOST
+    short, long = packed_rows([120] * 5), packed_rows([120] * 36)
+    enough = 2 * LONGEST
 
     def recorded(packed: Packed) -> int:
-        assert float(recorder.run(packed, 1.0)) == float(packed.labels.sum())
+        assert float(recorder(packed, 1.0)) == float(packed.labels.sum())
         return len(Graph.recorded)
 
     assert recorded(short) == 0
-    assert recorder.allow(enough - 1, each=1.0) == 0
+    assert recorder.allow(enough - 1, token_bytes=1.0) == 0
     assert recorded(short) == 0
-    recorder.allow(enough, each=1.0)
+    recorder.allow(enough, token_bytes=1.0)
     assert recorded(long) == 0
     assert recorded(short) == 1
     assert recorder.stop()
     assert not recorder.stop()
-    assert recorder.allow(enough, each=1.0) == 0
+    assert recorder.allow(enough, token_bytes=1.0) == 0
     assert recorded(short) == 1
