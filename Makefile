@@ -2,27 +2,42 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The versions to install: `make CONSTRAINTS= TARGET` takes the newest that pyproject.toml allows.
+CONSTRAINTS := constraints.txt
+PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro report experiments test lint docs format plots clean
+.PHONY: help install upgrade repro report experiments test lint docs format plots clean
 
 help: ## print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable .
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP_INSTALL) --editable .
 	@touch $@
 
-$(VENV)/installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable '.[test]'
+$(VENV)/installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
 install: $(VENV)/installed ## create .venv and install the pipeline
+
+# A fresh environment has nothing but what the project needs. Comments stay. Local labels (+cpu) go, and so
+# do the packages of CUDA that torch itself names by exact versions (nvidia-ml-py is none of them).
+NEWEST := .venv-newest
+upgrade: ## renew constraints.txt: the newest versions allowed, if all tests pass
+	rm -rf $(NEWEST)
+	$(MAKE) VENV=$(NEWEST) CONSTRAINTS= test
+	$(NEWEST)/bin/pip freeze --exclude-editable > $(NEWEST)/versions
+	( grep '^#' constraints.txt; \
+	  sed -E 's/\+.*//; /^(cuda-|nvidia-[^m]|triton==)/d' $(NEWEST)/versions ) > .constraints.tmp
+	mv .constraints.tmp constraints.txt
+	rm -rf $(NEWEST)
 
 repro: $(VENV)/installed ## run the pipeline, dvc repro, and print the scores
 	$(BIN)/dvc repro

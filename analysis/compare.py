@@ -5,7 +5,9 @@ items, 1,000 times or as params.yaml says: a paired bootstrap. A run is a folder
 the name of a commit, branch or DVC experiment, whose submissions are taken from DVC's cache.
 
     python -m analysis.compare exp-rank-2 exp-rank-8
-    python -m analysis.compare HEAD data/submissions
+    python -m analysis.compare main
+
+Without a second run, the first is compared with the submissions that lie in data/submissions.
 
 The p-value is two-sided: twice the share of resamples on the other side of 0, the observed data
 counted as one of them (Davison and Hinkley, Bootstrap Methods and their Application, 1997, ch. 4).
@@ -153,7 +155,13 @@ def main() -> None:
     params: Any = settings.load(settings.PARAMS)
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("a", metavar="A", help="folder of submissions, or a revision")
-    parser.add_argument("b", metavar="B", help="likewise")
+    parser.add_argument(
+        "b",
+        metavar="B",
+        nargs="?",
+        default=SUBMISSIONS,
+        help="likewise; by default %(default)s, the run that lies there",
+    )
     parser.add_argument("--raw", type=Path, default=Path(params["data"]["raw"]), metavar="RAW")
     arguments = parser.parse_args()
     a, b = score_both([arguments.a, arguments.b], arguments.raw)

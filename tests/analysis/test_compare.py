@@ -118,7 +118,8 @@ def test_a_revision_and_a_folder_are_compared(committed: Path) -> None:
     assert cells[3] == "0.000"
     assert float(cells[2]) == -float(cells[4]) > 0
     assert cells[-1] == "A"
-    same = run(committed, "HEAD", "data/submissions")
+    same = run(committed, "HEAD")  # with data/submissions
+    assert "B: data/submissions" in same.stdout
     (row,) = [line for line in same.stdout.splitlines() if line.startswith("| clinkart")]
     assert "+0.000 to +0.000" in row
 
