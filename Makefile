@@ -48,7 +48,7 @@ test: lint ## lint, check types and run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
-	$(BIN)/python -m recipes.tables README.md docs/tasks.md docs/published.md
+	$(BIN)/python -m recipes.tables
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .
