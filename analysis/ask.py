@@ -1,11 +1,11 @@
-"""Ask: questions to the adapter, one at a time, and what its answers are read as.
+"""Ask: questions to the adapter, one at a time, and what decode reads in its answers.
 
 Reads what infer reads (ENCODED may be absent, and every sub-task is then open) and writes nothing.
-A text is asked about as infer would do it, in the same words and with the same settings. Shown are
-the prompt as the model sees it; its answer, how it ended (stop or length) and its number of tokens;
-in closed sub-tasks the probability of each candidate; and what decode reads in the answer, of which
-it would still leave out names that the text does not have. Without a text, lines are read from the
-terminal or a pipe until there are no more.
+A text becomes a question as in infer, with the same prompt and settings. The output shows the
+prompt as the model sees it; the answer, how it ended (stop or length) and its number of tokens; in
+closed sub-tasks the probability of each candidate; and how decode parses the answer (decode also
+drops names that do not occur in the text). Without a text, lines are read from the terminal or a
+pipe until there are no more.
 
     python -m analysis.ask "Che bella giornata!" --task haspeede
     python -m analysis.ask --task acti_b < posts.txt
@@ -20,14 +20,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages import infer
-from stages.answering import answers as answering
-from stages.answering.answers import Answer, Asked
-from stages.common import settings
+from stages.answering.answers import Answer, Answerer, Question
+from stages.answering.engines import load_engine
+from stages.answering.job import encode_questions, read_closed, read_longest_answers
 from stages.common.command import InputError, run
-from stages.model import prompts
+from stages.common.settings import read
+from stages.infer import Settings
 from stages.model.examples import read_split
 from stages.model.loading import load_config, load_tokenizer
+from stages.model.prompts import Prompts
 from stages.model.text import TextEncoder
 from stages.tasks import lecture, load, owner
 
@@ -39,21 +40,28 @@ LABEL = 13  # columns of the words before what the model said
 UNREADABLE = "nothing: decode would submit the fallback"
 
 
-class Question(NamedTuple):
-    """A question: its name, its sub-task and its input, and the gold answer if it is known."""
+class Example(NamedTuple):
+    """A text to ask about.
+
+    Attributes:
+        name: what it is called in the output.
+        subtask: its sub-task.
+        text: the input.
+        gold: the gold answer, if it is known.
+    """
 
     name: str
-    task: str
+    subtask: str
     text: str
     gold: str | None = None
 
 
 class Reply(NamedTuple):
-    """What came of a question.
+    """What came of an example.
 
     Attributes:
         prompt: as the model sees it.
-        cut: how many characters of the input had to go.
+        cut: number of characters of the input that were cut.
         answer: the model's.
     """
 
@@ -63,86 +71,85 @@ class Reply(NamedTuple):
 
 
 class Respondent:
-    """The model, loaded once, that answers as infer lets it."""
+    """The model, loaded once, that answers as in infer."""
 
-    def __init__(
-        self, chosen: infer.Settings, wording: prompts.Prompts, adapter: Path, encoded: Path
-    ) -> None:
+    def __init__(self, settings: Settings, prompts: Prompts, adapter: Path, encoded: Path) -> None:
         """Loads the model.
 
         Args:
-            chosen: of params.yaml.
-            wording: the prompt file's content.
+            settings: of params.yaml.
+            prompts: the prompt file's content.
             adapter: the adapter's folder.
             encoded: folder with closed.json and, for the lengths of answers, train.jsonl.
 
         Raises:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
-        self._most = chosen.infer.max_new_tokens
-        self._encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), wording)
-        self._config = load_config(chosen.model)
-        self._closed, self._longest = {}, {}
-        if chosen.infer.score_closed:
-            self._closed = infer.read_closed(encoded / "closed.json")
+        self._max_new_tokens = settings.infer.max_new_tokens
+        self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+        self._config = load_config(settings.model)
+        closed, longest = {}, {}
+        if settings.infer.score_closed:
+            closed = read_closed(encoded / "closed.json")
         if (train := encoded / "train.jsonl").is_file():
-            self._longest = infer.longest_answers(read_split(train), self._encoder)
-        self._engine = answering.load(chosen.model, chosen.infer, adapter)
+            longest = read_longest_answers(train, self._encoder)
+        engine = load_engine(settings.model, settings.infer, adapter)
+        limit = self._max_new_tokens
+        self._answerer = Answerer(engine, self._encoder, closed, longest, limit)
 
-    def replies(self, questions: Sequence[Question]) -> list[Reply]:
-        """Answers questions.
+    def reply(self, examples: Sequence[Example]) -> list[Reply]:
+        """Answers examples, in their order.
 
         Raises:
             InputError: if one is too long for the base.
         """
-        pairs = ((question.task, question.text) for question in questions)
-        rows = infer.token_rows(pairs, self._encoder, self._config, self._most)
-        asked = [Asked(q.task, row.ids) for q, row in zip(questions, rows, strict=True)]
-        found = dict(
-            answering.answers(
-                asked, self._engine, self._encoder, self._closed, self._longest, self._most
-            )
-        )
+        texts = ((example.subtask, example.text) for example in examples)
+        rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
+        questions = [
+            Question(str(number), example.subtask, row.ids)
+            for number, (example, row) in enumerate(zip(examples, rows, strict=True))
+        ]
+        answers = {question.id: answer for question, answer in self._answerer.answer(questions)}
         return [
-            Reply(self._encoder.text(row.ids), row.cut, found[number])
-            for number, row in enumerate(rows)
+            Reply(self._encoder.decode(row.ids), row.cut, answers[question.id])
+            for question, row in zip(questions, rows, strict=True)
         ]
 
 
-# --- Questions ------------------------------------------------------------------------------------
+# --- Examples -------------------------------------------------------------------------------------
 
 
-def check_task(name: str | None, wording: prompts.Prompts) -> str:
+def check_subtask(name: str | None, prompts: Prompts) -> str:
     """Makes sure that a sub-task has an instruction.
 
     Raises:
         InputError: if it has not, or none is named.
     """
-    if name not in wording.instructions:
-        found = f"no sub-task {name!r} in the prompt file" if name else "no sub-task is named"
-        known = ", ".join(sorted(wording.instructions))
-        raise InputError(f"--task: {found}; expected one of {known}")
+    if name not in prompts.instructions:
+        problem = f"no sub-task {name!r} in the prompt file" if name else "no sub-task is named"
+        known = ", ".join(sorted(prompts.instructions))
+        raise InputError(f"--task: {problem}; expected one of {known}")
     return str(name)
 
 
-def first_of_each(rows: Iterable[Mapping[str, Any]]) -> list[Question]:
-    """The first question of each sub-task among encoded rows, in their order."""
-    first: dict[str, Question] = {}
+def first_of_each(rows: Iterable[Mapping[str, Any]]) -> list[Example]:
+    """Returns the first question of each sub-task among encoded rows, in their order."""
+    first: dict[str, Example] = {}
     for row in rows:
-        question = Question(row["id"], row["task"], row["input"], row["output"])
-        first.setdefault(question.task, question)
+        example = Example(row["id"], row["task"], row["input"], row["output"])
+        first.setdefault(example.subtask, example)
     return list(first.values())
 
 
-def typed(prompt: str) -> Iterator[str]:
-    """Lines from a terminal, which shows the prompt, or from a pipe; blank ones are left out.
+def read_lines(prompt: str) -> Iterator[str]:
+    """Yields lines from a terminal, which shows the prompt, or from a pipe, blank ones left out.
 
     Raises:
         InputError: if a line is not UTF-8.
     """
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if terminal:
-        log.info("an input a line; Ctrl-D ends")
+        log.info("one input a line; Ctrl-D ends")
     while True:
         try:
             line = input(prompt if terminal else "")
@@ -157,10 +164,10 @@ def typed(prompt: str) -> Iterator[str]:
 
 
 def check_text(text: str) -> str:
-    """Makes sure that a text from the command line or the terminal was UTF-8.
+    """Makes sure that a text from the command line or the terminal is UTF-8, and returns it.
 
     Raises:
-        InputError: if it was not.
+        InputError: if it is not.
     """
     try:
         text.encode()
@@ -169,23 +176,23 @@ def check_text(text: str) -> str:
     return text
 
 
-# --- What is shown --------------------------------------------------------------------------------
+# --- Output ---------------------------------------------------------------------------------------
 
 
-def interpreted(subtask: str, answer: str) -> object | None:
-    """What decode reads in an answer by itself.
+def parse_answer(subtask: str, answer: str) -> object | None:
+    """Parses an answer by itself, as decode does.
 
     Args:
-        subtask: whose task reads the answer: acti for ``acti_a``, also for a row of the lecture's,
-            and the lecture for sub-tasks that only its older rows have.
+        subtask: decides the task that parses the answer: acti for ``acti_a``, also for a row of the
+            lecture; the lecture for sub-tasks that only its older rows have.
         answer: whatever a model answered.
     """
     task = lecture.NAME if subtask in lecture.OLDER else owner(subtask)
     return load(task).interpret(subtask, answer)
 
 
-def described(value: object) -> str:
-    """A value that decode reads, in words."""
+def describe(value: object) -> str:
+    """Describes a parsed answer in words."""
     if value is None:
         return UNREADABLE
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -193,44 +200,44 @@ def described(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {part}" for key, part in value.items())
     if isinstance(value, list):
-        return "; ".join(map(described, value)) or "none"
+        return "; ".join(map(describe, value)) or "none"
     return str(value)
 
 
-def shown(question: Question, reply: Reply) -> str:
-    """A question and what came of it, laid out for a terminal."""
+def lay_out(example: Example, reply: Reply) -> str:
+    """Lays out an example and what came of it for a terminal."""
     answer = reply.answer
     tokens = f"{answer.tokens} token{'s' * (answer.tokens != 1)}"
     blocks = [
-        f"--- {printable(question.name)} ".ljust(WIDTH, "-"),
-        wrapped(reply.prompt, MARGIN, MARGIN),
-        labelled("answer", answer.answer or "(empty)"),
-        labelled("ended", f"{answer.finish}, {tokens}"),
+        f"--- {printable(example.name)} ".ljust(WIDTH, "-"),
+        wrap(reply.prompt, MARGIN, MARGIN),
+        label("answer", answer.answer or "(empty)"),
+        label("ended", f"{answer.finish}, {tokens}"),
     ]
     if reply.cut:
-        blocks.insert(2, labelled("cut", f"the last {reply.cut} characters of the input"))
+        blocks.insert(2, label("cut", f"the last {reply.cut} characters of the input"))
     if answer.probabilities is not None:
         ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
         lines = [f"{probability:5.3f}  {text}" for text, probability in ranked]
-        blocks.append(labelled("probability", "\n".join(lines)))
-    blocks.append(labelled("read as", described(interpreted(question.task, answer.answer))))
-    if question.gold is not None:
-        blocks.append(labelled("gold", question.gold))
+        blocks.append(label("probability", "\n".join(lines)))
+    blocks.append(label("read as", describe(parse_answer(example.subtask, answer.answer))))
+    if example.gold is not None:
+        blocks.append(label("gold", example.gold))
     return "\n".join(blocks)
 
 
-def labelled(label: str, text: str) -> str:
-    """A text behind a label."""
-    return wrapped(text, label.ljust(LABEL), " " * LABEL)
+def label(name: str, text: str) -> str:
+    """Puts a text behind a label."""
+    return wrap(text, name.ljust(LABEL), " " * LABEL)
 
 
-def wrapped(text: str, first: str, rest: str) -> str:
-    """A text in lines that the terminal can hold.
+def wrap(text: str, first: str, rest: str) -> str:
+    """Breaks a text into lines that the terminal can hold.
 
     Args:
         text: the text, whose own line ends stay.
-        first: what stands before its first line.
-        rest: what stands before the others.
+        first: prefix of its first line.
+        rest: prefix of the others.
     """
     lines = []
     for line in text.split("\n"):
@@ -241,7 +248,7 @@ def wrapped(text: str, first: str, rest: str) -> str:
 
 
 def printable(line: str) -> str:
-    """A line in which all that a terminal might take for a command is written out."""
+    """Escapes whatever a terminal might take for a command."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
@@ -262,23 +269,23 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.examples and (arguments.text is not None or arguments.task):
         parser.error("--examples asks about every sub-task: expected neither a text nor --task")
-    chosen = settings.read(infer.Settings)
-    wording = settings.read(prompts.Prompts, Path(chosen.data.prompts))
+    settings = read(Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
 
     if arguments.examples:
-        questions = first_of_each(read_split(arguments.encoded / "test.jsonl"))
-        respondent = Respondent(chosen, wording, arguments.adapter, arguments.encoded)
-        for question, reply in zip(questions, respondent.replies(questions), strict=True):
-            print(shown(question, reply), end="\n\n")
+        examples = first_of_each(read_split(arguments.encoded / "test.jsonl"))
+        respondent = Respondent(settings, prompts, arguments.adapter, arguments.encoded)
+        for example, reply in zip(examples, respondent.reply(examples), strict=True):
+            print(lay_out(example, reply), end="\n\n")
         return
-    task = check_task(arguments.task, wording)
-    given = arguments.text is not None
-    texts = [check_text(arguments.text)] if given else typed(f"{task}> ")
-    respondent = Respondent(chosen, wording, arguments.adapter, arguments.encoded)
+    subtask = check_subtask(arguments.task, prompts)
+    is_given = arguments.text is not None
+    texts = [check_text(arguments.text)] if is_given else read_lines(f"{subtask}> ")
+    respondent = Respondent(settings, prompts, arguments.adapter, arguments.encoded)
     for text in texts:
-        question = Question(task, task, text)
-        (reply,) = respondent.replies([question])
-        print(shown(question, reply), end="\n\n", flush=True)
+        example = Example(subtask, subtask, text)
+        (reply,) = respondent.reply([example])
+        print(lay_out(example, reply), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

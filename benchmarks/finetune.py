@@ -30,16 +30,19 @@ from typing import Any
 
 import torch
 
-from stages import encode, finetune
-from stages.common import settings
+from stages import encode
 from stages.common.command import run
 from stages.common.files import write_jsonl
-from stages.model import processes, prompts
+from stages.common.settings import StageSettings, read
+from stages.model import processes
 from stages.model.device import device_and_dtype
 from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
+from stages.model.prompts import Prompts
 from stages.model.settings import Data, Model
 from stages.model.text import TextEncoder, TokenRow
-from stages.training import loop as training
+from stages.training.adapter import add_lora
+from stages.training.examples import Examples, label_tokens, read_examples
+from stages.training.loop import Trainer, train
 from stages.training.settings import Finetune, Lora
 
 LORA = Lora(rank=8, alpha=16.0, dropout=0.05, targets=["q_proj", "k_proj", "v_proj", "o_proj"])
@@ -51,8 +54,8 @@ FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 26e9, 790e12  # of 7B with frozen weights; o
 T4 = 15  # GiB
 
 
-def beginnings() -> list[list[int]]:
-    """What the prompts of 22 sub-tasks begin with: a header and an instruction each."""
+def prefixes() -> list[list[int]]:
+    """Returns the prefixes of the prompts of 22 sub-tasks: a header and an instruction each."""
     draw = random.Random(3)
     header = [1, *(draw.randrange(3, 32_000) for _ in range(HEADER - 1))]
     return [
@@ -62,16 +65,16 @@ def beginnings() -> list[list[int]]:
 
 
 def rows(count: int, length: int | None = None) -> list[TokenRow]:
-    """Rows of random ids, of the lecture's lengths or all of one, of sub-tasks in random order."""
+    """Makes rows of random ids, of the lecture's lengths or all of one; sub-tasks are mixed."""
     draw = random.Random(7)
-    first = beginnings()
+    beginnings = prefixes()
     made = []
     for _ in range(count):
         point = draw.random()
         for (low, shorter), (high, longer) in pairwise(LENGTHS):
             if low <= point <= high:
                 tokens = round(shorter + (point - low) / (high - low) * (longer - shorter))
-        ids = list(draw.choice(first))
+        ids = list(draw.choice(beginnings))
         ids += [draw.randrange(3, 32_000) for _ in range((length or tokens) - len(ids))]
         made.append(TokenRow(ids, len(ids) - draw.choice(ANSWERS), 0))
     return made
@@ -139,9 +142,9 @@ def plain_loop() -> Callable[[Sequence[TokenRow]], float]:
     from peft import prepare_model_for_kbit_training
 
     base = prepare_model_for_kbit_training(random_base("fp4", torch.float16))
-    adapted = training.add_lora(base, LORA).train()
-    learnt = [p for p in adapted.parameters() if p.requires_grad]
-    optimizer, scaler = torch.optim.AdamW(learnt, lr=RATE), torch.amp.GradScaler()
+    adapted = add_lora(base, LORA).train()
+    trained = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer, scaler = torch.optim.AdamW(trained, lr=RATE), torch.amp.GradScaler()
 
     def update(batch: Sequence[TokenRow]) -> float:
         optimizer.zero_grad()
@@ -150,7 +153,7 @@ def plain_loop() -> Callable[[Sequence[TokenRow]], float]:
             part = batch[start : start + 8]
             with torch.autocast("cuda", dtype=torch.float16):
                 mean = adapted(**padded(part)).loss
-            loss = mean * training.label_tokens(part) / training.label_tokens(batch)
+            loss = mean * label_tokens(part) / label_tokens(batch)
             scaler.scale(loss).backward()
             total += float(loss)
         scaler.step(optimizer)
@@ -182,17 +185,10 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
     torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / total) if limit else 1.0)
     if dequantized_fits(base):
         dequantize(base, torch.bfloat16)
-    adapted = training.add_lora(base, LORA)
-    weights = training.prepare(adapted, torch.bfloat16)
+    adapted = add_lora(base, LORA)
+    trainer = Trainer(adapted, torch.bfloat16)
     release()
-    optimizer = torch.optim.AdamW([weights.values], lr=RATE, weight_decay=0.0)
-    scaler = torch.amp.GradScaler(enabled=False)
-    memory = training.Memory(adapted, training.passes(adapted, weights, scaler))
-
-    def update(batch: Sequence[TokenRow]) -> torch.Tensor:
-        return training.make_update(adapted, batch, optimizer, scaler, RATE, CLIP, memory)
-
-    return update
+    return partial(trainer.update, rate=RATE, clip=CLIP)
 
 
 def release() -> None:
@@ -239,7 +235,7 @@ def together(batches: list[list[TokenRow]], alone: float) -> None:
 # --- The small base on a CPU ----------------------------------------------------------------------
 
 
-class Settings(settings.StageSettings):
+class Settings(StageSettings):
     """What finetune and encode read."""
 
     data: Data
@@ -251,29 +247,29 @@ def cpu(updates: int) -> None:
     """Measures on a CPU and prints."""
     from transformers import Trainer, TrainingArguments
 
-    chosen = settings.read(Settings)
-    asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
-    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
-    wanted = chosen.finetune.batch * updates
+    settings = read(Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
+    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    count = settings.finetune.batch * updates
     with tempfile.TemporaryDirectory() as temporary:
-        splits, _ = encode.encode(Path("data/sample"), settings.read(encode.Settings))
+        splits, _ = encode.encode(Path("data/sample"), read(encode.Settings))
         path = Path(temporary) / "train.jsonl"
         write_jsonl(path, map(asdict, splits["train"]))
-        found, _, _ = finetune.encode_split(path, encoder, chosen.finetune.cap)
-    random.Random(1).shuffle(found)
-    found = found[:wanted]
+        sample = list(read_examples(path, encoder, settings.finetune.cap).rows)
+    random.Random(1).shuffle(sample)
+    sample = sample[:count]
     device, dtype = device_and_dtype()
 
     def adapted() -> Any:
         torch.manual_seed(1)
-        base = load_base(chosen.model, device, dtype)
-        return training.add_lora(base, chosen.finetune.lora)
+        base = load_base(settings.model, device, dtype)
+        return add_lora(base, settings.finetune.lora)
 
     def theirs(temporary: str) -> None:
         arguments = TrainingArguments(
             temporary,
-            per_device_train_batch_size=chosen.finetune.batch,
-            learning_rate=chosen.finetune.learning_rate,
+            per_device_train_batch_size=settings.finetune.batch,
+            learning_rate=settings.finetune.learning_rate,
             max_steps=updates,
             report_to=[],
             disable_tqdm=True,
@@ -282,11 +278,11 @@ def cpu(updates: int) -> None:
             use_cpu=True,
         )
         collator = partial(padded, device="cpu")
-        Trainer(base, arguments, train_dataset=found, data_collator=collator).train()
+        Trainer(base, arguments, train_dataset=sample, data_collator=collator).train()
 
     def own(temporary: str) -> None:
-        job = chosen.finetune.model_copy(update={"epochs": 1})
-        training.train(base, found, ["all"] * wanted, [], job, dtype, Path(temporary))
+        job = settings.finetune.model_copy(update={"epochs": 1})
+        train(base, Examples(sample, ["all"] * count), [], job, dtype, Path(temporary))
 
     ratios = []
     for _ in range(3):  # in turn, for the machine's speed changes
@@ -296,7 +292,7 @@ def cpu(updates: int) -> None:
             with tempfile.TemporaryDirectory() as temporary:
                 start = time.perf_counter()
                 work(temporary)
-                speeds.append(wanted / (time.perf_counter() - start))
+                speeds.append(count / (time.perf_counter() - start))
         ratios.append(speeds[1] / speeds[0])
         print(f"Trainer {speeds[0]:.1f} examples/s, ours {speeds[1]:.1f}: {ratios[-1]:.2f} x")
     print(f"median {statistics.median(ratios):.2f} x")

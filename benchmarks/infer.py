@@ -22,16 +22,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.finetune import LORA, T4, beginnings, random_base, release, rows
+from benchmarks.finetune import LORA, T4, prefixes, random_base, release, rows
 from stages import infer
-from stages.answering import answers as answering
-from stages.answering import torch_engine as generation
-from stages.answering.answers import Asked
+from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
-from stages.answering.engine import Question
-from stages.common import settings
+from stages.answering.engine import Request
+from stages.answering.job import encode_questions, read_closed, read_longest_answers
+from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine, prepare
 from stages.common.command import run
-from stages.model import prompts
+from stages.common.settings import read
 from stages.model.device import device_and_dtype
 from stages.model.examples import read_split
 from stages.model.loading import (
@@ -42,8 +41,9 @@ from stages.model.loading import (
     load_config,
     load_tokenizer,
 )
+from stages.model.prompts import Prompts
 from stages.model.text import TextEncoder
-from stages.training import loop as training
+from stages.training.adapter import add_lora
 
 # Answers of sub-tasks: how many sub-tasks, least and most tokens.
 KINDS = ((13, 2, 3), (5, 4, 10), (3, 8, 30), (1, 20, 60))
@@ -52,39 +52,45 @@ FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 13e9, 790e12  # of 7B, forward; of an H200 i
 
 
 class Made(NamedTuple):
-    """A question made up: its prompt, the tokens of its answer, the most of its sub-task."""
+    """A question made up.
+
+    Attributes:
+        ids: token ids of its prompt.
+        answer: number of tokens of its answer.
+        longest: number of tokens of its sub-task's longest answer.
+    """
 
     ids: list[int]
     answer: int
-    most: int
+    longest: int
 
 
 def made_up(count: int) -> list[Made]:
-    """Prompts of the real lengths, of 22 sub-tasks."""
+    """Makes questions with prompts of the real lengths, of 22 sub-tasks."""
     draw = random.Random(3)
     kinds = [(low, high) for number, low, high in KINDS for _ in range(number)]
-    subtasks = {tuple(ids): kind for ids, kind in zip(beginnings(), kinds, strict=True)}
-    found = []
+    subtasks = {tuple(ids): kind for ids, kind in zip(prefixes(), kinds, strict=True)}
+    questions = []
     for row in rows(count):
         (kind,) = (k for ids, k in subtasks.items() if tuple(row.ids[: len(ids)]) == ids)
-        found.append(Made(row.ids, draw.randint(*kind), kind[1]))
-    return found
+        questions.append(Made(row.ids, draw.randint(*kind), kind[1]))
+    return questions
 
 
-def spread(asked: Sequence[Made], count: int) -> list[Made]:
+def spread(questions: Sequence[Made], count: int) -> list[Made]:
     """A part of the questions whose answers are as long as those of the whole, in random order."""
-    by_answer = sorted(asked, key=lambda row: (row.answer, row.ids))
-    part = [by_answer[int((i + 0.5) * len(asked) / count)] for i in range(count)]
+    by_answer = sorted(questions, key=lambda row: (row.answer, row.ids))
+    part = [by_answer[int((i + 0.5) * len(questions) / count)] for i in range(count)]
     random.Random(4).shuffle(part)
     return part
 
 
-class Forced(generation.Engine):
+class Forced(TorchEngine):
     """An engine whose answers end after a given number of tokens."""
 
     lengths: Sequence[int] = ()
 
-    def _has_ended(self, row: generation.Row) -> bool:
+    def _has_ended(self, row: Row) -> bool:
         return len(row.tokens) == self.lengths[row.number]
 
 
@@ -106,10 +112,10 @@ def timed(name: str, count: int, tokens: int, work: Callable[[], object]) -> flo
     return speed
 
 
-def one_by_one(causal: Any, asked: Sequence[Made], **options: Any) -> list[list[int]]:
+def one_by_one(causal: Any, questions: Sequence[Made], **options: Any) -> list[list[int]]:
     """Answers with transformers' generate, one prompt at a time."""
-    found = []
-    for row in asked:
+    answers = []
+    for row in questions:
         ids = torch.tensor([row.ids], device=causal.device)
         output = causal.generate(
             input_ids=ids,
@@ -121,55 +127,55 @@ def one_by_one(causal: Any, asked: Sequence[Made], **options: Any) -> list[list[
             **options,
         )
         whole = output if isinstance(output, torch.Tensor) else output.sequences
-        found.append(whole[0, len(row.ids) :].tolist())
-    return found
+        answers.append(whole[0, len(row.ids) :].tolist())
+    return answers
 
 
-def padded_batches(causal: Any, asked: Sequence[Made], size: int = 128) -> None:
+def padded_batches(causal: Any, questions: Sequence[Made], size: int = 128) -> None:
     """Answers with transformers' generate in batches padded on the left, sorted by length."""
-    order = sorted(asked, key=lambda row: len(row.ids))
+    order = sorted(questions, key=lambda row: len(row.ids))
     for start in range(0, len(order), size):
         batch = order[start : start + size]
         width = max(len(row.ids) for row in batch)
         ids = [[0] * (width - len(row.ids)) + row.ids for row in batch]
         mask = [[0] * (width - len(row.ids)) + [1] * len(row.ids) for row in batch]
-        most = max(row.answer for row in batch)
+        longest = max(row.answer for row in batch)
         causal.generate(
             input_ids=torch.tensor(ids, device=causal.device),
             attention_mask=torch.tensor(mask, device=causal.device),
             do_sample=False,
-            min_new_tokens=most,
-            max_new_tokens=most,
+            min_new_tokens=longest,
+            max_new_tokens=longest,
             pad_token_id=0,
         )
 
 
-def ours(causal: Any, asked: Sequence[Made], *, scored: bool) -> None:
-    """Answers with our engine; if asked to, sub-tasks of short answers by two candidates."""
+def ours(causal: Any, questions: Sequence[Made], *, scored: bool) -> None:
+    """Answers with our engine; if `scored`, sub-tasks of short answers by two candidates."""
     engine = Forced(causal, -1)
     if scored:
         two = Candidates({"sì": [100, 101, 2], "no": [102, 2]})
-        list(engine.score([row.ids for row in asked if row.most <= CLOSED], two))
-        asked = [row for row in asked if row.most > CLOSED]
-    questions = [Question(row.ids, row.most) for row in asked]
-    order = answering.planned(questions)
-    engine.lengths = [asked[i].answer for i in order]
-    answers = dict(engine.generate([questions[i] for i in order]))
-    assert all(len(answers[n]) == asked[i].answer for n, i in enumerate(order))
+        list(engine.score([row.ids for row in questions if row.longest <= CLOSED], two))
+        questions = [row for row in questions if row.longest > CLOSED]
+    requests = [Request(row.ids, row.longest) for row in questions]
+    order = generation_order(requests)
+    engine.lengths = [questions[i].answer for i in order]
+    answers = dict(engine.generate([requests[i] for i in order]))
+    assert all(len(answers[n]) == questions[i].answer for n, i in enumerate(order))
 
 
 def gpu(count: int) -> None:
     """Measures on a GPU and prints."""
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-    asked = made_up(count)
+    questions = made_up(count)
 
     def tokens(part: Sequence[Made]) -> int:
         return sum(len(row.ids) + row.answer for row in part)
 
-    print(f"{count} rows, {tokens(asked) / count:.0f} tokens each, answers included")
+    print(f"{count} rows, {tokens(questions) / count:.0f} tokens each, answers included")
 
-    base = training.add_lora(random_base("fp4", torch.float16, torch.float32), LORA).eval()
-    sample = spread(asked, 24)
+    base = add_lora(random_base("fp4", torch.float16, torch.float32), LORA).eval()
+    sample = spread(questions, 24)
     scores = {"output_scores": True, "return_dict_in_generate": True}
     with torch.inference_mode():
         one_by_one(base, sample[:2])
@@ -182,23 +188,23 @@ def gpu(count: int) -> None:
         print(f"{'':<40} {speed / reference:7.1f} times one at a time", flush=True)
 
     release()
-    adapted = training.add_lora(random_base("nf4", torch.bfloat16), LORA).eval()
-    sample = spread(asked, 256)
+    adapted = add_lora(random_base("nf4", torch.bfloat16), LORA).eval()
+    sample = spread(questions, 256)
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
         compared("padded batches of 128, nf4", sample, partial(padded_batches, adapted, sample))
-    causal = generation.prepare(adapted)
+    causal = prepare(adapted)
     _, total = torch.cuda.mem_get_info()
     for name, share, part in (
-        (f"ours, {T4} GiB", T4 * 2**30 / total, asked[: count // 2]),
-        ("ours, no limit", 1.0, asked),
-        ("ours, no limit, compiled", 1.0, asked),
+        (f"ours, {T4} GiB", T4 * 2**30 / total, questions[: count // 2]),
+        ("ours, no limit", 1.0, questions),
+        ("ours, no limit, compiled", 1.0, questions),
     ):
         release()
         torch.cuda.set_per_process_memory_fraction(share)
         if dequantized_fits(causal):
             dequantize(causal, torch.bfloat16)
         if "compiled" in name:
-            generation.prepare(causal, generation.COMPILE_FROM)
+            prepare(causal, COMPILE_FROM)
         start = time.perf_counter()
         ours(causal, part[::16], scored=False)  # loads the kernels, and compiles
         print(f"{'':<40} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")
@@ -212,27 +218,28 @@ def gpu(count: int) -> None:
 
 def cpu() -> None:
     """Measures on a CPU and prints."""
-    chosen = settings.read(infer.Settings)
-    asked = settings.read(prompts.Prompts, Path(chosen.data.prompts))
-    encoder = TextEncoder(chosen.model, load_tokenizer(chosen.model), asked)
+    settings = read(infer.Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
+    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     encoded = Path("data/encoded")
     split = read_split(encoded / "test.jsonl")
-    longest = infer.longest_answers(read_split(encoded / "train.jsonl"), encoder)
-    closed = infer.read_closed(encoded / "closed.json")
-    most = chosen.infer.max_new_tokens
-    positions = load_config(chosen.model).max_position_embeddings - most
+    longest = read_longest_answers(encoded / "train.jsonl", encoder)
+    closed = read_closed(encoded / "closed.json")
+    limit = settings.infer.max_new_tokens
+    texts = zip(split["task"], split["input"], strict=True)
+    rows = encode_questions(texts, encoder, load_config(settings.model), limit)
     questions = [
-        Asked(task, encoder.question(task, text, positions).ids)
-        for task, text in zip(split["task"], split["input"], strict=True)
+        Question(question_id, subtask, row.ids)
+        for question_id, subtask, row in zip(split["id"], split["task"], rows, strict=True)
     ]
     device, dtype = device_and_dtype()
-    causal = load_base(chosen.model, device, dtype)
+    causal = load_base(settings.model, device, dtype)
     causal = load_adapter(causal, Path("models/adapter")).eval()
     candidates = {
-        task: [encoder.answer(text) for text in answers] for task, answers in closed.items()
+        task: [encoder.encode_answer(text) for text in answers] for task, answers in closed.items()
     }
 
-    def alone(question: Asked, answers: list[list[int]] | None = None) -> str:
+    def alone(question: Question, answers: list[list[int]] | None = None) -> str:
         ids = torch.tensor([question.ids])
 
         def allowed(_: int, so_far: torch.Tensor) -> list[int]:
@@ -243,10 +250,10 @@ def cpu() -> None:
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             do_sample=False,
-            max_new_tokens=most,
+            max_new_tokens=limit,
             prefix_allowed_tokens_fn=allowed if answers else None,
         )
-        return answering.written(output[0, ids.shape[1] :].tolist(), encoder).answer
+        return encoder.decode(output[0, ids.shape[1] :].tolist())
 
     with torch.inference_mode():
         start = time.perf_counter()
@@ -254,18 +261,22 @@ def cpu() -> None:
         theirs = time.perf_counter() - start
         print(f"one at a time: {len(questions) / theirs:.1f} rows/s", flush=True)
         restricted = [
-            alone(question, candidates[question.task]) if question.task in closed else answer
+            alone(question, candidates[question.subtask]) if question.subtask in closed else answer
             for question, answer in zip(questions, free, strict=True)
         ]
-    engine = generation.Engine(generation.prepare(causal), chosen.model.eos_id)
+    engine = TorchEngine(prepare(causal), settings.model.eos_id)
     for name, sets, expected in (
         ("all written", {}, free),
         ("closed ones scored", closed, restricted),
     ):
         start = time.perf_counter()
-        found = dict(answering.answers(questions, engine, encoder, sets, longest, most))
+        answerer = Answerer(engine, encoder, sets, longest, limit)
+        answers = {question.id: answer for question, answer in answerer.answer(questions)}
         own = time.perf_counter() - start
-        equal = sum(found[n].answer == answer for n, answer in enumerate(expected))
+        equal = sum(
+            answers[question.id].answer == answer
+            for question, answer in zip(questions, expected, strict=True)
+        )
         print(
             f"ours, {name}: {len(questions) / own:.1f} rows/s, {theirs / own:.2f} times as fast,"
             f" {equal} of {len(expected)} answers equal",

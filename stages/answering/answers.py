@@ -1,47 +1,30 @@
-"""How questions are answered: closed sub-tasks by scoring their candidates, others greedily.
-
-An engine writes the tokens: stages/answering/torch_engine.py, or for very large test sets vLLM
-(stages/answering/vllm_engine.py). Both are asked in the same way, about the same prompts.
-"""
+"""How questions are answered: closed sub-tasks by scoring their candidates, others greedily."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from stages.answering.candidates import Candidates
-from stages.answering.engine import Engine, Question
-from stages.answering.settings import Infer
-from stages.model.device import device_and_dtype
-from stages.model.loading import load_adapter, load_base
-from stages.model.settings import Model
+from stages.answering.engine import Engine, Request
 from stages.model.text import TextEncoder
 
 log = logging.getLogger(__name__)
 
-ALIKE = 64  # tokens by which questions may differ in the room that they need and be alike
+ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
 
-def load(chosen: Model, infer: Infer, adapter: Path, tokens: int = 0) -> Engine:
-    """Loads the base, with the adapter if that is wanted, into the engine of the settings.
+class Question(NamedTuple):
+    """A question to the model.
 
-    Args:
-        chosen: the base.
-        infer: which engine, and whether with the adapter.
-        adapter: the adapter's folder.
-        tokens: how many tokens of prompts there are to read.
+    Attributes:
+        id: its question id.
+        subtask: its sub-task.
+        ids: token ids of its prompt.
     """
-    if infer.engine == "vllm":
-        from stages.answering import vllm_engine
 
-        return vllm_engine.Engine(chosen, adapter if infer.adapter else None)
-    from stages.answering import torch_engine as generation
-
-    device, dtype = device_and_dtype()
-    causal = load_base(chosen, device, dtype)
-    if infer.adapter:
-        causal = load_adapter(causal, adapter)
-    return generation.Engine(generation.prepare(causal, tokens), chosen.eos_id)
+    id: str
+    subtask: str
+    ids: list[int]
 
 
 class Answer(NamedTuple):
@@ -49,8 +32,8 @@ class Answer(NamedTuple):
 
     Attributes:
         answer: its text.
-        finish: how it ended: stop, by itself, or length, because it was as long as may be.
-        tokens: how many it has, the end token included.
+        finish: stop if it ended by itself, length if it was cut at the largest length.
+        tokens: number of its tokens, the end token included.
         probabilities: of each candidate answer of a closed sub-task.
     """
 
@@ -60,83 +43,94 @@ class Answer(NamedTuple):
     probabilities: dict[str, float] | None = None
 
 
-class Asked(NamedTuple):
-    """A question: its sub-task, and its prompt's token ids."""
+class Answerer:
+    """Answers questions with an engine."""
 
-    task: str
-    ids: list[int]
+    def __init__(
+        self,
+        engine: Engine,
+        encoder: TextEncoder,
+        closed: Mapping[str, Sequence[str]],
+        usual_lengths: Mapping[str, int],
+        max_new_tokens: int,
+    ) -> None:
+        """Takes an engine and what is known of the sub-tasks.
+
+        Args:
+            engine: generates and scores tokens.
+            encoder: turns answers into tokens and back.
+            closed: the candidate answers of closed sub-tasks.
+            usual_lengths: number of tokens that few answers of a sub-task exceed. An answer that
+                does is put off and continued after all others, so that these need not wait.
+            max_new_tokens: largest number of tokens of an answer.
+        """
+        self._engine = engine
+        self._encoder = encoder
+        self._closed = closed
+        self._usual_lengths = usual_lengths
+        self._max_new_tokens = max_new_tokens
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+        """Answers questions.
+
+        Yields:
+            Each question with its answer, in any order.
+        """
+        by_subtask: dict[str, list[Question]] = {}
+        for question in questions:
+            by_subtask.setdefault(question.subtask, []).append(question)
+        for subtask, members in by_subtask.items():
+            if subtask in self._closed:
+                yield from self._score(members, self._closed[subtask])
+        yield from self._generate([q for q in questions if q.subtask not in self._closed])
+
+    def _score(
+        self, questions: Sequence[Question], answers: Sequence[str]
+    ) -> Iterator[tuple[Question, Answer]]:
+        candidates = Candidates({text: self._encoder.encode_answer(text) for text in answers})
+        for number, logits in self._engine.score([q.ids for q in questions], candidates):
+            best = candidates.best(logits)
+            probabilities = candidates.probabilities(logits)
+            yield questions[number], Answer(best, "stop", candidates.tokens(best), probabilities)
+
+    def _generate(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+        limit = self._max_new_tokens
+        first = [
+            Request(q.ids, min(limit, self._usual_lengths.get(q.subtask, limit))) for q in questions
+        ]
+        put_off: list[tuple[Question, list[int]]] = []
+        for number, ids in self._in_good_order(first):
+            if self._encoder.has_ended(ids) or len(ids) >= limit:
+                yield questions[number], self._decode_answer(ids)
+            else:
+                put_off.append((questions[number], ids))
+        if put_off:
+            log.info("%d answers are longer than any training answer and go on", len(put_off))
+        second = [Request(q.ids + ids, limit - len(ids)) for q, ids in put_off]
+        for number, more_ids in self._in_good_order(second):
+            question, ids = put_off[number]
+            yield question, self._decode_answer(ids + more_ids)
+
+    def _in_good_order(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
+        order = generation_order(requests)
+        for i, ids in self._engine.generate([requests[number] for number in order]):
+            yield order[i], ids
+
+    def _decode_answer(self, ids: list[int]) -> Answer:
+        finish = "stop" if self._encoder.has_ended(ids) else "length"
+        return Answer(self._encoder.decode(ids), finish, len(ids))
 
 
-def answers(
-    asked: Sequence[Asked],
-    engine: Engine,
-    encoder: TextEncoder,
-    closed: Mapping[str, Sequence[str]],
-    longest: Mapping[str, int],
-    most: int,
-) -> Iterator[tuple[int, Answer]]:
-    """Answers questions.
+def generation_order(requests: Sequence[Request]) -> list[int]:
+    """Returns the numbers of requests in the order in which an engine does best.
 
-    Args:
-        asked: the questions.
-        engine: writes tokens.
-        encoder: turns answers into tokens and back.
-        closed: the candidate answers of closed sub-tasks.
-        longest: tokens after which a sub-task's answer is put off and continued after all others,
-            for few will be longer.
-        most: largest number of tokens of an answer.
-
-    Yields:
-        Each question's number and its answer, in any order.
-    """
-    of_task: dict[str, list[int]] = {}
-    for number, question in enumerate(asked):
-        of_task.setdefault(question.task, []).append(number)
-    for task, numbers in of_task.items():
-        if task in closed:
-            candidates = Candidates({text: encoder.answer(text) for text in closed[task]})
-            for i, logits in engine.score([asked[n].ids for n in numbers], candidates):
-                answer, likely = candidates.chosen(logits)
-                yield numbers[i], Answer(answer, "stop", candidates.tokens(answer), likely)
-
-    writing = [number for number, question in enumerate(asked) if question.task not in closed]
-    questions = [
-        Question(asked[n].ids, min(most, longest.get(asked[n].task, most))) for n in writing
-    ]
-    order = planned(questions)
-    put_off: list[tuple[int, list[int]]] = []
-    for i, ids in engine.generate([questions[i] for i in order]):
-        number = writing[order[i]]
-        if encoder.has_ended(ids) or len(ids) >= most:
-            yield number, written(ids, encoder)
-        else:
-            put_off.append((number, ids))
-    if put_off:
-        log.info("%d answers are longer than any training answer and go on", len(put_off))
-        questions = [Question(asked[n].ids + ids, most - len(ids)) for n, ids in put_off]
-        order = planned(questions)
-        for i, more in engine.generate([questions[i] for i in order]):
-            number, ids = put_off[order[i]]
-            yield number, written(ids + more, encoder)
-
-
-def planned(questions: Sequence[Question]) -> list[int]:
-    """The order in which to take questions up.
-
-    Those that need most room come first, and with them others that need about as much; among these
-    come first those whose answers may be longest, and prompts that begin alike come together.
-
-    Returns:
-        Numbers of questions.
+    Requests that need most room come first, together with others that need about as much; among
+    these come first those whose answers may be longest, and prompts with a common prefix come
+    together.
     """
 
     def key(number: int) -> tuple[int, int, list[int]]:
-        ids, most = questions[number]
-        return -((len(ids) + most) // ALIKE), -most, ids
+        ids, max_new_tokens = requests[number]
+        return -((len(ids) + max_new_tokens) // ALIKE), -max_new_tokens, ids
 
-    return sorted(range(len(questions)), key=key)
-
-
-def written(ids: list[int], encoder: TextEncoder) -> Answer:
-    """An answer of generated tokens."""
-    return Answer(encoder.text(ids), "stop" if encoder.has_ended(ids) else "length", len(ids))
+    return sorted(range(len(requests)), key=key)

@@ -1,8 +1,8 @@
-"""Closed sets of answers: the one that the model holds likeliest, and how likely it holds each.
+"""Closed sets of answers: the most probable candidate, and the probability of each.
 
 The answers, as token ids with the end token, form a tree. Where it forks the model chooses among
-the tokens that go on to some answer, and no others: that is greedy generation restricted to the
-candidates. Since the forks are known beforehand, all of them are looked at in one forward pass.
+the tokens that lead to some answer, and no others: that is greedy generation restricted to the
+candidates. Since the forks are known beforehand, all of them are computed in one forward pass.
 """
 
 import math
@@ -17,7 +17,7 @@ class Fork(NamedTuple):
 
     Attributes:
         before: token ids of the answer up to there.
-        tokens: ids that go on to a candidate, ascending.
+        tokens: ids that lead to a candidate, ascending.
     """
 
     before: tuple[int, ...]
@@ -25,7 +25,7 @@ class Fork(NamedTuple):
 
 
 class Candidates:
-    """The answers that a closed sub-task has.
+    """The possible answers of a closed sub-task.
 
     Attributes:
         forks: where they part, in the order of their length; none if there is one answer alone.
@@ -46,41 +46,26 @@ class Candidates:
                 f"the answers {', '.join(self._answers)}: the tokenizer gives two of them the same"
                 " tokens, so that they cannot be told apart"
             )
-        following: dict[tuple[int, ...], set[int]] = {}
+        next_tokens: dict[tuple[int, ...], set[int]] = {}
         for ids in self._answers.values():
             for i, token in enumerate(ids):
-                following.setdefault(ids[:i], set()).add(token)
+                next_tokens.setdefault(ids[:i], set()).add(token)
         self.forks = [
             Fork(before, tuple(sorted(tokens)))
-            for before, tokens in sorted(following.items(), key=lambda item: (len(item[0]), item))
+            for before, tokens in sorted(next_tokens.items(), key=lambda item: (len(item[0]), item))
             if len(tokens) > 1
         ]
 
     def tokens(self, answer: str) -> int:
-        """How many tokens an answer has, the end token included."""
+        """Returns the number of an answer's tokens, the end token included."""
         return len(self._answers[answer])
 
-    def chosen(self, logits: Sequence[Sequence[float]]) -> tuple[str, dict[str, float]]:
-        """Chooses an answer.
+    def best(self, logits: Sequence[Sequence[float]]) -> str:
+        """Returns the answer that greedy generation restricted to the candidates gives.
 
         Args:
             logits: for each fork those of its tokens, up to a constant.
-
-        Returns:
-            The answer that greedy generation restricted to the candidates writes, and the
-            probability of each candidate under that restriction: the product, over the forks on its
-            way, of its token's share among the fork's tokens. They sum to 1.
         """
-        shares = {
-            fork.before: dict(zip(fork.tokens, _softmax(values), strict=True))
-            for fork, values in zip(self.forks, logits, strict=True)
-        }
-        probabilities = {
-            answer: math.prod(
-                shares[ids[:i]][token] for i, token in enumerate(ids) if ids[:i] in shares
-            )
-            for answer, ids in self._answers.items()
-        }
         left = dict(self._answers)
         for fork, values in zip(self.forks, logits, strict=True):  # a shorter fork comes first
             at = len(fork.before)
@@ -88,7 +73,27 @@ class Candidates:
                 best = fork.tokens[max(range(len(values)), key=values.__getitem__)]
                 left = {answer: ids for answer, ids in left.items() if ids[at] == best}
         (answer,) = left
-        return answer, probabilities
+        return answer
+
+    def probabilities(self, logits: Sequence[Sequence[float]]) -> dict[str, float]:
+        """Returns the probability of each candidate under that restriction; they sum to 1.
+
+        It is the product, over the forks on the candidate's way, of its token's share among the
+        fork's tokens.
+
+        Args:
+            logits: for each fork those of its tokens, up to a constant.
+        """
+        shares = {
+            fork.before: dict(zip(fork.tokens, _softmax(values), strict=True))
+            for fork, values in zip(self.forks, logits, strict=True)
+        }
+        return {
+            answer: math.prod(
+                shares[ids[:i]][token] for i, token in enumerate(ids) if ids[:i] in shares
+            )
+            for answer, ids in self._answers.items()
+        }
 
 
 def _softmax(logits: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""What an engine is asked, and what it gives."""
+"""The interface of engines: what is requested of a model, and what comes back."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -6,32 +6,37 @@ from typing import NamedTuple, Protocol
 from stages.answering.candidates import Candidates
 
 
-class Question(NamedTuple):
-    """What is to be answered: the prompt's token ids, and the largest number of tokens to write."""
+class Request(NamedTuple):
+    """A prompt to be continued.
+
+    Attributes:
+        ids: its token ids.
+        max_new_tokens: largest number of tokens to generate.
+    """
 
     ids: list[int]
-    most: int
+    max_new_tokens: int
 
 
 class Engine(Protocol):
     """A model that answers."""
 
-    def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int]]]:
-        """Answers greedily.
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
+        """Continues prompts greedily.
 
         Args:
-            questions: which are taken up in this order; best those that begin alike, and those of
-                like length, one after the other.
+            requests: taken up in this order. It is best to have those with a common prefix, and
+                those of similar length, one after the other.
 
         Yields:
-            Each question's number and its answer's token ids, as soon as it has ended: with the end
-            token, or because it has as many tokens as it may have.
+            Each request's number and the generated token ids, as soon as they are complete: with
+            the end token, or because there are as many as may be.
         """
 
     def score(
         self, prompts: Sequence[list[int]], candidates: Candidates
     ) -> Iterator[tuple[int, list[list[float]]]]:
-        """Looks at every fork of a closed set of answers.
+        """Computes the logits at every fork of a closed set of answers.
 
         Args:
             prompts: token ids of each prompt.

@@ -1,8 +1,8 @@
 """Answering with vLLM (infer.engine: vllm), for very large test sets.
 
 It needs a GPU and the extra of the same name (docs/vllm.md). It gets the same prompts, as token
-ids, and its answers are read in the same way as those of stages/answering/torch_engine.py. The candidates of a
-closed sub-task are scored fork by fork: each is a prompt of its own, whose beginning is cached.
+ids, and its answers are decoded in the same way as those of stages/answering/torch_engine.py. The
+candidates of a closed sub-task are scored fork by fork: each is a prompt of its own, whose beginning is cached.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.answering.candidates import Candidates
-from stages.answering.engine import Question
+from stages.answering.engine import Request
 from stages.common.command import InputError
 from stages.model.device import device_and_dtype
 from stages.model.loading import ADAPTER_CONFIG, load_config
@@ -62,21 +62,21 @@ class Engine:
             **options,
         )
 
-    def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int]]]:
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
         """Answers greedily; see `stages.answering.answers.Engine`."""
         from vllm import SamplingParams
 
         wanted = [
             SamplingParams(
                 temperature=0.0,
-                max_tokens=question.most,
+                max_tokens=request.max_new_tokens,
                 stop_token_ids=[self._end],
                 ignore_eos=True,  # the end token is the one that params.yaml states
                 detokenize=False,
             )
-            for question in questions
+            for request in requests
         ]
-        outputs = self._ask([question.ids for question in questions], wanted)
+        outputs = self._ask([request.ids for request in requests], wanted)
         for number, output in enumerate(outputs):
             yield number, list(output.token_ids)
 

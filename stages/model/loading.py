@@ -7,7 +7,6 @@ the latter go through the restricted unpickler only. No code of a model's reposi
 import hashlib
 import json
 import logging
-import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,17 @@ from pickle import UnpicklingError  # noqa: S403 - what the restricted unpickler
 from typing import Any
 
 import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GenerationConfig,
+)
 
 from stages.common.command import InputError
 from stages.model import processes
@@ -25,15 +35,34 @@ log = logging.getLogger(__name__)
 
 ADAPTER_CONFIG = "adapter_config.json"
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
+HASHED = 64 * 2**20  # bytes up to which a file is identified by its content
+LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers")
+UNREADABLE = (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError)
 
 
-def load_base(model: Model, device: torch.device, dtype: torch.dtype) -> Any:
-    """Loads the base, quantised if asked for, with all its parameters frozen.
+# --- Base -----------------------------------------------------------------------------------------
+
+
+def load_config(settings: Model) -> Any:
+    """Loads the base's configuration alone.
+
+    Raises:
+        InputError: if it cannot be found or read.
+    """
+    revision = settings.revision or "main"
+    try:
+        return AutoConfig.from_pretrained(settings.base, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
+
+
+def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
+    """Loads the base, quantised if the settings say so, with all its parameters frozen.
 
     Args:
-        model: which one.
+        settings: which base, and its quantization.
         device: where to.
-        dtype: of what is not quantised, and of the computation.
+        dtype: number type of what is not quantised, and of the computation.
 
     Returns:
         A causal language model of transformers.
@@ -41,35 +70,23 @@ def load_base(model: Model, device: torch.device, dtype: torch.dtype) -> Any:
     Raises:
         InputError: if it cannot be found or read, or lacks weights.
     """
-    # With this package bitsandbytes would fetch code from a hub and run it.
-    sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, GenerationConfig
-
     sharded = processes.here().sharded
-    if sharded and model.quantization == "int8":
+    if sharded and settings.quantization == "int8":
         raise InputError("model.quantization: int8 cannot be sharded (FSDP); expected nf4 or none")
-    if (Path(model.base) / ADAPTER_CONFIG).is_file():
-        raise InputError(f"model.base: {model.base} holds an adapter, not a base model")
-    quantization = {
-        "none": None,
-        "int8": BitsAndBytesConfig(load_in_8bit=True),
-        # Unless stated, bitsandbytes takes fp4 and computes in fp32. Bytes could not be sharded.
-        "nf4": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=dtype,
-            bnb_4bit_quant_storage=dtype if sharded else "uint8",
-        ),
-    }[model.quantization]
+    if (Path(settings.base) / ADAPTER_CONFIG).is_file():
+        raise InputError(f"model.base: {settings.base} holds an adapter, not a base model")
     log.info(
-        "load base %s, quantization %s, %s on %s", model.base, model.quantization, dtype, device
+        "load base %s, quantization %s, %s on %s",
+        settings.base,
+        settings.quantization,
+        dtype,
+        device,
     )
     try:
         base, report = AutoModelForCausalLM.from_pretrained(
-            model.base,
-            revision=model.revision or "main",
-            quantization_config=quantization,
+            settings.base,
+            revision=settings.revision or "main",
+            quantization_config=_quantization(settings, dtype, sharded=sharded),
             dtype=dtype,
             device_map={"": device},
             attn_implementation="sdpa",
@@ -77,41 +94,60 @@ def load_base(model: Model, device: torch.device, dtype: torch.dtype) -> Any:
             weights_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
-        raise InputError(f"model.base {model.base!r} cannot be loaded: {error}") from error
+    except UNREADABLE as error:
+        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
     # transformers would put random numbers in their place.
     if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
         raise InputError(
-            f"model.base {model.base!r} lacks weights, or has them in another shape:"
+            f"model.base {settings.base!r} lacks weights, or has them in another shape:"
             f" {', '.join(lacking[:5])} ({len(lacking)} in all)"
         )
+    _state_ids(base, settings)
+    base.requires_grad_(False)
+    if settings.quantization == "nf4" and not sharded and dequantized_fits(base):
+        log.info("memory allows it: the 4-bit values are kept in %s", dtype)
+        dequantize(base, dtype)
+    return base
+
+
+def _quantization(
+    settings: Model, dtype: torch.dtype, *, sharded: bool
+) -> BitsAndBytesConfig | None:
+    if settings.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    if settings.quantization == "nf4":
+        # Unless stated, bitsandbytes takes fp4 and computes in fp32. Bytes could not be sharded.
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=dtype,
+            bnb_4bit_quant_storage=dtype if sharded else "uint8",
+        )
+    return None
+
+
+def _state_ids(base: Any, settings: Model) -> None:
+    """Puts the stated ids in the place of the base's own, and of its habits of generation."""
     ids = {
-        "pad_token_id": model.pad_id,
-        "bos_token_id": model.bos_id,
-        "eos_token_id": model.eos_id,
+        "pad_token_id": settings.pad_id,
+        "bos_token_id": settings.bos_id,
+        "eos_token_id": settings.eos_id,
     }
     if max(ids.values()) >= base.config.vocab_size:
         raise InputError(
             f"model: token id {max(ids.values())}, but the base has {base.config.vocab_size} tokens"
         )
     base.config.update(ids)
-    base.generation_config = GenerationConfig(**ids)  # nothing else of the base's own habits
-    base.requires_grad_(False)
-    if model.quantization == "nf4" and not sharded and dequantized_fits(base):
-        log.info("memory allows it: the 4-bit values are kept in %s", dtype)
-        dequantize(base, dtype)
-    return base
+    base.generation_config = GenerationConfig(**ids)
 
 
 def four_bit_layers(base: Any) -> dict[str, Any]:
-    """The layers that bitsandbytes has quantised to 4 bits, by name."""
-    from bitsandbytes.nn import Linear4bit
-
+    """Returns the layers that bitsandbytes has quantised to 4 bits, by name."""
     return {name: module for name, module in base.named_modules() if isinstance(module, Linear4bit)}
 
 
 def dequantized_fits(base: Any) -> bool:
-    """Whether a GPU has room for 4-bit layers in 16 bits, and for the work on them."""
+    """Says whether a GPU has room for 4-bit layers in 16 bits, and for the work on them."""
     if base.device.type != "cuda":
         return False
     layers = four_bit_layers(base).values()
@@ -120,14 +156,12 @@ def dequantized_fits(base: Any) -> bool:
 
 
 def dequantize(base: Any, dtype: torch.dtype) -> None:
-    """Puts layers with the very values of 4-bit ones in their place, which every step would unpack.
+    """Replaces 4-bit layers, which every step would unpack, by plain ones of the same values.
 
     Args:
         base: the model.
-        dtype: of the values.
+        dtype: number type of the values.
     """
-    from bitsandbytes.functional import dequantize_4bit
-
     for name, layer in four_bit_layers(base).items():
         values = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
         plain = torch.nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
@@ -136,90 +170,94 @@ def dequantize(base: Any, dtype: torch.dtype) -> None:
         base.set_submodule(name, plain)
 
 
+# --- Adapter and tokenizer ------------------------------------------------------------------------
+
+
 def load_adapter(base: Any, adapter: Path) -> Any:
     """Puts a trained LoRA adapter (safetensors or ``.bin``) on a base.
 
     Raises:
         InputError: if the adapter cannot be read, lacks weights or does not fit the base.
     """
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
     log.info("load adapter %s", adapter)
-    # What is not here peft would look for on the hub, in a repository of the same name.
+    # peft would look for a file that is not here on the hub, in a repository of the same name.
+    path = adapter / ADAPTER_CONFIG
     try:
-        config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{adapter / ADAPTER_CONFIG}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {error}") from error
     if config.get("peft_type") != "LORA" or config.get("megatron_config"):
-        raise InputError(f"{adapter / ADAPTER_CONFIG}: expected the settings of a LoRA adapter")
+        raise InputError(f"{path}: expected the settings of a LoRA adapter")
     if not any((adapter / f"adapter_model.{form}").is_file() for form in ("safetensors", "bin")):
         raise InputError(f"{adapter}: no adapter_model.safetensors and no adapter_model.bin")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Found missing adapter keys")
             return PeftModel.from_pretrained(base, str(adapter), is_trainable=False)
-    except (OSError, ValueError, RuntimeError, UserWarning, UnpicklingError, SafetensorError) as e:
-        raise InputError(f"{adapter}: cannot be loaded as an adapter of the base: {e}") from e
+    except (*UNREADABLE, UserWarning) as error:
+        raise InputError(
+            f"{adapter}: cannot be loaded as an adapter of the base: {error}"
+        ) from error
 
 
-def load_tokenizer(model: Model) -> Any:
+def load_tokenizer(settings: Model) -> Any:
     """Loads the tokenizer, the base's own or another one.
 
     Raises:
         InputError: if it cannot be found or read.
     """
-    from transformers import AutoTokenizer
-
-    place, revision = model.base, model.revision
-    if model.tokenizer:
-        place, revision = model.tokenizer, model.tokenizer_revision
+    place, revision = settings.base, settings.revision
+    if settings.tokenizer:
+        place, revision = settings.tokenizer, settings.tokenizer_revision
     try:
-        # Should a text spell a special token, such as </s>, it is text all the same.
         tokenizer = AutoTokenizer.from_pretrained(
             place,
             revision=revision or "main",
             trust_remote_code=False,
-            split_special_tokens=True,
+            split_special_tokens=True,  # a text that spells a special token, such as </s>, is text
         )
     except (OSError, ValueError) as error:
         raise InputError(f"the tokenizer {place!r} cannot be loaded: {error}") from error
-    stated = (model.bos_id, model.eos_id)
-    if stated != (tokenizer.bos_token_id, tokenizer.eos_token_id):
+    stated, own = (
+        (settings.bos_id, settings.eos_id),
+        (tokenizer.bos_token_id, tokenizer.eos_token_id),
+    )
+    if stated != own:
         log.warning(
             "the tokenizer's own bos and eos ids are %s and %s; params.yaml's %d and %d are used",
-            *(tokenizer.bos_token_id, tokenizer.eos_token_id, *stated),
+            *own,
+            *stated,
         )
     return tokenizer
 
 
-def identity(model: Model) -> str:
-    """A text that differs whenever a folder of the base or the tokenizer, or a library, does.
+# --- Fingerprints ---------------------------------------------------------------------------------
 
-    Of files over 64 MiB the size and the time of change stand for the content.
+
+def fingerprint(settings: Model) -> str:
+    """Returns a text that differs whenever base, tokenizer or the libraries' versions do.
+
+    Files over 64 MiB are identified by size and time of change, smaller ones by their content.
     """
     parts = []
-    for place in filter(None, (model.base, model.tokenizer)):
+    for place in filter(None, (settings.base, settings.tokenizer)):
         for path in sorted(p for p in Path(place).glob("*") if p.is_file() and p.suffix != ".md"):
             status = path.stat()
             content = f"{status.st_size} {status.st_mtime_ns}"
-            if status.st_size < 64 * 2**20:
+            if status.st_size < HASHED:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
             parts.append(f"{path.name} {content}")
-    libraries = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers")
-    return "\n".join([*parts, *(f"{name} {version(name)}" for name in libraries)])
+    return "\n".join([*parts, *(f"{name} {version(name)}" for name in LIBRARIES)])
 
 
-def load_config(model: Model) -> Any:
-    """Loads the base's configuration alone.
+def adapter_fingerprint(adapter: Path) -> str:
+    """Returns a text that differs whenever a file of an adapter does.
 
     Raises:
-        InputError: if it cannot be found or read.
+        InputError: if there is no adapter.
     """
-    from transformers import AutoConfig
-
-    revision = model.revision or "main"
-    try:
-        return AutoConfig.from_pretrained(model.base, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"model.base {model.base!r} cannot be loaded: {error}") from error
+    if not adapter.is_dir():
+        raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
+    return " ".join(
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(adapter.iterdir())
+    )

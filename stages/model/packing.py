@@ -1,40 +1,36 @@
 """Packing: the rows of a micro-batch as one sequence, so that nothing is padded or computed twice.
 
-Positions begin at 0 in every row, and a row attends to itself alone. What several prompts begin
-with, such as the header and the instruction of a sub-task, stands in the sequence once: the rows
-grow from it like branches, and attend to it as to tokens of their own. On GPUs of compute
-capability 8.0 and newer PyTorch's variable-length attention does that in one kernel; elsewhere each
-branch goes through scaled dot-product attention by itself.
+Positions begin at 0 in every row, and a row attends to itself alone. Prefixes that several prompts
+share, such as the header and the instruction of a sub-task, stand in the sequence once: the rows
+form a prefix tree, whose branches attend to the branches that they grow from as to tokens of their
+own. This module is the host's side, which decides what stands where and what attends to what;
+stages/model/attention.py computes it.
 
-What the last layer gives out is wanted only where a token is to be foretold: at the end of a prompt
-and on its answer. The last token of an answer, after which nothing comes, is not read at all.
+The output of the last layer is needed only at positions whose next token is predicted: the end of a
+prompt and its answer. The last token of an answer predicts nothing and is not an input at all.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+import torch
+
+from stages.model.device import has_varlen_attention
 from stages.model.text import TokenRow
 
-if TYPE_CHECKING:
-    import torch
-
-ATTENTION = "packed"
-"""The name under which transformers knows this attention."""
-
-COMPILE_FROM = 10**9  # parameters (4-bit ones are counted in pairs) from which compiling pays
-SHARED = 4  # tokens that prompts must begin with alike for these to be computed once
-TRIES = 32  # places at which to begin filling packs
+MIN_SHARED = 4  # tokens that prompts must have in common for these to be computed once
+ROTATIONS = 32  # rows tried as the first one when rows are split evenly
 
 
 class Branch(NamedTuple):
-    """A stretch of the packed sequence.
+    """A branch of the prefix tree, which is a segment of the packed sequence.
 
     Attributes:
         ids: its token ids.
-        position: of the first of them in its rows.
-        parent: the number of the branch that it grows from, or None.
+        position: position of its first token in the rows.
+        parent: number of the branch that it grows from, or None.
     """
 
     ids: list[int]
@@ -42,68 +38,76 @@ class Branch(NamedTuple):
     parent: int | None
 
 
-def branches(rows: Sequence[TokenRow]) -> tuple[list[Branch], list[int]]:
-    """Finds what prompts have in common.
+def prefix_tree(rows: Sequence[TokenRow]) -> tuple[list[Branch], list[int]]:
+    """Builds the tree of the prefixes that prompts share.
 
     The last token of a prompt is never shared, for the answer follows from it.
 
     Returns:
-        The branches, each after its parent; and for each row the number of its last one.
+        The branches, each after its parent; and for each row the number of its last branch.
     """
-    found: list[Branch] = []
-    last = [0] * len(rows)
-    texts = [_read(row) for row in rows]
+    branches: list[Branch] = []
+    last_branch = [0] * len(rows)
+    inputs = [_input_ids(row) for row in rows]
 
-    def grow(group: list[int], start: int, parent: int | None) -> None:
-        alike: dict[tuple[int, ...], list[int]] = {}
-        for i in group:
-            beginning = tuple(texts[i][start : min(start + SHARED, rows[i].prompt - 1)])
-            alike.setdefault(beginning, []).append(i)
-        for beginning, members in alike.items():
-            if len(members) == 1 or len(beginning) < SHARED:
-                for i in members:
-                    last[i] = len(found)
-                    found.append(Branch(texts[i][start:], start, parent))
+    def grow(members: list[int], start: int, parent: int | None) -> None:
+        by_beginning: dict[tuple[int, ...], list[int]] = {}
+        for i in members:
+            beginning = tuple(inputs[i][start : min(start + MIN_SHARED, rows[i].prompt - 1)])
+            by_beginning.setdefault(beginning, []).append(i)
+        for beginning, group in by_beginning.items():
+            if len(group) == 1 or len(beginning) < MIN_SHARED:
+                for i in group:
+                    last_branch[i] = len(branches)
+                    branches.append(Branch(inputs[i][start:], start, parent))
             else:
-                end = start + _common([texts[i][start : rows[i].prompt - 1] for i in members])
-                number = len(found)
-                found.append(Branch(texts[members[0]][start:end], start, parent))
-                grow(members, end, number)
+                prompts = [inputs[i][start : rows[i].prompt - 1] for i in group]
+                end = start + _common_prefix(prompts)
+                number = len(branches)
+                branches.append(Branch(inputs[group[0]][start:end], start, parent))
+                grow(group, end, number)
 
     grow(list(range(len(rows))), 0, None)
-    return found, last
+    return branches, last_branch
 
 
-def _read(row: TokenRow) -> list[int]:
+def _input_ids(row: TokenRow) -> list[int]:
     """The ids that the model reads: all but the last one of an answer."""
     return row.ids if row.prompt == len(row.ids) else row.ids[:-1]
 
 
-def _common(texts: Sequence[list[int]]) -> int:
-    """The number of ids with which all texts begin alike."""
-    first, final = min(texts), max(texts)  # those that differ soonest
-    length = min(len(first), len(final))
-    return next((i for i in range(length) if first[i] != final[i]), length)
+def _common_prefix(texts: Sequence[list[int]]) -> int:
+    """The length of the longest prefix that all texts have."""
+    first, last = min(texts), max(texts)  # of all pairs these differ soonest
+    length = min(len(first), len(last))
+    return next((i for i in range(length) if first[i] != last[i]), length)
+
+
+# --- Packed sequences -----------------------------------------------------------------------------
 
 
 class Pattern(NamedTuple):
-    """Which tokens attend to which: stretches of queries, each causally to keys at whose end it is.
+    """Attention pattern: each segment of queries attends causally to its own list of keys.
+
+    The queries of a segment are aligned with the end of its keys: the last one attends to all of
+    them. The pattern takes one of two forms, as the device has variable-length attention or not.
 
     Attributes:
-        keys: for each stretch in turn the tokens that it may attend to, as indices into the
+        keys: for each segment in turn the tokens that it may attend to, as indices into the
             sequence. None where they are the sequence as it is.
-        bounds: where the stretches begin among the queries, and among the keys, and where the last
-            ones end, each of shape (stretches + 1,). For the one kernel, else None.
-        longest: the most queries and the most keys of a stretch, likewise.
-        lengths: queries, and keys, of each stretch, where each goes by itself. Else None.
-        before: the lower triangle of a matrix as large as the most keys, likewise.
+        bounds: where segments begin among the queries, and among the keys, and where the last one
+            ends, each of shape (segments + 1,). For variable-length attention, else None.
+        longest: the largest number of queries and of keys of a segment, likewise.
+        lengths: numbers of queries, and of keys, of each segment. For attention segment by segment,
+            else None.
+        causal: a lower triangular matrix as large as the largest number of keys, likewise.
     """
 
-    keys: "torch.Tensor | None"
-    bounds: "tuple[torch.Tensor, torch.Tensor] | None"
+    keys: torch.Tensor | None
+    bounds: tuple[torch.Tensor, torch.Tensor] | None
     longest: tuple[int, int] | None
     lengths: tuple[list[int], list[int]] | None
-    before: "torch.Tensor | None"
+    causal: torch.Tensor | None
 
 
 class Packed(NamedTuple):
@@ -111,301 +115,183 @@ class Packed(NamedTuple):
 
     Attributes:
         ids: token ids, of shape (1, tokens).
-        positions: the position of each token in its rows, likewise.
-        branches: how each branch attends to what it grows from, and to itself.
-        wanted: indices of the tokens after which another one is to be foretold, row by row: the
-            last one of the prompt, and those of the answer.
-        rows: how the wanted tokens of each row attend to the row.
-        labels: ids of the answers' tokens; of a question without an answer none.
+        positions: position of each token in its rows, of shape (1, tokens).
+        branches: how each branch attends to the branches that it grows from, and to itself.
+        predicting: positions whose next token is predicted, row by row: the last token of the
+            prompt, and the answer's tokens but the last; of shape (predictions,).
+        rows: how the predicting tokens of each row attend to the row.
+        labels: ids of the answers' tokens, of shape (predictions,); empty for rows without answers.
     """
 
-    ids: "torch.Tensor"
-    positions: "torch.Tensor"
+    ids: torch.Tensor
+    positions: torch.Tensor
     branches: Pattern
-    wanted: "torch.Tensor"
+    predicting: torch.Tensor
     rows: Pattern
-    labels: "torch.Tensor"
+    labels: torch.Tensor
 
 
-def pack(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
+def pack(rows: Sequence[TokenRow], device: torch.device) -> Packed:
     """Joins rows to one sequence, on a device."""
-    return cast(Packed, sent(arranged(rows, device), device))
+    return cast(Packed, to_device(pack_on_host(rows, device), device))
 
 
-def arranged(rows: Sequence[TokenRow], device: "torch.device") -> Packed:
-    """Joins rows to one sequence, still on the host, in the form that a device takes."""
-    import torch
-
-    found, last = branches(rows)
-    lengths = [len(branch.ids) for branch in found]
+def pack_on_host(rows: Sequence[TokenRow], device: torch.device) -> Packed:
+    """Joins rows to one sequence, in the host's memory, with the patterns that a device takes."""
+    branches, last_branch = prefix_tree(rows)
+    lengths = [len(branch.ids) for branch in branches]
     bounds = [0, *accumulate(lengths)]
-    spans: list[list[tuple[int, int]]] = []  # what each branch attends to
-    for number, branch in enumerate(found):
-        before = [] if branch.parent is None else spans[branch.parent]
-        spans.append([*before, (bounds[number], bounds[number + 1])])
-    asking = [len(_read(row)) - row.prompt + 1 for row in rows]  # wanted tokens of each row
-    ends = [bounds[number + 1] for number in last]
-    wanted = [range(end - count, end) for end, count in zip(ends, asking, strict=True)]
-    positions = [torch.arange(b.position, b.position + len(b.ids)) for b in found]
+    paths: list[list[tuple[int, int]]] = []  # the spans that each branch attends to, itself last
+    for number, branch in enumerate(branches):
+        above = [] if branch.parent is None else paths[branch.parent]
+        paths.append([*above, (bounds[number], bounds[number + 1])])
+    predictions = [len(_input_ids(row)) - row.prompt + 1 for row in rows]
+    ends = [bounds[number + 1] for number in last_branch]
+    predicting = [range(end - n, end) for end, n in zip(ends, predictions, strict=True)]
+    positions = [torch.arange(b.position, b.position + len(b.ids)) for b in branches]
     return Packed(
-        torch.tensor([list(chain.from_iterable(branch.ids for branch in found))]),
-        torch.cat(positions)[None],
-        _pattern(lengths, spans, device),
-        torch.tensor(list(chain.from_iterable(wanted))),
-        _pattern(asking, [spans[number] for number in last], device),
-        torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
+        ids=torch.tensor([list(chain.from_iterable(branch.ids for branch in branches))]),
+        positions=torch.cat(positions)[None],
+        branches=_pattern(lengths, paths, device),
+        predicting=torch.tensor(list(chain.from_iterable(predicting))),
+        rows=_pattern(predictions, [paths[number] for number in last_branch], device),
+        labels=torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
     )
 
 
-def sent(value: Any, device: "torch.device") -> Any:
+def to_device(value: Any, device: torch.device) -> Any:
     """Copies the tensors in nested tuples to a device.
 
-    From page-locked memory, so that the host need not wait for it.
+    The copies go through page-locked memory, so that the host need not wait for them.
     """
     if isinstance(value, tuple):
-        parts = [sent(part, device) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if device.type == "cuda" and hasattr(value, "pin_memory"):
+        copies = [to_device(item, device) for item in value]
+        return type(value)(*copies) if hasattr(value, "_fields") else tuple(copies)
+    if device.type == "cuda" and isinstance(value, torch.Tensor):
         return value.pin_memory().to(device, non_blocking=True)
     return value
 
 
 def _pattern(
-    queries: list[int], spans: Sequence[Sequence[tuple[int, int]]], device: "torch.device"
+    queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], device: torch.device
 ) -> Pattern:
-    """Describes stretches to the attention that a device has.
+    """Describes segments in the form that a device's attention takes.
 
     Args:
-        queries: tokens of each stretch.
-        spans: for each stretch where what it attends to begins in the sequence, and where it ends.
-        device: where the attention is computed.
+        queries: number of queries of each segment.
+        paths: for each segment the spans (start, end) of the sequence that it attends to.
+        device: where attention is computed.
     """
-    import torch
-
     keys = None
-    if any(len(of_stretch) > 1 for of_stretch in spans):
-        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(spans)])
-    counts = [sum(stop - start for start, stop in of_stretch) for of_stretch in spans]
-    if one_kernel(device):
+    if any(len(path) > 1 for path in paths):
+        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(paths)])
+    key_counts = [sum(end - start for start, end in path) for path in paths]
+    if has_varlen_attention(device):
         query_bounds, key_bounds = (
-            torch.tensor([0, *accumulate(of_side)], dtype=torch.int32)
-            for of_side in (queries, counts)
+            torch.tensor([0, *accumulate(lengths)], dtype=torch.int32)
+            for lengths in (queries, key_counts)
         )
-        longest = (max(queries), max(counts))
+        longest = (max(queries), max(key_counts))
         return Pattern(keys, (query_bounds, key_bounds), longest, None, None)
-    before = torch.ones(max(counts), max(counts), dtype=torch.bool).tril()
-    return Pattern(keys, None, None, (queries, counts), before)
+    causal = torch.ones(max(key_counts), max(key_counts), dtype=torch.bool).tril()
+    return Pattern(keys, None, None, (queries, key_counts), causal)
+
+
+# --- Which rows are packed together ---------------------------------------------------------------
 
 
 def packed_length(rows: Sequence[TokenRow]) -> int:
-    """How many tokens rows have once they are packed."""
-    return sum(len(branch.ids) for branch in branches(rows)[0])
+    """Returns the number of tokens that rows have once they are packed."""
+    return sum(len(branch.ids) for branch in prefix_tree(rows)[0])
 
 
-def shared_out(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
-    """Shares rows out over as few packs as will do, which are about equally long.
+def split_by_tokens(rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
+    """Splits rows into as few packs as possible, which are about equally long.
 
-    Rows that begin alike come together.
+    Rows with a common prefix come together.
 
     Args:
-        rows: what to share out.
-        tokens: of a pack, at most; a longer row is alone.
+        rows: the rows.
+        tokens: largest length of a pack; a longer row is alone.
 
     Returns:
         For each pack the numbers of its rows.
     """
-    packs = _packs_by_size(_alike(rows))
-    return packs(_smallest(packs, len(packs(tokens)), tokens))
+    sizes = _sizes(rows)
+    return _fill(sizes, _smallest_limit(sizes, len(_fill(sizes, tokens)), tokens))
 
 
-def divided(rows: Sequence[TokenRow], count: int) -> list[list[int]]:
-    """Divides rows into so many packs, which are about equally long; some may be empty.
+def split_evenly(rows: Sequence[TokenRow], count: int) -> list[list[int]]:
+    """Splits rows into a given number of packs, which are about equally long; some may be empty.
 
-    Rows that begin alike come together. Where the packs part is tried out.
+    Rows with a common prefix come together. Several rows are tried as the first one, for it decides
+    where packs part.
 
     Args:
-        rows: what to divide.
-        count: of packs.
+        rows: the rows.
+        count: number of packs.
 
     Returns:
         For each pack the numbers of its rows.
     """
-    row_sizes = _alike(rows)
-    longest = 1 + sum(len(row.ids) for row in rows)
-    found: list[list[int]] = []
-    for first in range(0, len(rows), max(1, len(rows) // TRIES)) if count > 1 else [0]:
-        packs = _packs_by_size(row_sizes[first:] + row_sizes[:first])
-        if len(packs(longest - 1)) <= count:
-            longest = _smallest(packs, count, longest - 1)
-            found = packs(longest)
-    return found + [[] for _ in range(count - len(found))]
+    sizes = _sizes(rows)
+    if count == 1:
+        return [[size.row for size in sizes]]
+    limit = sum(size.alone for size in sizes)
+    packs: list[list[int]] = []
+    for first in range(0, len(sizes), max(1, len(sizes) // ROTATIONS)):
+        rotated = sizes[first:] + sizes[:first]
+        if len(_fill(rotated, limit)) <= count:
+            limit = _smallest_limit(rotated, count, limit)
+            packs = _fill(rotated, limit)
+            limit -= 1  # another first row must do better
+    return packs + [[] for _ in range(count - len(packs))]
 
 
-def _alike(rows: Sequence[TokenRow]) -> list[tuple[int, int, int]]:
-    """Puts rows in order, so that those that begin alike come together.
+class _Size(NamedTuple):
+    """How much of a pack a row takes.
 
-    Returns:
-        For each row its number, its tokens, and how many more it takes after the one before; after
-        the last one comes the first.
+    Attributes:
+        row: its number.
+        alone: its tokens.
+        added: tokens that it adds to a pack whose last row is the one before it.
+    """
+
+    row: int
+    alone: int
+    added: int
+
+
+def _sizes(rows: Sequence[TokenRow]) -> list[_Size]:
+    """The sizes of rows, ordered so that rows with a common prefix come together.
+
+    The order is taken as a circle: the row before the first one is the last one.
     """
     order = sorted(range(len(rows)), key=lambda i: rows[i].ids)
-    found = []
+    sizes = []
     for before, i in zip(order[-1:] + order, order, strict=False):
-        one, other = rows[before], rows[i]
-        common = _common([one.ids[: one.prompt - 1], other.ids[: other.prompt - 1]])
-        saved = max(0, common - SHARED + 1)  # at least; branches may part a little sooner
-        found.append((i, len(other.ids), len(other.ids) - saved))
-    return found
+        previous, row = rows[before], rows[i]
+        common = _common_prefix([previous.ids[: previous.prompt - 1], row.ids[: row.prompt - 1]])
+        saved = max(0, common - MIN_SHARED + 1)  # at least; branches may part a little sooner
+        sizes.append(_Size(i, len(row.ids), len(row.ids) - saved))
+    return sizes
 
 
-def _packs_by_size(
-    row_sizes: Sequence[tuple[int, int, int]],
-) -> Callable[[int], list[list[int]]]:
-    """What fills packs of a size one after another with rows, of which `_alike` tells."""
-
-    def packs(size: int) -> list[list[int]]:
-        found: list[list[int]] = []
-        filled = 0
-        for i, alone, more in row_sizes:
-            if found and filled + more <= size:
-                found[-1].append(i)
-                filled += more
-            else:
-                found.append([i])
-                filled = alone
-        return found
-
+def _fill(sizes: Sequence[_Size], limit: int) -> list[list[int]]:
+    """Fills packs of at most `limit` tokens one after another; a longer row is alone."""
+    packs: list[list[int]] = []
+    filled = 0
+    for row, alone, added in sizes:
+        if packs and filled + added <= limit:
+            packs[-1].append(row)
+            filled += added
+        else:
+            packs.append([row])
+            filled = alone
     return packs
 
 
-def _smallest(packs: Callable[[int], list[list[int]]], count: int, most: int) -> int:
-    """The smallest size of which so many packs will do; the most will do."""
-    return bisect_left(range(most), True, key=lambda size: len(packs(size)) <= count)
-
-
-def one_kernel(device: "torch.device") -> bool:
-    """Whether a device has variable-length attention in one kernel."""
-    import torch
-
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def can_compile(model: Any) -> bool:
-    """Whether compiling a model's layers is possible and pays: large ones, on newer GPUs."""
-    from torch.utils._triton import has_triton
-
-    parameters = sum(p.numel() for p in model.parameters())
-    return parameters >= COMPILE_FROM and one_kernel(model.device) and has_triton()
-
-
-def hidden_states(decoder: Any, packed: Packed, **more: Any) -> "torch.Tensor":
-    """Runs a decoder, whose attention is this module's, on packed rows.
-
-    Args:
-        decoder: the model without its head.
-        packed: the rows.
-        **more: for the attention.
-
-    Returns:
-        The last hidden states of the wanted tokens, of shape (wanted, size).
-    """
-    from stages.model.last_layer import LastLayer
-
-    states = decoder(
-        input_ids=packed.ids,
-        position_ids=packed.positions,
-        use_cache=False,
-        packed_pattern=packed.branches,
-        packed_wanted=(packed.wanted, packed.rows),
-        **more,
-    ).last_hidden_state[0]
-    if isinstance(decoder.layers[-1], LastLayer):
-        return states  # type: ignore[no-any-return]
-    return states[packed.wanted]  # type: ignore[no-any-return]
-
-
-def use_packed_attention(causal: Any) -> None:
-    """Makes a model of transformers attend as `hidden_states` asks it to."""
-    from transformers import AttentionInterface
-
-    from stages.model.last_layer import shorten
-
-    AttentionInterface.register(ATTENTION, packed_attention)
-    causal.set_attn_implementation(ATTENTION)
-    shorten(causal.get_decoder())
-
-
-def packed_attention(
-    module: Any,
-    query: "torch.Tensor",
-    key: "torch.Tensor",
-    value: "torch.Tensor",
-    attention_mask: None,
-    *,
-    scaling: float,
-    packed_pattern: Pattern,
-    packed_keep: "Callable[[torch.Tensor, torch.Tensor], None] | None" = None,
-    **_: Any,
-) -> "tuple[torch.Tensor, None]":
-    """Causal attention of stretches of queries, each to its own keys.
-
-    In the form that transformers calls; keyword arguments come from `hidden_states`; their names
-    are such as transformers will hardly use itself.
-
-    Args:
-        module: the attention layer.
-        query: of shape (1, heads, queries, size).
-        key: likewise, of all tokens; there may be fewer heads, shared by groups of the query's.
-        value: like the key.
-        attention_mask: none.
-        scaling: of the products of queries and keys.
-        packed_pattern: which queries attend to which tokens.
-        packed_keep: is given the keys and values.
-
-    Returns:
-        The output, of shape (1, queries, heads, size), and no weights.
-    """
-    import torch
-
-    keys, bounds, longest, lengths, before = packed_pattern
-    if packed_keep is not None:
-        packed_keep(key, value)
-    if keys is not None:
-        key, value = (gathered(side, keys) for side in (key, value))
-    if (groups := query.shape[1] // key.shape[1]) > 1:
-        key, value = (side.repeat_interleave(groups, dim=1) for side in (key, value))
-    if lengths is None or before is None:
-        from torch.nn.attention.varlen import varlen_attn
-
-        q, k, v = (side.squeeze(0).transpose(0, 1) for side in (query, key, value))
-        window = (-1, 0)  # every token before, none after; the last query stands at the last key
-        out: torch.Tensor = varlen_attn(  # type: ignore[assignment]
-            *(q, k, v, *cast(Any, bounds), *cast(Any, longest)), scale=scaling, window_size=window
-        )
-        return out.unsqueeze(0), None
-    outs = []
-    for q, k, v in zip(
-        torch.split(query, lengths[0], dim=2),
-        *(torch.split(side, lengths[1], dim=2) for side in (key, value)),
-        strict=True,
-    ):
-        tokens, of_keys = q.shape[2], k.shape[2]
-        mask = before[of_keys - tokens : of_keys, :of_keys] if tokens < of_keys else None
-        outs.append(
-            torch.nn.functional.scaled_dot_product_attention(
-                q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
-            )
-        )
-    return torch.cat(outs, dim=2).transpose(1, 2), None
-
-
-def gathered(side: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
-    """Picks keys or values of shape (1, heads, tokens, size) by token.
-
-    As an embedding, whose gradient is summed in fp32 also where the values have 16 bits.
-    """
-    import torch
-
-    _, heads, _, size = side.shape
-    picked = torch.nn.functional.embedding(keys, side.squeeze(0).transpose(0, 1).flatten(1))
-    return picked.view(-1, heads, size).transpose(0, 1).unsqueeze(0)
+def _smallest_limit(sizes: Sequence[_Size], count: int, upper: int) -> int:
+    """The smallest limit that needs at most `count` packs; `upper` is known to do."""
+    limits = range(upper)
+    return bisect_left(limits, True, key=lambda limit: len(_fill(sizes, limit)) <= count)

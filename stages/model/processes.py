@@ -1,10 +1,10 @@
-"""Several processes at one piece of work: one for each GPU, of one host or of several.
+"""Several processes that share a stage's work: one for each GPU, of one host or of several.
 
 On a machine with several visible GPUs a stage starts itself again, once for each. The environment
-variable CUDA_VISIBLE_DEVICES says which are visible; STAGE_PROCESSES, how many processes there are
+variable CUDA_VISIBLE_DEVICES says which are visible; STAGE_PROCESSES states the number of processes
 instead, also without a GPU. Started by torchrun or `accelerate launch`, on one host or several, a
-stage takes part in what these have set up. With one GPU or none nothing of this is in its way.
-Starting is torch.distributed's part, talking to each other accelerate's.
+stage takes part in what these have set up. With one GPU or none nothing of this takes effect.
+torch.distributed starts the processes; accelerate is their communication.
 """
 
 import heapq
@@ -18,12 +18,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import torch
 
 from stages.common.command import InputError, run
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +36,12 @@ class Processes:
     """The processes of a run, seen from one of them.
 
     Attributes:
-        rank: which one this is, from 0.
-        count: how many there are.
-        local_rank: which one of its host's it is; and its GPU.
-        hosts: on how many hosts they are.
-        sharded: whether each shall keep only a part of the base's weights, as `accelerate launch`
-            says with an FSDP configuration. Then all must go through the model equally often.
+        rank: number of this process, from 0.
+        count: number of processes.
+        local_rank: number of this process on its host, and of its GPU.
+        hosts: number of hosts.
+        sharded: whether each process keeps only a part of the base's weights, as `accelerate
+            launch` says with an FSDP configuration. Then all must run the model equally often.
     """
 
     rank: int
@@ -53,27 +52,29 @@ class Processes:
 
     @property
     def main(self) -> bool:
-        """Whether this is the one that writes and tells."""
+        """Whether this is the process that writes files and log lines."""
         return self.rank == 0
 
-    def share(self, sizes: Sequence[int]) -> list[int]:
-        """Chooses this process's part of some pieces; each piece is in one process's part.
+    def share(self, items: Sequence[Value], size: Callable[[Value], int]) -> list[Value]:
+        """Returns this process's share of some items; each item is in one process's share.
 
         Args:
-            sizes: of the pieces; the parts' sums are about equal.
+            items: the same in every process.
+            size: of an item; the sums of the shares are about equal.
 
         Returns:
-            Indices, in ascending order; none if there are too few pieces.
+            The items in their order; none if there are too few.
         """
-        parts: list[list[int]] = [[] for _ in range(self.count)]
+        shares: list[list[int]] = [[] for _ in range(self.count)]
         smallest = [(0, rank) for rank in range(self.count)]
-        for index in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-            size, rank = smallest[0]
-            heapq.heapreplace(smallest, (size + sizes[index], rank))
-            parts[rank].append(index)
-        return sorted(parts[self.rank])
+        sizes = [size(item) for item in items]
+        for index in sorted(range(len(items)), key=lambda i: -sizes[i]):
+            total, rank = smallest[0]
+            heapq.heapreplace(smallest, (total + sizes[index], rank))
+            shares[rank].append(index)
+        return [items[index] for index in sorted(shares[self.rank])]
 
-    def total(self, values: "torch.Tensor") -> "torch.Tensor":
+    def summed(self, values: torch.Tensor) -> torch.Tensor:
         """Sums a tensor, of the same shape everywhere, over the processes."""
         if self.count == 1:
             return values
@@ -81,13 +82,11 @@ class Processes:
 
         return reduce(values, "sum")  # type: ignore[no-any-return]
 
-    def numbers(self, number: float, device: "torch.device") -> list[float]:
-        """Tells every process's number, by rank."""
-        import torch
-
-        each = torch.zeros(self.count, dtype=torch.float64, device=device)
-        each[self.rank] = number
-        return self.total(each).tolist()
+    def gathered(self, number: float, device: torch.device) -> list[float]:
+        """Returns every process's number, by rank."""
+        numbers = torch.zeros(self.count, dtype=torch.float64, device=device)
+        numbers[self.rank] = number
+        return self.summed(numbers).tolist()
 
     def wait(self) -> None:
         """Waits until all processes have come to this place."""
@@ -97,7 +96,7 @@ class Processes:
             PartialState().wait_for_everyone()
 
     def from_main(self, value: Value) -> Value:
-        """Gives all processes what the main one has."""
+        """Gives all processes the value that the main one has."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
@@ -106,7 +105,7 @@ class Processes:
 
 
 def here() -> Processes:
-    """This process among those of its run, as torch.distributed's environment variables tell."""
+    """Describes this process, as torch.distributed's environment variables do."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     local_count = int(os.environ.get("LOCAL_WORLD_SIZE", count))
     rank, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
@@ -115,32 +114,30 @@ def here() -> Processes:
 
 
 def on_every_gpu(work: Callable[..., None], *arguments: Any) -> None:
-    """Does a piece of work in one process for each visible GPU, or in this one.
+    """Runs a function in one process for each visible GPU, or in this one.
 
     Args:
-        work: a module's function; it asks `here` which process it is in.
-        *arguments: what it is given, in every process.
+        work: a module's function; it calls `here` to know its process.
+        *arguments: given to it in every process.
 
     Raises:
         InputError: if STAGE_PROCESSES is no number of processes that this machine can have.
     """
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         _take_part(work, *arguments)
-    elif (count := _wanted()) > 1:
+    elif (count := _process_count()) > 1:
         _start(count, work, *arguments)
     else:
         work(*arguments)
 
 
-def _wanted() -> int:
-    import torch
-
+def _process_count() -> int:
     gpus = torch.cuda.device_count()
-    asked = os.environ.get(VARIABLE) or str(max(1, gpus))
-    if not asked.isdecimal() or int(asked) < 1 or int(asked) > gpus > 0:
-        most = f"a number from 1 to {gpus}, one for each GPU" if gpus else "a number from 1"
-        raise InputError(f"the environment variable {VARIABLE} is {asked!r}; expected {most}")
-    return int(asked)
+    stated = os.environ.get(VARIABLE) or str(max(1, gpus))
+    if not stated.isdecimal() or int(stated) < 1 or int(stated) > gpus > 0:
+        expected = f"a number from 1 to {gpus}, one for each GPU" if gpus else "a number from 1"
+        raise InputError(f"the environment variable {VARIABLE} is {stated!r}; expected {expected}")
+    return int(stated)
 
 
 def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
@@ -152,9 +149,9 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
     log.info("%d processes share the work", count)
     threads = max(1, (os.cpu_count() or 1) // count)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    logging.disable()  # the launcher tells at length what `_started` tells in a line
+    logging.disable()  # the launcher would log at length the error that `_started` logs in a line
     with TemporaryDirectory() as folder:
-        told = Path(folder) / "told"
+        reported = Path(folder) / "reported"
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -167,11 +164,11 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         try:
-            elastic_launch(config, _started)(told, work, *arguments)
+            elastic_launch(config, _started)(reported, work, *arguments)
         except SignalException as error:
             sys.exit(128 + error.sigval)
         except ChildFailedError as error:
-            if told.exists():
+            if reported.exists():
                 sys.exit(1)
             rank, failure = error.get_first_failure()
             sys.exit(f"error: process {rank} of {count} ended without a word: {failure.message}")
@@ -179,12 +176,12 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
             logging.disable(logging.NOTSET)
 
 
-def _started(told: Path, work: Callable[..., None], *arguments: Any) -> None:
-    """What a process does that was started here.
+def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None:
+    """Runs in each process that `_start` has started.
 
     Args:
-        told: made by the first process that fails; it tells why. The others, which fail because it
-            does, end in silence.
+        reported: a file that the first failing process makes before it reports its error. The
+            others, which fail because of it, end in silence.
         work: see `on_every_gpu`.
         *arguments: likewise.
     """
@@ -197,7 +194,7 @@ def _started(told: Path, work: Callable[..., None], *arguments: Any) -> None:
             raise
         except Exception as error:
             try:
-                told.touch(exist_ok=False)
+                reported.touch(exist_ok=False)
             except FileExistsError:
                 sys.exit(1)
             if isinstance(error, InputError):
@@ -209,8 +206,7 @@ def _started(told: Path, work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _take_part(work: Callable[..., None], *arguments: Any) -> None:
-    """Does a piece of work as one of the processes that the environment variables describe."""
-    import torch
+    """Runs a function as one of the processes that the environment variables describe."""
     from accelerate import PartialState
     from transformers.utils.logging import disable_progress_bar
 

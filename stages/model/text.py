@@ -1,14 +1,17 @@
 """Text to token ids and back.
 
-Token ids of padding, beginning and end are stated in params.yaml and put in by us.
+Ids of padding, beginning and end are stated in params.yaml and put in here, whatever the tokenizer
+would add by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from stages.common.command import InputError
 from stages.model.prompts import Prompts
 from stages.model.settings import Model
+
+WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 
 class TokenRow(NamedTuple):
@@ -16,8 +19,8 @@ class TokenRow(NamedTuple):
 
     Attributes:
         ids: the prompt's ids, then the answer's and the end token's.
-        prompt: how many of them are the prompt's.
-        cut: how many characters of the input had to go.
+        prompt: number of the prompt's ids.
+        cut: number of characters of the input that were cut.
     """
 
     ids: list[int]
@@ -36,45 +39,46 @@ class TextEncoder:
     long loses the end of its input, never the instruction or the answer.
     """
 
-    def __init__(self, model: Model, tokenizer: Any, prompts: Prompts) -> None:
-        self._model = model
+    def __init__(self, settings: Model, tokenizer: Any, prompts: Prompts) -> None:
+        self._settings = settings
         self._tokenizer = tokenizer
         self._prompts = prompts
 
-    def training(self, task: str, text: str, answer: str) -> TokenRow:
+    def encode_example(self, subtask: str, text: str, answer: str) -> TokenRow:
         """Encodes a question with its answer, the end token included.
 
         Raises:
             TooLong: if instruction and answer alone exceed the cut-off.
         """
-        answer_ids = self.answer(answer)
-        prompt, cut = self._prompt(task, text, self._model.cutoff - len(answer_ids))
+        answer_ids = self.encode_answer(answer)
+        budget = self._settings.cutoff - len(answer_ids)
+        prompt, cut = self._fit_prompt(subtask, text, budget)
         return TokenRow(prompt + answer_ids, len(prompt), cut)
 
-    def question(self, task: str, text: str, positions: int) -> TokenRow:
+    def encode_question(self, subtask: str, text: str, positions: int) -> TokenRow:
         """Encodes a question alone.
 
         Args:
-            task: the sub-task.
+            subtask: which selects the instruction.
             text: the input.
             positions: tokens that the model can hold besides the answer.
 
         Raises:
             TooLong: if the instruction alone is longer.
         """
-        prompt, cut = self._prompt(task, text, min(self._model.cutoff, positions))
+        prompt, cut = self._fit_prompt(subtask, text, min(self._settings.cutoff, positions))
         return TokenRow(prompt, len(prompt), cut)
 
-    def answer(self, text: str) -> list[int]:
+    def encode_answer(self, text: str) -> list[int]:
         """Encodes an answer alone, the end token included."""
-        return [*self._ids(text), self._model.eos_id]
+        return [*self._ids(text), self._settings.eos_id]
 
     def has_ended(self, ids: Sequence[int]) -> bool:
-        """Whether an answer's ids end with the end token."""
-        return ids[-1] == self._model.eos_id
+        """Says whether an answer's ids end with the end token."""
+        return ids[-1] == self._settings.eos_id
 
-    def text(self, ids: Sequence[int]) -> str:
-        """Decodes an answer's ids, with or without the end token, to trimmed text."""
+    def decode(self, ids: Sequence[int]) -> str:
+        """Decodes ids, with or without the end token, to trimmed text."""
         kept = ids[:-1] if self.has_ended(ids) else ids
         text: str = self._tokenizer.decode(
             kept, skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -84,21 +88,27 @@ class TextEncoder:
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _prompt(self, task: str, text: str, budget: int) -> tuple[list[int], int]:
-        def ids(characters: int) -> list[int]:
-            prompt = self._prompts.render(task, text[:characters].rstrip())
-            return [self._model.bos_id, *self._ids(prompt)]
+    def _fit_prompt(self, subtask: str, text: str, budget: int) -> tuple[list[int], int]:
+        """Encodes a prompt with as much of the text as fits a number of tokens.
 
-        longest = min(len(text), self._model.max_characters or len(text))
+        Returns:
+            The ids, and how many characters were cut.
+        """
+
+        def ids(characters: int) -> list[int]:
+            prompt = self._prompts.render(subtask, text[:characters].rstrip())
+            return [self._settings.bos_id, *self._ids(prompt)]
+
+        longest = min(len(text), self._settings.max_characters or len(text))
         if len(whole := ids(longest)) <= budget:
             return whole, len(text) - longest
         if len(ids(0)) > budget:
             raise TooLong(
-                f"model.cutoff: the instruction of {task} alone has {len(ids(0))} tokens, but"
+                f"model.cutoff: the instruction of {subtask} alone has {len(ids(0))} tokens, but"
                 f" besides the answer there is room for {budget}"
             )
-        # Largest number of characters that fits (bisection; more text never has fewer tokens,
-        # save for rounding at the cut, which the last check makes good).
+        # Bisection for the largest number of characters that fits. More text never has fewer
+        # tokens, save for rounding at the cut, which the last loop makes good.
         fits, too_many = 0, longest
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
@@ -106,11 +116,24 @@ class TextEncoder:
                 fits = middle
             else:
                 too_many = middle
-        if (space := text.rfind(" ", 0, fits + 1)) > 0.8 * fits:
-            fits = space  # rather the last whole word
+        if (space := text.rfind(" ", 0, fits + 1)) > WHOLE_WORDS * fits:
+            fits = space
         while len(ids(fits)) > budget:
             fits -= 1
         return ids(fits), len(text) - fits
+
+
+def longest_answers(answers: Iterable[tuple[str, str]], encoder: TextEncoder) -> dict[str, int]:
+    """Returns the tokens of the longest answer of each sub-task, the end token included.
+
+    Args:
+        answers: pairs of sub-task and answer.
+        encoder: turns an answer into token ids.
+    """
+    longest: dict[str, int] = {}
+    for subtask, answer in set(answers):
+        longest[subtask] = max(longest.get(subtask, 0), len(encoder.encode_answer(answer)))
+    return longest
 
 
 def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
@@ -122,7 +145,7 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
         answer: tokens that will be added to each row.
 
     Raises:
-        InputError: if not.
+        InputError: if it cannot.
     """
     highest = max((max(row.ids) for row in rows), default=0)
     if highest >= config.vocab_size:

@@ -6,10 +6,14 @@ dvc.yaml lists the file among its metrics; `dvc metrics show` and `dvc exp show`
 
 import logging
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import torch
+
+from stages.model.processes import here
 from stages.training.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -82,52 +86,69 @@ class Meter:
         )
 
 
-def record(progress: Progress, processes: int, trainable: int, adapter: Path) -> dict[str, Any]:
+class Account:
+    """Time, energy and emissions of a training, interruptions not counted."""
+
+    def __init__(self, progress: Progress, meter: Meter | None) -> None:
+        """Begins, or goes on, to count.
+
+        Args:
+            progress: what earlier runs of the training have spent.
+            meter: of this host; the others are taken to spend as much. None: time alone counts.
+        """
+        self._meter = meter
+        self._started = time.monotonic() - progress.seconds
+        self._energy_kwh, self._co2e_kg = progress.energy_kwh, progress.co2e_kg
+
+    def settle(self, progress: Progress) -> None:
+        """Brings the figures of a progress up to date."""
+        progress.seconds = time.monotonic() - self._started
+        if self._meter:
+            self._meter.read()
+            hosts = here().hosts
+            progress.energy_kwh = self._energy_kwh + hosts * self._meter.energy_kwh
+            progress.co2e_kg = self._co2e_kg + hosts * self._meter.co2e_kg
+
+
+def record(progress: Progress, trainable: int, adapter: Path) -> dict[str, Any]:
     """Describes what a training has cost.
 
     Args:
         progress: wall time, examples, tokens, energy and emissions.
-        processes: how many processes shared the work; one a GPU.
-        trainable: parameters of the adapter.
+        trainable: number of parameters of the adapter.
         adapter: its folder.
 
     Returns:
-        Times and speeds; ``padding_share``, the share of padding among the tokens that went through
-        the model, which is 0 because rows are packed (stages/model/packing.py); the largest memory so far
-        in GiB (of this process's GPU, or else of this process); the adapter's parameters and its
-        size on disk in MiB; energy in kWh and emissions in kg (see `Meter`; null where nothing was
-        measured); the device, the processes, and the versions of the libraries that computed.
+        Times and speeds; the largest memory so far in GiB (of this process's GPU, or else of this
+        process); the adapter's parameters and its size on disk in MiB; energy in kWh and emissions
+        in kg (see `Meter`; null where nothing was measured); the device, the number of processes,
+        and the versions of the libraries that computed.
     """
     size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
     return {
         "seconds": round(progress.seconds, 1),
         "examples_per_second": round(progress.examples / progress.seconds, 2),
         "tokens_per_second": round(progress.tokens / progress.seconds, 1),
-        "padding_share": 0.0,
         "peak_memory_gib": peak_memory(),
         "trainable_parameters": trainable,
         "adapter_mib": round(size / 2**20, 2),
         "energy_kwh": float(f"{progress.energy_kwh:.3g}") or None,
         "co2e_kg": float(f"{progress.co2e_kg:.3g}") or None,
         "device": device(),
-        "processes": processes,
+        "processes": here().count,
         "versions": {package: version(package) for package in PACKAGES},
     }
 
 
 def device() -> str:
-    """The GPU's name, or how many threads of a CPU are used."""
-    import torch
-
+    """Returns the GPU's name, or the number of threads of a CPU."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     return f"CPU, {torch.get_num_threads()} threads"
 
 
 def peak_memory() -> float | None:
-    """The most memory used so far, in GiB; None on systems that do not tell."""
-    import torch
-
+    """Returns the largest memory so far, in GiB; None on systems that do not tell it."""
     if torch.cuda.is_available():
         return round(torch.cuda.max_memory_reserved() / 2**30, 2)
     try:

@@ -1,7 +1,13 @@
 """How far a training has come, and its learning curve."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from stages.model.text import TokenRow
+from stages.training.examples import Examples
 
 
 @dataclass
@@ -9,13 +15,13 @@ class Progress:
     """How far a training has come, and its learning curve.
 
     Attributes:
-        update: updates made.
+        update: number of updates made.
         train: (update, epoch, learning rate, loss) of each update.
         dev: (update, epoch, loss) of each measurement on the dev split.
         best: the smallest dev loss so far.
         best_update: the update after which it was measured.
-        examples: how many examples the updates went through.
-        tokens: how many tokens these had.
+        examples: number of examples of these updates.
+        tokens: number of their tokens.
         seconds: wall time, interruptions not counted.
         energy_kwh: energy in kWh, likewise; 0 without a meter.
         co2e_kg: emissions in kg of CO2 equivalent, likewise.
@@ -31,3 +37,35 @@ class Progress:
     seconds: float = field(default=0.0, compare=False)
     energy_kwh: float = field(default=0.0, compare=False)
     co2e_kg: float = field(default=0.0, compare=False)
+
+    def count(self, batch: Sequence[TokenRow]) -> None:
+        """Counts an update with its examples and their tokens."""
+        self.update += 1
+        self.examples += len(batch)
+        self.tokens += sum(len(row.ids) for row in batch)
+
+
+def summary(
+    progress: Progress, epochs: int, trainable: int, train: Examples, dev: Examples
+) -> dict[str, Any]:
+    """Returns the content of finetune.json; losses are in nats per label token.
+
+    Args:
+        progress: of a finished training.
+        epochs: its number of epochs.
+        trainable: number of parameters of the adapter.
+        train: the examples learnt from.
+        dev: the examples measured on.
+    """
+    last_epoch = progress.train[-(progress.update // epochs) :]
+    measured = bool(progress.dev)
+    return {
+        "updates": progress.update,
+        "train_loss": round(fmean(loss for *_, loss in last_epoch), 6),
+        "dev_loss": round(progress.dev[-1][2], 6) if measured else None,
+        "best_dev_loss": round(progress.best, 6) if measured else None,
+        "best_update": progress.best_update if measured else None,
+        "trainable_parameters": trainable,
+        "train": train.counts,
+        "dev": dev.counts,
+    }

@@ -1,215 +1,131 @@
-"""Passes through the model as CUDA graphs, for which the host has nothing to do but send inputs.
+"""Replays passes as CUDA graphs, so that the CPU launches one graph instead of hundreds of kernels.
 
-To launch the kernels of a small micro-batch takes the host longer than it takes the GPU to run
-them. A pass is recorded once for micro-batches of a size, and sizes are rounded up, so that there
-are few: tokens that nothing else attends to, and to whose output no loss belongs, fill the rest.
+For a small micro-batch the CPU takes longer to launch kernels than the GPU to run them. A pass is
+recorded once for each of a few sizes (stages/training/pack_sizes.py).
 """
 
+import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from stages.model.packing import Packed, Pattern, sent
+import torch
 
-if TYPE_CHECKING:
-    import torch
+from stages.model.packing import Packed, to_device
+from stages.training.pack_sizes import Size, fill_up, size_for
+from stages.training.passes import Pass
 
-LEAST, MOST = 512, 4096  # tokens of a recorded pass; in longer ones the GPU is the slower part
-STEPS = 16  # sizes from a power of two to the next one
-LONGEST = 512  # tokens of a row, or more: the next power of two
-IGNORED = -100  # the label of what has no loss, as torch.nn.functional.cross_entropy knows it
+log = logging.getLogger(__name__)
 
-Work = Callable[[Packed, "torch.Tensor"], "torch.Tensor"]
+LONGEST = 4096  # tokens of a recorded pass; in longer ones the GPU is the slower part
 
 
-class Size(NamedTuple):
-    """How large a recorded pass is: all that a pack has goes with its tokens.
+class Recording(NamedTuple):
+    """A recorded pass.
 
     Attributes:
-        tokens: of the sequence.
-        longest: the most queries and the most keys of a stretch.
-        dense: whether there is more of all else than usual: short rows that have much in common, or
-            long answers.
+        graph: to replay.
+        inputs: tensors that it reads: those of the pack in turn, and the weight of the loss.
+        loss: tensor that it writes.
     """
 
-    tokens: int
-    longest: int
-    dense: bool
-
-    @property
-    def keys(self) -> int:
-        """Keys of all stretches, for rows that begin alike have some in common."""
-        return self.tokens * (12 if self.dense else 7) // 4
-
-    @property
-    def wanted(self) -> int:
-        """Tokens after which another one is foretold."""
-        return self.tokens // (2 if self.dense else 8)
-
-    @property
-    def stretches(self) -> int:
-        """Stretches of queries, empty ones included."""
-        return self.tokens // (16 if self.dense else 48)
+    graph: torch.cuda.CUDAGraph
+    inputs: list[torch.Tensor]
+    loss: torch.Tensor
 
 
 class Recorder:
-    """Passes through a model, recorded where that is possible and pays."""
+    """Wraps a pass: calls it, or replays a recording where that is possible and pays."""
 
-    def __init__(self, work: Work, device: "torch.device", *, possible: bool) -> None:
-        """Takes the work that a pass is.
+    def __init__(self, work: Pass, device: torch.device, *, possible: bool) -> None:
+        """Wraps a pass; nothing is recorded before `allow`.
 
         Args:
-            work: computes with a micro-batch and a factor, on the device; what it changes in place
-                must stay where it is. Returns a loss.
-            device: where the passes go.
-            possible: whether the work leaves all to a GPU that has the one kernel for attention,
-                and waits for nothing in between.
+            work: the pass; whatever it changes in place must stay where it is.
+            device: where passes run.
+            possible: whether the pass runs on a GPU alone, with variable-length attention, and
+                waits for nothing in between.
         """
         self._work, self._device, self._possible = work, device, possible
-        self._most, self._each = 0, 0.0
-        self._passes: dict[Size, tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]] = {}
+        self._longest, self._bytes = 0, 0
+        self._recordings: dict[Size, Recording] = {}
         self._reserved: torch.cuda.CUDAGraph | None = None
 
-    def allow(self, tokens: int, each: float) -> int:
-        """Has passes recorded from now on if memory is ample; one was made, so all is compiled.
-
-        What recorded passes compute with is lost to all others.
+    def allow(self, tokens: int, token_bytes: float) -> int:
+        """Has passes recorded from now on if memory is ample; call after a first pass.
 
         Args:
             tokens: of the longest pass for which there is memory.
-            each: bytes that a token takes.
+            token_bytes: memory that a token takes.
 
         Returns:
-            The tokens for which memory is kept from now on.
+            The tokens whose memory belongs to recorded passes from now on.
         """
-        if not self._possible or tokens < 2 * MOST:
+        if not self._possible or tokens < 2 * LONGEST:
             return 0
-        self._most, self._each = MOST, each
-        return MOST
+        self._longest, self._bytes = LONGEST, int(LONGEST * token_bytes)
+        return LONGEST
 
-    def run(self, packed: Packed, factor: float) -> "torch.Tensor":
-        """Makes a pass; the first one of a size is recorded.
+    def __call__(self, packed: Packed, loss_weight: float) -> torch.Tensor:
+        """Runs a pass; the first one of a size is recorded.
 
         Args:
-            packed: a micro-batch, on the host.
-            factor: what the work takes besides.
+            packed: a micro-batch, in the host's memory.
+            loss_weight: factor of its loss.
 
         Returns:
-            The loss; to be read, or added to another, before the next pass.
+            The weighted loss, a scalar; valid until the next pass.
         """
-        size = size_for(packed) if self._possible else None
-        if size is None or size.tokens > self._most:
-            import torch
-
-            factors = torch.full((), factor, device=self._device)
-            return self._work(sent(packed, self._device), factors)
-        inputs = sent(filled_up(packed, size), self._device)
-        if size not in self._passes:
-            self._passes[size] = self._record(inputs)
-        graph, (*inside, of_factor), loss = self._passes[size]
-        for place, value in zip(inside, _tensors(inputs), strict=True):
+        size = size_for(packed) if self._longest else None
+        if size is None or size.tokens > self._longest:
+            weight = torch.full((), loss_weight, device=self._device)
+            return self._work(to_device(packed, self._device), weight)
+        inputs = to_device(fill_up(packed, size), self._device)
+        if size not in self._recordings:
+            self._recordings[size] = self._record(inputs)
+        recording = self._recordings[size]
+        *packed_inputs, weight = recording.inputs
+        for place, value in zip(packed_inputs, tensors(inputs), strict=True):
             place.copy_(value)
-        of_factor.fill_(factor)
-        graph.replay()
-        return loss
+        weight.fill_(loss_weight)
+        recording.graph.replay()
+        return recording.loss
 
-    def _record(
-        self, packed: Packed
-    ) -> "tuple[torch.cuda.CUDAGraph, list[torch.Tensor], torch.Tensor]":
-        """Records a pass; the inputs become its own."""
-        import torch
-
-        def recorded(work: Callable[[], Any]) -> tuple[torch.cuda.CUDAGraph, Any]:
-            graph = torch.cuda.CUDAGraph()
-            pool = self._reserved.pool() if self._reserved else None
-            # Relaxed: what is done besides, such as loading kernels, or by NCCL, does no harm.
-            with torch.cuda.graph(graph, pool=pool, capture_error_mode="relaxed"):
-                result = work()
-            return graph, result
-
-        def reserve() -> None:
-            """Takes memory in one piece, which passes of all sizes fit into, in any order."""
-            memory = int(self._most * self._each)
-            torch.empty(memory, dtype=torch.uint8, device=self._device)[:1].zero_()
-
+    def _record(self, packed: Packed) -> Recording:
+        """Records a pass, whose inputs the given ones become."""
         if not self._reserved:
-            self._reserved, _ = recorded(reserve)
-        factor = torch.ones((), device=self._device)
-        graph, loss = recorded(lambda: self._work(packed, factor))
-        return graph, [*_tensors(packed), factor], loss
+            self._reserved, _ = self._capture(self._reserve)
+        weight = torch.ones((), device=self._device)
+        graph, loss = self._capture(lambda: self._work(packed, weight))
+        return Recording(graph, [*tensors(packed), weight], loss)
+
+    def _capture(self, work: Callable[[], Any]) -> tuple[torch.cuda.CUDAGraph, Any]:
+        graph = torch.cuda.CUDAGraph()
+        pool = self._reserved.pool() if self._reserved else None
+        # Relaxed: other work meanwhile, such as loading kernels, or NCCL's, does no harm.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="relaxed"):
+            result = work()
+        return graph, result
+
+    def _reserve(self) -> None:
+        """Takes memory in one piece, into which passes of all sizes fit in any order."""
+        torch.empty(self._bytes, dtype=torch.uint8, device=self._device)[:1].zero_()
 
     def stop(self) -> bool:
-        """Gives the memory of recorded passes back for good; tells whether there were any."""
-        there = bool(self._passes)
+        """Gives the memory of recordings back for good; says whether there were any."""
+        had_recordings = bool(self._recordings)
+        self._longest = 0
         self._possible = False
-        self._passes.clear()
+        self._recordings.clear()
         self._reserved = None
-        return there
+        if had_recordings:
+            log.info("out of memory: no passes are recorded from now on")
+        return had_recordings
 
 
-def _tensors(value: Any) -> "Iterator[torch.Tensor]":
-    """The tensors in nested tuples."""
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Yields the tensors in nested tuples."""
     if isinstance(value, tuple):
-        for part in value:
-            yield from _tensors(part)
-    elif hasattr(value, "shape"):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, torch.Tensor):
         yield value
-
-
-def size_for(packed: Packed) -> Size | None:
-    """The size that a pack is to be filled up to; None if that would take too much."""
-    tokens = packed.ids.shape[1]
-    if tokens < LEAST:
-        return None
-    most = [*cast(Any, packed.branches.longest), *cast(Any, packed.rows.longest)]
-    longest = max(LONGEST, _power_of_two(max(most)))
-    step = max(64, _power_of_two(tokens + 1) // 2 // STEPS)
-    for dense in (False, True):
-        size = Size((tokens // step + 1) * step, longest, dense)
-        if _has_room(packed.branches, tokens, size.tokens, size) and _has_room(
-            packed.rows, len(packed.wanted), size.wanted, size
-        ):
-            return size
-    return None
-
-
-def _has_room(pattern: Pattern, queries: int, most: int, size: Size) -> bool:
-    """Whether queries, of which there may be so many, fit a size with their keys and stretches."""
-    of_queries, of_keys = cast(Any, pattern.bounds)
-    stretches = size.stretches - (len(of_queries) - 1)
-    return bool(0 <= most - queries <= size.keys - of_keys[-1] <= size.longest * stretches)
-
-
-def filled_up(packed: Packed, size: Size) -> Packed:
-    """Adds tokens to a pack, in the form for the one kernel, that give it a size.
-
-    They are stretches of their own, which attend to themselves, as often as it takes to have the
-    keys; the last stretches have keys only, or nothing at all.
-    """
-    import torch
-
-    tokens = packed.ids.shape[1]
-    more, asking = size.tokens - tokens, size.wanted - len(packed.wanted)
-
-    def with_fillers(pattern: Pattern, queries: int) -> Pattern:
-        keys = torch.arange(tokens) if pattern.keys is None else pattern.keys
-        of_queries, of_keys = cast(Any, pattern.bounds)
-        steps = torch.arange(1, size.stretches - len(of_queries) + 2, dtype=torch.int32)
-        bounds = (
-            torch.cat([of_queries, (of_queries[-1] + size.longest * steps).clamp(max=queries)]),
-            torch.cat([of_keys, (of_keys[-1] + size.longest * steps).clamp(max=size.keys)]),
-        )
-        keys = torch.cat([keys, tokens + torch.arange(size.keys - len(keys)) % more])
-        return Pattern(keys, bounds, (size.longest, size.longest), None, None)
-
-    return Packed(
-        torch.cat([packed.ids, packed.ids.new_zeros(1, more)], dim=1),
-        torch.cat([packed.positions, torch.arange(more)[None]], dim=1),
-        with_fillers(packed.branches, size.tokens),
-        torch.cat([packed.wanted, tokens + torch.arange(asking) % more]),
-        with_fillers(packed.rows, size.wanted),
-        torch.cat([packed.labels, packed.labels.new_full((asking,), IGNORED)]),
-    )
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length()

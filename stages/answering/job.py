@@ -1,0 +1,132 @@
+"""The job of infer: the questions of the test split, and what their sub-tasks' answers are like."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from stages.answering.answers import Answer, Question
+from stages.answering.settings import Infer
+from stages.common.command import InputError
+from stages.model.examples import read_split
+from stages.model.loading import load_config
+from stages.model.settings import Model
+from stages.model.text import TextEncoder, TokenRow, check_fit, longest_answers
+
+Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
+
+
+class Job(NamedTuple):
+    """What is to be answered.
+
+    Attributes:
+        questions: of the test split, in its order.
+        closed: candidate answers by closed sub-task.
+        longest: tokens of the longest training answer of each sub-task.
+        empty_inputs: number of questions with an empty input.
+        cut_inputs: number of questions whose input was cut.
+    """
+
+    questions: list[Question]
+    closed: dict[str, list[str]]
+    longest: dict[str, int]
+    empty_inputs: int
+    cut_inputs: int
+
+
+def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) -> Job:
+    """Reads what encode has written, never the answers of the test split.
+
+    Args:
+        encoded: folder with test.jsonl, train.jsonl and closed.json.
+        encoder: knows the prompts and the tokenizer.
+        model: the base.
+        infer: how questions are answered.
+
+    Raises:
+        InputError: for defects of the files, and if the base cannot hold a question.
+    """
+    split = read_split(encoded / "test.jsonl").remove_columns("output")
+    ids, subtasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
+    texts = zip(subtasks, inputs, strict=True)
+    rows = encode_questions(texts, encoder, load_config(model), infer.max_new_tokens)
+    return Job(
+        questions=[
+            Question(question_id, subtask, row.ids)
+            for question_id, subtask, row in zip(ids, subtasks, rows, strict=True)
+        ],
+        closed=read_closed(encoded / "closed.json") if infer.score_closed else {},
+        longest=read_longest_answers(encoded / "train.jsonl", encoder),
+        empty_inputs=sum(not text.strip() for text in inputs),
+        cut_inputs=sum(row.cut > 0 for row in rows),
+    )
+
+
+def encode_questions(
+    texts: Iterable[tuple[str, str]], encoder: TextEncoder, config: Any, max_new_tokens: int
+) -> list[TokenRow]:
+    """Encodes questions and makes sure that the base can hold them with their answers.
+
+    Args:
+        texts: sub-task and input of each.
+        encoder: turns them into token ids.
+        config: the base's configuration.
+        max_new_tokens: largest number of tokens of an answer.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    positions = config.max_position_embeddings - max_new_tokens
+    rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
+    check_fit(rows, config, answer=max_new_tokens)
+    return rows
+
+
+def read_closed(path: Path) -> dict[str, list[str]]:
+    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
+
+    Raises:
+        InputError: if the file holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
+            f" them: {error}"
+        ) from error
+
+
+def read_longest_answers(path: Path, encoder: TextEncoder) -> dict[str, int]:
+    """Reads the number of tokens of the longest training answer of each sub-task."""
+    train = read_split(path)
+    answers = zip(train["task"], train["output"], strict=True)
+    known = ((subtask, answer) for subtask, answer in answers if answer is not None)
+    return longest_answers(known, encoder)
+
+
+def prediction(question: Question, answer: Answer) -> dict[str, Any]:
+    """Returns a line of the predictions."""
+    line = {"id": question.id, "task": question.subtask, **answer._asdict()}
+    if answer.probabilities is None:
+        del line["probabilities"]
+    return line
+
+
+def summary(job: Job, answers: Mapping[str, Answer]) -> dict[str, int]:
+    """Returns the content of summary.json.
+
+    Args:
+        job: the questions.
+        answers: to all of them, by question id.
+    """
+    return {
+        "questions": len(job.questions),
+        "scored": sum(answer.probabilities is not None for answer in answers.values()),
+        "empty_inputs": job.empty_inputs,
+        "cut_inputs": job.cut_inputs,
+        "cut_answers": sum(answer.finish == "length" for answer in answers.values()),
+    }

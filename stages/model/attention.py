@@ -1,0 +1,153 @@
+"""Attention over packed rows, plugged into transformers' models.
+
+On GPUs of compute capability 8.0 and newer PyTorch's variable-length attention computes all
+segments of a packed sequence in one kernel; elsewhere each segment goes through scaled dot-product
+attention by itself. What attends to what is decided by stages/model/packing.py.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import embedding, scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from stages.model.last_layer import LastLayer, use_short_last_layer
+from stages.model.packing import Packed, Pattern
+
+NAME = "packed"
+"""The name under which transformers knows this attention."""
+
+
+def use_packed_attention(causal: Any) -> None:
+    """Makes a causal language model of transformers attend as `hidden_states` asks it to."""
+    AttentionInterface.register(NAME, packed_attention)
+    causal.set_attn_implementation(NAME)
+    use_short_last_layer(causal.get_decoder())
+
+
+def hidden_states(decoder: Any, packed: Packed, **attention: Any) -> torch.Tensor:
+    """Runs a decoder that attends to packed rows.
+
+    Args:
+        decoder: the model without its head, after `use_packed_attention` or its like.
+        packed: the rows, on the decoder's device.
+        **attention: further arguments of the attention.
+
+    Returns:
+        The last hidden states of the predicting tokens, of shape (predictions, hidden size).
+    """
+    states: torch.Tensor = decoder(
+        input_ids=packed.ids,
+        position_ids=packed.positions,
+        use_cache=False,
+        packed_pattern=packed.branches,
+        packed_predicting=(packed.predicting, packed.rows),
+        **attention,
+    ).last_hidden_state[0]
+    if isinstance(decoder.layers[-1], LastLayer):
+        return states
+    return states[packed.predicting]
+
+
+def packed_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: None,
+    *,
+    scaling: float,
+    packed_pattern: Pattern,
+    packed_keep: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Computes causal attention of segments of queries, each to its own keys.
+
+    The signature is that of transformers' attention functions. The keyword arguments come from
+    `hidden_states`; their prefix keeps them apart from those of transformers.
+
+    Args:
+        module: the attention layer.
+        query: of shape (1, heads, queries, head size).
+        key: of all tokens, of shape (1, key heads, tokens, head size); a group of query heads may
+            share a key head.
+        value: like the key.
+        attention_mask: none.
+        scaling: factor of the products of queries and keys.
+        packed_pattern: which queries attend to which tokens.
+        packed_keep: receives keys and values, to cache them.
+
+    Returns:
+        The output, of shape (1, queries, heads, head size), and no attention weights.
+    """
+    if packed_keep is not None:
+        packed_keep(key, value)
+    if packed_pattern.keys is not None:
+        key, value = (pick_tokens(tensor, packed_pattern.keys) for tensor in (key, value))
+    if (groups := query.shape[1] // key.shape[1]) > 1:
+        key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
+    if packed_pattern.lengths is None:
+        return _in_one_kernel(query, key, value, packed_pattern, scaling), None
+    return _segment_by_segment(query, key, value, packed_pattern, scaling), None
+
+
+def _in_one_kernel(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pattern: Pattern,
+    scaling: float,
+) -> torch.Tensor:
+    query_bounds, key_bounds = cast(Any, pattern.bounds)
+    most_queries, most_keys = cast(Any, pattern.longest)
+    q, k, v = (tensor.squeeze(0).transpose(0, 1) for tensor in (query, key, value))
+    out: torch.Tensor = varlen_attn(  # type: ignore[assignment]
+        q,
+        k,
+        v,
+        query_bounds,
+        key_bounds,
+        most_queries,
+        most_keys,
+        scale=scaling,
+        window_size=(-1, 0),  # causal; the last query of a segment is aligned with its last key
+    )
+    return out.unsqueeze(0)
+
+
+def _segment_by_segment(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pattern: Pattern,
+    scaling: float,
+) -> torch.Tensor:
+    query_lengths, key_lengths = cast(Any, pattern.lengths)
+    causal = cast(torch.Tensor, pattern.causal)
+    outs = []
+    for q, k, v in zip(
+        torch.split(query, query_lengths, dim=2),
+        torch.split(key, key_lengths, dim=2),
+        torch.split(value, key_lengths, dim=2),
+        strict=True,
+    ):
+        queries, keys = q.shape[2], k.shape[2]
+        mask = causal[keys - queries : keys, :keys] if queries < keys else None
+        outs.append(
+            scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling
+            )
+        )
+    return torch.cat(outs, dim=2).transpose(1, 2)
+
+
+def pick_tokens(tensor: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Picks keys or values of shape (1, heads, tokens, head size) by token.
+
+    It is done as an embedding, whose gradient is summed in fp32 also where values have 16 bits.
+    """
+    _, heads, _, size = tensor.shape
+    picked = embedding(tokens, tensor.squeeze(0).transpose(0, 1).flatten(1))
+    return picked.view(-1, heads, size).transpose(0, 1).unsqueeze(0)

@@ -1,0 +1,101 @@
+"""The adapter: fresh on a base, prepared for training, and written to a folder."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch.distributed.fsdp import fully_shard
+
+from stages.common.command import InputError
+from stages.common.files import write_text
+from stages.model import processes
+from stages.model.attention import use_packed_attention
+from stages.model.device import can_compile, compile_layers
+from stages.model.lora import FlatLora
+from stages.training.settings import Lora
+
+log = logging.getLogger(__name__)
+
+
+def add_lora(base: Any, lora: Lora) -> Any:
+    """Puts a fresh adapter on a base: fp32 weights, the second matrix of each layer zero.
+
+    Draws from torch's global random numbers.
+
+    Raises:
+        InputError: if the base has no layer of a target's name.
+    """
+    names = {name.rpartition(".")[2] for name, _ in base.named_modules()}
+    if unknown := set(lora.targets) - names:
+        raise InputError(
+            f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
+            f" {', '.join(sorted(n for n in names if n.endswith('_proj')))}"
+        )
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=sorted(lora.targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(base, config)
+
+
+def trainable_parameters(model: Any) -> int:
+    """Returns the number of parameters that are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def prepare(model: Any, dtype: torch.dtype) -> FlatLora:
+    """Makes a base with its adapter ready to be trained on packed rows, as the machine allows.
+
+    The layers of a large model are compiled on GPUs that have variable-length attention: norms,
+    rotary embedding, activation and adapter are then fused, and less is kept for the backward pass.
+    They are not if the base is sharded.
+
+    Args:
+        model: the base with its adapter.
+        dtype: number type of the computation.
+
+    Returns:
+        The adapter's weights.
+    """
+    model.train()
+    base = model.get_base_model()
+    use_packed_attention(base)
+    lora = FlatLora(model, dtype)
+    base.get_decoder().register_forward_pre_hook(lambda *_: lora.refresh())
+    if processes.here().sharded:
+        shard(model)
+    elif can_compile(model):
+        log.info("the layers are compiled in the first update, which takes a minute")
+        compile_layers(base.get_decoder())
+    return lora
+
+
+def shard(model: Any) -> None:
+    """Leaves each process a part of the base's weights; a layer's are gathered while it computes.
+
+    The adapter stays whole everywhere, so that gradients, optimizer and saved state are the same as
+    without sharding. Embeddings are sharded with the last norm; the head stays whole.
+    """
+    trained = {p for p in model.parameters() if p.requires_grad}
+    decoder = model.get_base_model().get_decoder()
+    for module in (*decoder.layers, decoder):
+        # Stated for the decoder too, which saving in one process would else reshard there alone.
+        fully_shard(module, ignored_params=trained, reshard_after_forward=True)
+    log.info("the base is sharded over %d processes", processes.here().count)
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Writes the adapter as safetensors, and its settings with lists in a stable order."""
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))  # sets come in a random order
+    stable = {k: sorted(v) if isinstance(v, list) else v for k, v in sorted(config.items())}
+    write_text(path, json.dumps(stable, indent=2) + "\n")
+    (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in

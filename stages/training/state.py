@@ -1,0 +1,130 @@
+"""The state of a training: everything that an update changes, saved and loaded as a whole."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+from stages.model import processes
+from stages.model.lora import FlatLora
+from stages.training.progress import Progress
+
+log = logging.getLogger(__name__)
+
+FILE = "state.pt"
+RANK_SEED = 1_000_003  # distance of the seeds of two processes
+
+
+class TrainingState:
+    """What an interrupted training needs to go on to the same result.
+
+    Attributes:
+        model: the base with its adapter.
+        lora: the adapter's weights, which are the optimizer's only parameter.
+        optimizer: AdamW.
+        scaler: of the loss, for fp16.
+        progress: updates so far, and the learning curve.
+        best: the adapter with the smallest dev loss so far; empty if none is kept.
+    """
+
+    def __init__(self, model: Any, lora: FlatLora, dtype: torch.dtype) -> None:
+        """Begins a training.
+
+        Args:
+            model: the base with its adapter, prepared.
+            lora: its weights.
+            dtype: number type of the computation.
+        """
+        self.model = model
+        self.lora = lora
+        self.optimizer = torch.optim.AdamW([lora.values], weight_decay=0.0)
+        self.scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
+        self.progress = Progress()
+        self.best: dict[str, torch.Tensor] = {}
+
+    def adapter(self) -> dict[str, torch.Tensor]:
+        """Copies the adapter's weights, by peft's names."""
+        weights = get_peft_model_state_dict(self.model)
+        return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+    def update(self, rate: float, clip: float) -> None:
+        """Changes the adapter by its gradient.
+
+        Args:
+            rate: the learning rate.
+            clip: largest norm of the gradient.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.lora.values, clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def note_dev_loss(self, epoch: float, loss: float, *, keep: bool) -> None:
+        """Adds a dev loss to the learning curve, and keeps the adapter if it is the best so far."""
+        progress = self.progress
+        progress.dev.append((progress.update, epoch, loss))
+        if loss < progress.best:
+            progress.best, progress.best_update = loss, progress.update
+            self.best = self.adapter() if keep else {}
+
+    def keep_best(self) -> None:
+        """Puts the best adapter, if one was kept, in the place of the last one."""
+        if self.best:
+            set_peft_model_state_dict(self.model, self.best)
+
+    def save(self, folder: Path) -> None:
+        """Writes the state into a folder, whole or not at all."""
+        state = {
+            "adapter": self.adapter(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": _random_state(),
+            "progress": asdict(self.progress),
+            "best": self.best,
+        }
+        temporary = folder / f"{FILE}.tmp"
+        torch.save(state, temporary)
+        temporary.replace(folder / FILE)
+
+    def load(self, folder: Path, seed: int) -> bool:
+        """Takes up the state that the main process has saved, if there is one.
+
+        Args:
+            folder: where it was saved.
+            seed: of the training; processes other than the main one draw dropout of their own.
+
+        Returns:
+            Whether there was one.
+        """
+        here = processes.here()
+        state = None
+        if here.main and (folder / FILE).is_file():
+            state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+        if state := here.from_main(state):
+            set_peft_model_state_dict(self.model, state["adapter"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+            _set_random_state(state["random"])
+            self.progress, self.best = Progress(**state["progress"]), state["best"]
+        if not here.main:
+            torch.manual_seed(seed + RANK_SEED * here.rank + self.progress.update)
+        return bool(state)
+
+
+def _random_state() -> Mapping[str, torch.Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: Mapping[str, torch.Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
