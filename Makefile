@@ -34,8 +34,9 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
 
-# Of DVC's hundreds of columns: scores with intervals, what was changed, and costs.
-KEEP := (Experiment|headline|units\..*\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
+# Of DVC's hundreds of columns: the headline, what was changed, and costs; with UNIT, that unit's score.
+UNIT :=
+KEEP := (Experiment|headline|units\.$(UNIT)\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
 experiments: $(VENV)/installed ## list the experiments: dvc exp show
 	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
 

@@ -98,7 +98,7 @@ def shortened(ids: list[int]) -> list[Any]:
 def record_learnt() -> str:
     """The token row of a training question, with its answer."""
     example = examples()[f"{SUBTASK}:{LEARNT}"]
-    row = encoder().training(SUBTASK, example.input, str(example.output))
+    row = encoder().encode_example(SUBTASK, example.input, str(example.output))
     answer = {"answer": example.output, "labels": row.ids[row.prompt :]}
     sizes = {"tokens": len(row.ids), "prompt": row.prompt}
     return object_block({"id": example.id, **sizes, "ids": shortened(row.ids), **answer})
@@ -111,7 +111,7 @@ def record_prompt() -> str:
 
 def record_row() -> str:
     """The token row of the question."""
-    row = encoder().question(SUBTASK, examples()[QUESTION].input, positions=1024)
+    row = encoder().encode_question(SUBTASK, examples()[QUESTION].input, positions=1024)
     return object_block({"id": QUESTION, "tokens": len(row.ids), "ids": shortened(row.ids)})
 
 

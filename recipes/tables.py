@@ -79,9 +79,9 @@ def params() -> str:
 
 
 def folders() -> str:
-    """The modules of every folder of stages/, by the first lines of their docstrings."""
+    """The modules of the folders of stages/ but tasks, by the first lines of their docstrings."""
     blocks = []
-    for folder in ("common", "toolkit", "tasks", "model", "training", "answering"):
+    for folder in ("common", "toolkit", "model", "training", "answering"):
         path = ROOT / "stages" / folder
         about = first_line(path / "__init__.py")
         rows = [
