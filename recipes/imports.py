@@ -56,7 +56,7 @@ def wing(module: str) -> str:
 
 
 def wing_imports(imports: Imports) -> dict[str, set[str]]:
-    """Joins the imports of modules to those of folders and stages; those within one are left out."""
+    """Joins the imports of modules to those of folders and stages; those within are left out."""
     wings: dict[str, set[str]] = {}
     for module, targets in imports.items():
         if module != "stages":
