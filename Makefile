@@ -49,8 +49,9 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
 
-# Of DVC's hundreds of columns: scores with intervals, what was changed, and costs.
-KEEP := (Experiment|headline|units\..*\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
+# Of DVC's hundreds of columns: the headline, what was changed, and costs; with UNIT, that unit's score.
+UNIT :=
+KEEP := (Experiment|headline|units\.$(UNIT)\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
 experiments: $(VENV)/installed ## list the experiments: dvc exp show
 	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
 
@@ -63,7 +64,7 @@ test: lint ## lint, check types and run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
-	$(BIN)/python -m recipes.tables README.md docs/tasks.md docs/published.md
+	$(BIN)/python -m recipes.tables
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .

@@ -1,24 +1,27 @@
-"""Writes the generated tables of README.md, docs/tasks.md and docs/published.md.
+"""Writes the generated parts of README.md and docs: tables, a picture, the life of a record.
 
-They are the stages, the tasks, the params, our scores, and the published figures beside ours with
-their sources. Each stands between two comments, ``<!-- NAME -->`` and ``<!-- /NAME -->``; the rest
-of the file is left as it is.
+A generated part stands between two comments, ``<!-- NAME -->`` and ``<!-- /NAME -->``, in lines of
+its own or within a line; the rest of the page is left as it is. The parts are the functions listed
+in `parts`.
 
-    python -m recipes.tables README.md docs/tasks.md docs/published.md
+    python -m recipes.tables
 """
 
-import argparse
 import ast
 import json
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
+from recipes import imports, record
+from stages import encode
 from stages.common import settings
 from stages.common.files import write_text
+from stages.tasks import load, owner
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,11 +52,11 @@ def stages() -> str:
 
 def tasks() -> str:
     """The tasks: every module of stages/tasks, with its page, sub-tasks and ranked units."""
-    asked = settings.load(ROOT / "data" / "prompts" / "it.yaml")["instructions"]
+    subtasks = settings.load(ROOT / "data" / "prompts" / "it.yaml")["instructions"]
     rows = []
     for module in sorted((ROOT / "stages" / "tasks").glob("[!_]*.py")):
         name = module.stem
-        own = [f"`{subtask}`" for subtask in asked if subtask.partition("_")[0] == name]
+        own = [f"`{subtask}`" for subtask in subtasks if owner(subtask) == name]
         rows.append((f"[{name}](docs/tasks/{name}.md)", first_line(module), ", ".join(own)))
     return table(("task", "what it is", "sub-tasks"), rows)
 
@@ -75,11 +78,47 @@ def params() -> str:
     return table(("key", "default", "meaning"), rows)
 
 
+def folders() -> str:
+    """The modules of the folders of stages/ but tasks, by the first lines of their docstrings."""
+    blocks = []
+    for folder in ("common", "toolkit", "model", "training", "answering"):
+        path = ROOT / "stages" / folder
+        about = first_line(path / "__init__.py")
+        rows = [
+            (f"[{module.stem}]({module.relative_to(ROOT).as_posix()})", first_line(module))
+            for module in sorted(path.glob("[!_]*.py"))
+        ]
+        blocks.append(f"`stages/{folder}/`: {about}\n\n{table(('module', 'what it is'), rows)}")
+    return "\n\n".join(blocks)
+
+
+def walls() -> str:
+    """Which folder of stages/ imports which, as a picture."""
+    return imports.picture(imports.wing_imports(imports.read_imports(ROOT)))
+
+
+def marks() -> str:
+    """How many of the sample's CLinkaRT relations carry an occurrence mark."""
+    held_out = settings.read(encode.Settings, ROOT / "params.yaml").encode
+    notes = load("clinkart").encode(ROOT / "data" / "sample" / "clinkart", held_out).notes
+    return f"{notes['marked_relations']:,} of {notes['relations']:,}"
+
+
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def report(name: str) -> dict[str, Any]:
+    """A file of metrics."""
+    content: dict[str, Any] = json.loads(
+        (ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
 def units(name: str) -> dict[str, Any]:
     """The units of a file of metrics."""
-    report = json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
-    found: dict[str, Any] = report["units"]
-    return found
+    entries: dict[str, Any] = report(name)["units"]
+    return entries
 
 
 def scores() -> str:
@@ -87,25 +126,30 @@ def scores() -> str:
     return table(HEADER, score_rows(units("evaluate")))
 
 
-def figure(found: dict[str, Any]) -> str:
+def glimpse() -> str:
+    """The first scores in metrics/evaluate.json, and the headline."""
+    rows = [*score_rows(units("evaluate"))[:4], ("…",) * len(HEADER)]
+    return f"{table(HEADER, rows)}\n\nheadline {report('evaluate')['headline']:.3f}"
+
+
+def figure(entry: Mapping[str, Any]) -> str:
     """A published figure: no more decimals than it has, and at most four."""
-    return str(round(found["value"], 4)) if found else "–"
+    return str(round(entry["value"], 4)) if entry else "–"
 
 
 def published() -> str:
-    """Our score of each unit and the figures in metrics/published.json."""
+    """The figures in metrics/published.json, for every unit that is scored here."""
     known = units("published")
     systems = ("best", "extremITLLaMA", "extremIT5", "extremITA")
     rows = [
         (
             name,
             unit["metric"].replace("_", " "),
-            f"{unit['value']:.3f}",
             *(figure(known.get(name, {}).get(system, {})) for system in systems),
         )
         for name, unit in units("evaluate").items()
     ]
-    header = ("unit", "metric", "ours", "best published", *systems[1:-1], "extremITA, either model")
+    header = ("unit", "metric", "best published", *systems[1:-1], "extremITA, either model")
     return table(header, rows)
 
 
@@ -115,36 +159,73 @@ def sources() -> str:
     for name, unit in units("published").items():
         details = unit.pop("details", {})
         for detail, systems in {"": unit, **details}.items():
-            for system, found in systems.items():
-                who = f"{system}: {found['system']}" if found.get("system") else system
-                value = str(found["value"])
-                rows.append((name, detail, who, value, found["source"], found.get("note", "")))
+            for system, entry in systems.items():
+                who = f"{system}: {entry['system']}" if entry.get("system") else system
+                value = str(entry["value"])
+                rows.append((name, detail, who, value, entry["source"], entry.get("note", "")))
     return table(("unit", "detail", "system", "figure", "source", "note"), rows)
 
 
+# --- Pages ----------------------------------------------------------------------------------------
+
+Part = Callable[[], str | None]
+"""Makes a generated part; None where there is nothing to make it of, so that it stays as it is."""
+
+
+def parts() -> dict[str, Part]:
+    """The generated parts by the names that stand in the pages."""
+    tables: list[Part] = [stages, tasks, params, folders, walls, marks]
+    figures: list[Part] = [scores, glimpse, published, sources]
+    life: list[Part] = [
+        record.record_raw,
+        record.record_encoded,
+        record.record_learnt,
+        record.record_prompt,
+        record.record_row,
+        record.record_prediction,
+        record.record_submission,
+        record.record_score,
+    ]
+    return {part.__name__: part for part in (*tables, *figures, *life)}
+
+
+def relinked(text: str, folder: str) -> str:
+    """Makes links that count from the root count from a folder."""
+
+    def relative(link: re.Match[str]) -> str:
+        return f"]({os.path.relpath(link[1], folder or '.')})"
+
+    return re.sub(r"\]\((?!http)([^)#]+)\)", relative, text)
+
+
 def render(text: str, folder: str = "") -> str:
-    """Fills the tables of a Markdown text anew.
+    """Fills the generated parts of a Markdown text anew.
 
     Args:
         text: the page.
         folder: where it stands, from the root, for its links.
     """
-    for make in (stages, tasks, params, scores, published, sources):
-        name = make.__name__
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if match := pattern.search(text):
-            made = make().replace(f"]({folder}/", "](") if folder else make()
-            text = text[: match.start()] + f"{match[1]}{made}\n{match[2]}" + text[match.end() :]
+    for name, part in parts().items():
+        pattern = re.compile(rf"(<!-- {name} -->)(\n?).*?(<!-- /{name} -->)", re.DOTALL)
+        if (match := pattern.search(text)) and (made := part()) is not None:
+            content = f"{match[2]}{relinked(made, folder)}{match[2]}"
+            text = f"{text[: match.end(1)]}{content}{match[3]}{text[match.end() :]}"
     return text
 
 
+def pages() -> list[Path]:
+    """README.md and the pages in docs."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
 def main() -> None:
-    """Rewrites the files named on the command line."""
-    parser = argparse.ArgumentParser(description="Fill the generated tables of Markdown files.")
-    parser.add_argument("files", nargs="+", help="from the root")
-    for name in parser.parse_args().files:
-        path = ROOT / name
-        write_text(path, render(path.read_text(encoding="utf-8"), name.rpartition("/")[0]))
+    """Rewrites the pages that have changed."""
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        folder = page.parent.relative_to(ROOT).as_posix()
+        if (after := render(before, folder)) != before:
+            write_text(page, after)
+            print(f"wrote {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

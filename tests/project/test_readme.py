@@ -10,7 +10,12 @@ import pytest
 from recipes import tables
 
 
-def test_generated_tables_are_up_to_date(root: Path) -> None:
+def page_paths(root: Path) -> list[Path]:
+    """README, changelog, and the pages in docs and data."""
+    return [*tables.pages(), root / "CHANGELOG.md", *root.glob("data/*/README.md")]
+
+
+def test_generated_parts_are_up_to_date(root: Path) -> None:
     changed = subprocess.run(
         ["git", "status", "--porcelain", "metrics/evaluate.json", "params.yaml"],
         cwd=root,
@@ -18,10 +23,37 @@ def test_generated_tables_are_up_to_date(root: Path) -> None:
         text=True,
     )
     if changed.stdout.strip():
-        pytest.skip("params or metrics differ from the committed ones, which the README shows")
-    for folder, name in (("", "README.md"), ("docs", "tasks.md"), ("docs", "published.md")):
-        text = (root / folder / name).read_text(encoding="utf-8")
-        assert tables.render(text, folder) == text, "run `make docs`"
+        pytest.skip("params or metrics differ from the committed ones, which the pages show")
+    for page in tables.pages():
+        text = page.read_text(encoding="utf-8")
+        folder = page.parent.relative_to(root).as_posix()
+        assert tables.render(text, folder) == text, f"{page.name}: run `make docs`"
+
+
+def test_every_generated_part_is_shown_and_every_mark_is_known(root: Path) -> None:
+    marks: set[str] = set()
+    for page in tables.pages():
+        text = page.read_text(encoding="utf-8")
+        begins = re.findall(r"<!-- (\w+) -->", text)
+        assert begins == re.findall(r"<!-- /(\w+) -->", text), page.name
+        marks.update(begins)
+    assert marks == tables.parts().keys()
+
+
+def test_a_part_is_filled_within_a_line_and_in_lines_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = {"a": lambda: "[x](docs/x.md)", "b": lambda: "2\n3", "c": lambda: None}
+    monkeypatch.setattr(tables, "parts", lambda: made)
+    page = "<!-- a -->1<!-- /a -->, <!-- c -->kept<!-- /c -->\n<!-- b -->\n<!-- /b -->\n"
+    assert tables.render(page, "docs/decisions") == (
+        "<!-- a -->[x](../x.md)<!-- /a -->, <!-- c -->kept<!-- /c -->\n"
+        "<!-- b -->\n2\n3\n<!-- /b -->\n"
+    )
+
+
+def test_the_readme_is_short(root: Path) -> None:
+    assert (root / "README.md").read_text(encoding="utf-8").count("\n") <= 150
 
 
 def test_every_task_has_a_page(root: Path) -> None:
@@ -30,10 +62,29 @@ def test_every_task_has_a_page(root: Path) -> None:
 
 
 def test_links_lead_somewhere(root: Path) -> None:
-    for page in [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("data/*/README.md")]:
+    for page in page_paths(root):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_is_in_the_index(root: Path) -> None:
+    index = (root / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in root.glob("docs/*.md"):
+        assert f"]({page.name})" in index or page.name == "README.md", page.name
+
+
+def test_files_and_commands_that_pages_name_exist(root: Path) -> None:
+    folders = "stages|tests|analysis|recipes|benchmarks|profiles"
+    for page in page_paths(root):
+        text = page.read_text(encoding="utf-8")
+        for file in re.findall(rf"`((?:{folders})/[\w/-]+\.\w+)`", text):
+            assert (root / file).is_file(), f"{page.name}: {file}"
+        for module in re.findall(r"python -m (\w+\.[\w.]+)", text):
+            named = root / f"{module.replace('.', '/')}.py"
+            is_placeholder = not module.islower()  # recipes.sample.TASK
+            is_history = page.name == "CHANGELOG.md"
+            assert named.is_file() or is_placeholder or is_history, f"{page.name}: {module}"
 
 
 def test_make_targets_are_those_that_make_prints(root: Path) -> None:
@@ -45,7 +96,7 @@ def test_make_targets_are_those_that_make_prints(root: Path) -> None:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"\.PHONY: (.*)", makefile)[1].split()) - {"help"}
     assert {line.split()[0] for line in printed.splitlines()} == targets | {"help"}
-    for target in re.findall(
-        r"(?:`|\$ )make (\w+)", (root / "README.md").read_text(encoding="utf-8")
-    ):
-        assert target in targets, target
+    for page in page_paths(root):
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):
+            assert target in targets, f"{page.name}: {target}"
