@@ -14,11 +14,14 @@ import torch
 
 from stages.common.command import InputError, run
 from stages.model import processes
+from stages.model.device import device_and_dtype
+from stages.model.loading import load_base
 from stages.training import loop, micro_batches
-from stages.training.adapter import prepare
+from stages.training.adapter import add_lora, prepare
 from stages.training.loop import Trainer, train
 from stages.training.state import TrainingState
-from tests.helpers.models import FP32
+from tests.helpers.llamas import LORA, long_rows
+from tests.helpers.models import FP32, model_settings
 from tests.helpers.trainings import (
     adapted,
     examples,
@@ -59,6 +62,21 @@ def learn(folder: str, base: str, quantization: str, fails_at: str) -> None:
     if here.main:
         learnt = [progress.train, progress.dev, trained_weights(causal), sizes]
         torch.save(learnt, Path(folder) / "learnt.pt")
+
+
+def learn_on_gpus(folder: str, base: str) -> None:
+    """Makes some updates on the GPUs; writes their losses, and the memory of the base in GiB."""
+    device, dtype = device_and_dtype()
+    torch.manual_seed(1)
+    causal = add_lora(load_base(model_settings(base), device, dtype), LORA)
+    trainer = Trainer(causal, dtype)
+    torch.cuda.empty_cache()
+    memory = torch.cuda.memory_allocated() / 2**30
+    rows = long_rows(5 * 16, longest=300, vocabulary=32_000)
+    batches = [rows[i : i + 16] for i in range(0, len(rows), 16)]
+    losses = [float(trainer.update(batch, 1e-3, 1.0)) for batch in batches]
+    if processes.here().main:
+        torch.save([losses, memory], Path(folder) / "learnt.pt")
 
 
 def crash(folder: str) -> None:
@@ -108,7 +126,7 @@ def overflow(folder: str, base: str) -> None:
     Path(folder, f"{here.rank}.txt").write_text(json.dumps(seen))
 
 
-KINDS = {kind.__name__: kind for kind in (learn, crash, wait, describe, overflow)}
+KINDS = {kind.__name__: kind for kind in (learn, learn_on_gpus, crash, wait, describe, overflow)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

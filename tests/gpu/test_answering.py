@@ -1,0 +1,70 @@
+"""Answering on a GPU: recorded steps against plain ones, a T4's path, running out of memory."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from stages.answering.candidates import Candidates
+from stages.answering.engine import Request
+from stages.answering.torch_engine import TorchEngine, prepare
+from stages.model import packing
+from tests.helpers.answers import WORDS
+from tests.helpers.llamas import llama, long_rows, with_adapter
+
+END = 2
+REQUESTS = [Request(row.ids[: row.prompt], 12) for row in long_rows(100)]
+
+
+class PlainEngine(TorchEngine):
+    """An engine whose steps are not recorded."""
+
+    def _step(self) -> Iterator[tuple[int, list[int]]]:
+        self._warm = False
+        yield from super()._step()
+
+
+def engine(kind: type[TorchEngine], dtype: torch.dtype = torch.bfloat16) -> TorchEngine:
+    return kind(prepare(with_adapter(llama(dtype)).eval()), END)
+
+
+def share_of_equal(one: dict[int, list[int]], other: dict[int, list[int]]) -> float:
+    return sum(one[n] == other[n] for n in range(len(REQUESTS))) / len(REQUESTS)
+
+
+def test_recorded_steps_give_the_same_answers() -> None:
+    recorded, plain = engine(TorchEngine), engine(PlainEngine)
+    answers = dict(recorded.generate(REQUESTS))
+    assert answers == dict(plain.generate(REQUESTS))
+    assert len({tuple(answer) for answer in answers.values()}) > 50
+
+
+def test_a_t4s_path_gives_the_answers_of_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fp16 and segment by segment; a few answers part where two tokens are nearly equal."""
+    monkeypatch.setattr(packing, "has_varlen_attention", lambda _: False)
+    in_fp16, exact = (engine(TorchEngine, dtype) for dtype in (torch.float16, torch.float32))
+    assert share_of_equal(*(dict(e.generate(REQUESTS)) for e in (in_fp16, exact))) > 0.9
+    candidates = Candidates(WORDS)
+    prompts = [request.ids for request in REQUESTS]
+    scores, expected = (dict(e.score(prompts, candidates)) for e in (in_fp16, exact))
+    for n in range(len(prompts)):
+        probabilities = candidates.probabilities(expected[n])
+        assert candidates.probabilities(scores[n]) == pytest.approx(probabilities, abs=0.02)
+
+
+def test_after_running_out_of_memory_prompts_are_read_in_pieces(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    plenty = dict(engine(TorchEngine).generate(REQUESTS))
+    scarce = engine(TorchEngine)
+    scarce._prompt_tokens = 10**6
+    torch.cuda.empty_cache()
+    allocated = torch.cuda.memory_allocated()
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction((allocated + 60 * 2**20) / total)
+    scarce._capacity = lambda: 256 * 20  # type: ignore[method-assign]
+    answers = dict(scarce.generate(REQUESTS))
+    assert "out of memory: prompts are read" in caplog.text
+    assert share_of_equal(answers, plenty) > 0.9

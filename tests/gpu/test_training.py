@@ -1,0 +1,101 @@
+"""Training on a GPU: compiled, recorded and segment by segment against plain passes, and memory."""
+
+import logging
+
+import pytest
+import torch
+
+from stages.model import device, packing
+from stages.training import loop
+from stages.training.loop import Trainer
+from tests.helpers.llamas import llama, long_rows, with_adapter
+
+RATE, CLIP, UPDATES, BATCH = 1e-3, 1.0, 6, 24
+GIB = 2**30
+
+
+def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list[float]:
+    """The losses of some updates, each of its own rows."""
+    rows = long_rows(UPDATES * BATCH, longest, vocabulary)
+    batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
+    return [float(trainer.update(batch, RATE, CLIP)) for batch in batches]
+
+
+@pytest.fixture(scope="module")
+def exact() -> list[float]:
+    """The losses in fp32, segment by segment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "has_varlen_attention", lambda _: False)
+        return losses(Trainer(with_adapter(llama(torch.float32)), torch.float32))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_losses_are_those_of_fp32(dtype: torch.dtype, exact: list[float]) -> None:
+    found = losses(Trainer(with_adapter(llama(dtype)), dtype))
+    assert found == pytest.approx(exact, abs=0.03)
+    assert found[-1] != found[0]
+
+
+def test_compiled_layers_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "COMPILE_FROM", 0)
+    monkeypatch.setattr(loop, "can_compile", lambda _: False)  # nothing is recorded
+    trainer = Trainer(with_adapter(llama(torch.bfloat16)), torch.bfloat16)
+    assert losses(trainer) == pytest.approx(exact, abs=0.03)
+
+
+def test_recorded_passes_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "COMPILE_FROM", 0)
+    trainer = Trainer(with_adapter(llama(torch.bfloat16)), torch.bfloat16)
+    assert losses(trainer) == pytest.approx(exact, abs=0.03)
+    assert 1 <= len(trainer._pass._recordings) < UPDATES  # sizes serve several updates
+    assert trainer._pass.stop()
+    assert losses(trainer)[-1] < exact[0]
+
+
+def test_a_t4s_path_in_fp16(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without variable-length attention nothing is compiled or recorded."""
+    monkeypatch.setattr(packing, "has_varlen_attention", lambda _: False)
+    monkeypatch.setattr(device, "has_varlen_attention", lambda _: False)
+    monkeypatch.setattr(device, "COMPILE_FROM", 0)
+    trainer = Trainer(with_adapter(llama(torch.float16)), torch.float16)
+    assert losses(trainer) == pytest.approx(exact, abs=0.03)
+    assert not trainer._pass._recordings
+
+
+def limit_memory(gib: float) -> None:
+    """Lets this process have so much of the GPU's memory."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(gib * GIB / total)
+
+
+def test_after_running_out_of_memory_micro_batches_are_smaller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A batch that fits as a whole, and then in 2 GiB only in pieces: the same losses."""
+    caplog.set_level(logging.INFO)
+    results = []
+    for gib in (60.0, 2.0):
+        trainer = Trainer(with_adapter(llama(torch.bfloat16, 512, 8)), torch.bfloat16)
+        limit_memory(gib)
+        trainer._micro_batches.tokens, trainer._micro_batches.measured = 10**6, True
+        results.append(losses(trainer, longest=400))
+        halved = "out of memory: micro-batches of" in caplog.text
+        assert halved == (gib == 2.0)
+        assert torch.cuda.max_memory_reserved() < gib * GIB
+        del trainer
+    assert results[1] == pytest.approx(results[0], abs=0.03)
+
+
+def test_a_large_batch_stays_within_15_gib() -> None:
+    """A base of 0.7 billion parameters; what a pass may have follows from the free memory."""
+    limit_memory(15.0)
+    base = llama(torch.bfloat16, 2048, 16, vocabulary=32_000)
+    assert sum(p.numel() for p in base.parameters()) > 0.7e9
+    trainer = Trainer(with_adapter(base), torch.bfloat16)
+    found = losses(trainer, longest=512, vocabulary=32_000)
+    assert all(0 < loss < 30 for loss in found)
+    assert trainer._micro_batches.measured
+    assert trainer._micro_batches.tokens > 1024
+    assert torch.cuda.max_memory_reserved() < 15 * GIB
