@@ -27,14 +27,13 @@ def followed(root: Path, tmp_path: Path) -> Path:
         shutil.copy(root / file, tmp_path)
     for file, before, content in STEP.findall((root / "docs/adding-a-task.md").read_text("utf-8")):
         path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines, place = [""], 0
         if before:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             (place,) = (n for n, line in enumerate(lines, 1) if line.startswith(before))
-            content = "".join([*lines[:place], content, *lines[place:]])
-        else:
-            assert not path.exists()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, "utf-8")
+        lines.insert(place, content)
+        path.write_text("".join(lines), "utf-8")
     return tmp_path
 
 
