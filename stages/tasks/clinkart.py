@@ -18,7 +18,7 @@ pick the wrong place, and only there, a mention carries an occurrence mark: ``38
 second ``38,5`` counted from the start of the chunk, ``PCR [-1]`` the last one before the chunk.
 
 The submission is ``TEAM_runN.txt``: every document with its original text, and the relations found.
-The fallback for an answer that cannot be read is no relation.
+The fallback for an answer that cannot be parsed is no relation.
 
 The score is micro precision, recall and F1 over exact (document, result span, test span) triples.
 That matching is exact is an assumption (the organisers' kit is not public), so the same with
@@ -26,16 +26,19 @@ overlapping spans stands beside it.
 """
 
 import bisect
-import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.common.command import InputError
-from stages.common.files import Defects, read_lines, required
-from stages.toolkit.records import Encoded, Example, Sample, Submission, Tally, Unit
+from stages.common.files import Defects, read_lines
+from stages.toolkit.answers import AnswerParser
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
 from stages.toolkit.sentences import sentences
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
@@ -47,14 +50,13 @@ from stages.toolkit.spans import (
     parse_mark,
     with_mark,
 )
-from stages.toolkit.splits import SPLITS, HoldOut, Split
-
-log = logging.getLogger(__name__)
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 
 NAME = "clinkart"
-TRAIN, TEST, GOLD = "training.txt", "test.txt", "test_gold.txt"
-REQUIRED = (TRAIN,)
-UNITS = ("clinkart",)
+FILES = RawFiles(train="training.txt", test="test.txt", gold="test_gold.txt")
+REQUIRED = (FILES.train,)
+SUBMISSION = "{team}_run{run}.txt"
+UNITS = (NAME,)
 CLOSED: dict[str, tuple[str, ...]] = {}
 
 
@@ -67,11 +69,15 @@ class Relation(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A clinical case; `relations` is None where they are unknown."""
+    """A clinical case; its gold are its relations in order, None where they are unknown."""
 
     id: str
     text: str
-    relations: tuple[Relation, ...] | None
+    gold: tuple[Relation, ...] | None
+
+    def question_id(self, chunk: Span) -> str:
+        """The id of the question about a chunk of it."""
+        return question_id(NAME, self.id, f"{chunk.start}-{chunk.end}")
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -108,7 +114,7 @@ def read(path: Path, *, blind: bool = False) -> list[Document]:
         if blind:
             defects.add(
                 number,
-                f"expected text lines only, DOCID|t|TEXT (gold belongs in {GOLD});"
+                f"expected text lines only, DOCID|t|TEXT (gold belongs in {FILES.gold});"
                 f" found {line[:60]!r}",
             )
         elif len(columns) not in (4, 6) or columns[1] != "REL":
@@ -149,76 +155,77 @@ def _relation(columns: Sequence[str], text: str) -> tuple[list[str], Relation | 
             problems.append(f"{kind} offsets {offsets!r}: expected start-end, two whole numbers")
             continue
         span = Span(int(match[1]), int(match[2]))
-        found = text[span.start : span.end]
+        mention = text[span.start : span.end]
         if not span.start < span.end <= len(text):
             problems.append(
                 f"{kind} offsets {offsets} are outside the text, which has {len(text)} characters"
             )
-        elif quoted is not None and quoted != found:
-            problems.append(f"{kind} {offsets} is {found!r} in the text, but quoted as {quoted!r}")
-        elif found != found.strip():
-            problems.append(f"{kind} {offsets} begins or ends with white space: {found!r}")
+        elif quoted is not None and quoted != mention:
+            problems.append(
+                f"{kind} {offsets} is {mention!r} in the text, but quoted as {quoted!r}"
+            )
+        elif mention != mention.strip():
+            problems.append(f"{kind} {offsets} begins or ends with white space: {mention!r}")
         spans.append(span)
     return problems, Relation(*spans) if len(spans) == 2 else None
 
 
-def documents(folder: Path, hold_out: HoldOut) -> dict[Split, list[Document]]:
-    """Reads a raw folder without the test set's gold: the documents of each split.
+def read_items(folder: Path, hold_out: HoldOut, *, with_gold: bool = False) -> BySplit[Document]:
+    """Reads the documents of each split, those of the test set without their gold or with it.
 
     Raises:
         InputError: for defects, and if a test document stands in the training file too.
     """
-    test = folder / TEST
-    by_split: dict[Split, list[Document]] = {split: [] for split in SPLITS}
-    for document in read(required(folder / TRAIN)):
-        split = hold_out.split_of(NAME, document.id, has_dev=False, has_test=test.is_file())
-        by_split[split].append(document)
-    if test.is_file():
-        known = {d.id for split in SPLITS for d in by_split[split]}
-        by_split["test"] = read(test, blind=True)
-        if both := [d.id for d in by_split["test"] if d.id in known]:
-            raise InputError(f"{test}: documents that stand in {TRAIN} too: {', '.join(both[:20])}")
-    by_split["test"] = [replace(document, relations=None) for document in by_split["test"]]
-    return by_split
+    documents = read_splits(
+        NAME,
+        folder,
+        FILES,
+        hold_out,
+        train=read,
+        test=partial(read, blind=True),
+        gold=_read_gold if with_gold else None,
+        group=lambda document: document.id,
+    )
+    known = {document.id for document in documents["train"] + documents["dev"]}
+    if both := [document.id for document in documents["test"] if document.id in known]:
+        some = ", ".join(both[:20])
+        raise InputError(
+            f"{folder / FILES.test}: documents that stand in {FILES.train} too: {some}"
+        )
+    return documents
 
 
-def gold_documents(folder: Path, test: Sequence[Document]) -> list[Document]:
-    """Reads the gold of the test documents: of the gold file, or held out of the training file.
+def _read_gold(path: Path, test: Sequence[Document]) -> list[tuple[Relation, ...] | None]:
+    return [document.gold for document in match_documents(path, read(path), test)]
+
+
+def match_documents(
+    path: Path, documents: Sequence[Document], test: Sequence[Document]
+) -> list[Document]:
+    """Finds each test document in a gold file or a submission.
+
+    Args:
+        path: the file.
+        documents: its documents.
+        test: the test documents.
 
     Returns:
-        The documents in the order of `test`; those without gold as they are.
+        The documents of the file, in the order of `test`.
 
     Raises:
-        InputError: for defects, and if the test file and its gold differ in documents or texts.
+        InputError: unless the file has exactly these documents with the same texts.
     """
-    held_out = not (folder / TEST).is_file()
-    path = folder / (TRAIN if held_out else GOLD)
-    if not path.is_file():
-        return list(test)
-    gold = {d.id: d for d in read(path)}
-    _same_documents(test, gold.values(), path, more_allowed=held_out)
-    return [gold[d.id] for d in test]
-
-
-def _same_documents(
-    wanted: Iterable[Document],
-    found: Iterable[Document],
-    path: Path,
-    *,
-    more_allowed: bool = False,
-) -> None:
-    texts = {d.id: d.text for d in wanted}
-    others = {d.id: d.text for d in found}
-    for problem, ids in (
-        ("missing documents", [i for i in texts if i not in others]),
-        (
-            "documents that are not in the test set",
-            [i for i in others if i not in texts and not more_allowed],
-        ),
-        ("documents with another text", [i for i in texts if others.get(i, texts[i]) != texts[i]]),
-    ):
+    by_id = {document.id: document for document in documents}
+    texts = {document.id: document.text for document in test}
+    problems = {
+        "missing documents": [i for i in texts if i not in by_id],
+        "documents that are not in the test set": [i for i in by_id if i not in texts],
+        "documents with another text": [i for i, d in by_id.items() if d.text != texts.get(i)],
+    }
+    for problem, ids in problems.items():
         if ids:
             raise InputError(f"{path}: {problem}: {', '.join(ids[:20])} ({len(ids)} in all)")
+    return [by_id[identifier] for identifier in texts]
 
 
 # --- Questions ------------------------------------------------------------------------------------
@@ -243,47 +250,49 @@ def chunks(text: str, together: Iterable[Relation] = ()) -> list[Span]:
     kept = [
         Span(min(r.result.start, r.test.start), max(r.result.end, r.test.end)) for r in together
     ]
-    found: list[Span] = []
+    spans: list[Span] = []
     tokens = 0
     for sentence in sentences(text):
-        small = found and found[-1].end - found[-1].start < CHUNK_CHARACTERS
-        cut = found and any(k.start < found[-1].end and sentence.start < k.end for k in kept)
-        if found and (small or cut or tokens + sentence.tokens <= CHUNK_TOKENS):
-            found[-1] = Span(found[-1].start, sentence.end)
+        small = spans and spans[-1].end - spans[-1].start < CHUNK_CHARACTERS
+        cut = spans and any(k.start < spans[-1].end and sentence.start < k.end for k in kept)
+        if spans and (small or cut or tokens + sentence.tokens <= CHUNK_TOKENS):
+            spans[-1] = Span(spans[-1].start, sentence.end)
             tokens += sentence.tokens
         else:
-            found.append(Span(sentence.start, sentence.end))
+            spans.append(Span(sentence.start, sentence.end))
             tokens = sentence.tokens
-    return found
+    return spans
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every chunk of every document; see `stages.tasks.Task.encode`."""
+    """Makes a question of every chunk of every document; see `stages.tasks.Task.encode`."""
+    documents = read_items(folder, hold_out, with_gold=True)
+    log_absent(folder, FILES, documents)
     notes = {"documents": 0, "relations": 0, "marked_relations": 0, "split_relations": 0}
-    encoded: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    by_split = documents(folder, hold_out)
-    if not (folder / TEST).is_file():
-        log.info("%s: no %s, %d documents are held out", folder, TEST, len(by_split["test"]))
-    by_split["test"] = gold_documents(folder, by_split["test"])
+    encoded: BySplit[Example] = {split: [] for split in SPLITS}
     for split in SPLITS:
-        for document in by_split[split]:
-            notes["documents"] += 1
+        for document in documents[split]:
             # The test set's chunks must not depend on its gold.
-            together = document.relations or () if split != "test" else ()
-            for chunk in chunks(document.text, together):
-                output = None
-                if document.relations is not None:
-                    inside = [
-                        r for r in document.relations if chunk.start <= r.result.start < chunk.end
-                    ]
-                    output, marked = write_answer(document.text, chunk, inside)
-                    notes["relations"] += len(inside)
-                    notes["marked_relations"] += marked
-                    notes["split_relations"] += sum(not chunk.overlaps(r.test) for r in inside)
-                identifier = f"{NAME}:{document.id}:{chunk.start}-{chunk.end}"
-                text = document.text[chunk.start : chunk.end]
-                encoded[split].append(Example(identifier, NAME, text, output))
+            together = document.gold or () if split != "test" else ()
+            encoded[split] += _examples(document, chunks(document.text, together), notes)
     return Encoded(encoded, notes)
+
+
+def _examples(
+    document: Document, spans: Iterable[Span], notes: dict[str, int]
+) -> Iterator[Example]:
+    """Yields the questions about a document's chunks, and adds to the notes."""
+    notes["documents"] += 1
+    for chunk in spans:
+        output = None
+        if document.gold is not None:
+            relations = [r for r in document.gold if chunk.start <= r.result.start < chunk.end]
+            output, marked = write_answer(document.text, chunk, relations)
+            notes["relations"] += len(relations)
+            notes["marked_relations"] += marked
+            notes["split_relations"] += sum(not chunk.overlaps(r.test) for r in relations)
+        text = document.text[chunk.start : chunk.end]
+        yield Example(document.question_id(chunk), NAME, text, output)
 
 
 # --- Answers --------------------------------------------------------------------------------------
@@ -306,7 +315,7 @@ class Pair(NamedTuple):
 
 
 def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple[str, int]:
-    """Writes the gold answer and makes sure that it will be read as just these relations.
+    """Writes the gold answer and makes sure that it parses to just these relations.
 
     Args:
         text: the document.
@@ -322,20 +331,20 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
     plain = [Pair(*(text[s.start : s.end] for s in relation)) for relation in gold]
     pairs = list(plain)
 
-    def misread() -> int | None:
-        """The first pair that would be read as something else than its relation."""
-        read_pairs = [parse_answer(str(pair))[0][0] for pair in pairs]
-        found = locate(text, chunk, read_pairs)
-        return next((i for i, relation in enumerate(gold) if found[i] != relation), None)
+    def first_misplaced() -> int | None:
+        """The first pair that would be placed elsewhere than its relation, or None."""
+        parsed = [parse_answer(str(pair))[0][0] for pair in pairs]
+        placed = locate(text, chunk, parsed)
+        return next((i for i, relation in enumerate(gold) if placed[i] != relation), None)
 
-    while (i := misread()) is not None:
+    while (i := first_misplaced()) is not None:
         end = 1 if pairs[i].result != plain[i].result else 0
         pairs[i] = _with_mark(pairs[i], end, text, chunk, gold[i])
     for i in range(len(pairs)):  # a later mark may have made an earlier one needless
         for end in (0, 1):
             kept = pairs[i]
             pairs[i] = Pair(*(plain[i][e] if e == end else kept[e] for e in (0, 1)))
-            if pairs[i] != kept and misread() is not None:
+            if pairs[i] != kept and first_misplaced() is not None:
                 pairs[i] = kept
     marked = sum(pair != unmarked for pair, unmarked in zip(pairs, plain, strict=True))
     return " ".join(map(str, pairs)), marked
@@ -353,7 +362,7 @@ def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation)
 
 
 def parse_answer(answer: str) -> tuple[list[Pair], bool]:
-    """Reads whatever a model answered.
+    """Parses any answer of a model.
 
     Args:
         answer: the model's text.
@@ -381,7 +390,7 @@ def parse_answer(answer: str) -> tuple[list[Pair], bool]:
 
 # --- Finding the mentions again -------------------------------------------------------------------
 
-# Costs of reading a pair as a relation, in characters between result and test. Measured on the 83
+# Costs of taking a pair for a relation, in characters between result and test. Measured on the 83
 # real documents: docs/decisions/0002-occurrence-marks.md.
 AFTER = 2.0  # factor on the gap to a test that stands after its result (18 % of the relations)
 OVERLAP = 1_000.0  # a test inside its own result
@@ -406,7 +415,7 @@ def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | Non
     Returns:
         The relation for each pair, None where a mention does not occur.
     """
-    found: list[Relation | None] = [None] * len(pairs)
+    placed: list[Relation | None] = [None] * len(pairs)
     steps: list[tuple[int, list[Relation], list[float], list[int]]] = []
     for index, pair in enumerate(pairs):
         options = _readings(text, chunk, pair)
@@ -432,9 +441,9 @@ def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | Non
         last = steps[-1][2]
         choice = last.index(min(last))
         for index, relations, _, origins in reversed(steps):
-            found[index] = relations[choice]
+            placed[index] = relations[choice]
             choice = origins[choice]
-    return found
+    return placed
 
 
 def _readings(text: str, chunk: Span, pair: Pair) -> dict[Relation, float]:
@@ -475,45 +484,24 @@ def interpret(subtask: str, answer: str) -> list[Pair] | None:
 
 # --- Submission -----------------------------------------------------------------------------------
 
-_ID = re.compile(rf"{NAME}:(.+):([0-9]+)-([0-9]+)", re.DOTALL)
-
 
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    test = documents(folder, hold_out)["test"]
-    parts: dict[str, list[tuple[Span, str]]] = {document.id: [] for document in test}
-    for identifier, answer in answers.items():
-        match = _ID.fullmatch(identifier)
-        if not match or match[1] not in parts:
-            raise InputError(
-                f"an answer to {identifier!r}, which is not in the test set of {folder}"
-            )
-        parts[match[1]].append((Span(int(match[2]), int(match[3])), answer))
-    tally = Tally(rows=len(answers))
+    parser = AnswerParser(answers, folder)
     blocks = []
-    for document in test:
-        _check_cover(document, sorted(parts[document.id]), folder)
+    for document in read_items(folder, hold_out)["test"]:
         relations: set[Relation] = set()
-        for chunk, answer in parts[document.id]:
-            pairs, parsed = parse_answer(answer)
+        for chunk in chunks(document.text):
+            pairs, parsed = parse_answer(parser.answer(document.question_id(chunk)))
             located = locate(document.text, chunk, pairs)
-            relations.update(r for r in located if r)
-            tally.unparsable += not parsed or None in located
-            tally.fallback += not any(located) and bool(pairs or not parsed)
-        blocks.append(write_document(document, sorted(relations)))
-    return Submission({file_name(run): "\n".join(blocks)}, {NAME: tally})
-
-
-def _check_cover(document: Document, parts: Sequence[tuple[Span, str]], folder: Path) -> None:
-    """Makes sure that the chunks answered are the document's: white space alone lies between."""
-    end = 0
-    for chunk, _ in [*parts, (Span(len(document.text), len(document.text)), "")]:
-        if chunk.start < end or document.text[end : chunk.start].strip():
-            raise InputError(
-                f"{folder}: the answers to document {document.id} do not fit its text"
-                f" around character {end}: encode and infer must run on the same files"
+            relations.update(relation for relation in located if relation)
+            parser.count(
+                NAME,
+                parsed=parsed and None not in located,
+                fallback=not any(located) and bool(pairs or not parsed),
             )
-        end = chunk.end
+        blocks.append(write_document(document, sorted(relations)))
+    return Submission({run.file_name(SUBMISSION): "\n".join(blocks)}, parser.finish())
 
 
 def write_document(document: Document, relations: Iterable[Relation]) -> str:
@@ -527,11 +515,6 @@ def write_document(document: Document, relations: Iterable[Relation]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def file_name(run: Run) -> str:
-    """The submission's file name."""
-    return f"{run.team}_run{run.run}.txt"
-
-
 # --- Score ----------------------------------------------------------------------------------------
 
 
@@ -541,39 +524,40 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
 
     from stages.toolkit.scores import f1_of_counts, micro_scores
 
-    test = documents(folder, hold_out)["test"]
-    path = submission / file_name(run)
-    submitted = {document.id: document for document in read(path)}
-    _same_documents(test, submitted.values(), path)
-    gold = gold_documents(folder, test)
-    if any(document.relations is None for document in gold):
+    test = read_items(folder, hold_out, with_gold=True)["test"]
+    path = submission / run.file_name(SUBMISSION)
+    documents = match_documents(path, read(path), test)
+    if any(document.gold is None for document in test):
         return {}
-    wanted = [set(document.relations or ()) for document in gold]
-    given = [set(submitted[document.id].relations or ()) for document in gold]
-    precision, recall, f1 = micro_scores(wanted, given)
+    gold = [set(document.gold or ()) for document in test]
+    submitted = [set(document.gold or ()) for document in documents]
+    precision, recall, f1 = micro_scores(gold, submitted)
 
-    right = [len(w & g) for w, g in zip(wanted, given, strict=True)]
-    counts = list(zip(right, map(len, given), map(len, wanted), strict=True))
-    sample = Sample(np.array(counts), lambda sums: f1_of_counts(*sums.T))
-    details = {"precision": precision, "recall": recall, "overlap_f1": overlap_f1(wanted, given)}
+    right = [len(g & s) for g, s in zip(gold, submitted, strict=True)]
+    terms = list(zip(right, map(len, submitted), map(len, gold), strict=True))
+    sample = Sample(np.array(terms), lambda sums: f1_of_counts(*sums.T))
+    details = {"precision": precision, "recall": recall, "overlap_f1": overlap_f1(gold, submitted)}
     return {NAME: Unit("micro_f1", f1, 0.0, sample, details=details)}
 
 
-def overlap_f1(wanted: Sequence[set[Relation]], given: Sequence[set[Relation]]) -> float:
-    """F1 that counts a relation as right if both its spans overlap with those of another's.
+def overlap_f1(gold: Sequence[set[Relation]], submitted: Sequence[set[Relation]]) -> float:
+    """F1 in which a relation is right if both its spans overlap with those of another one.
 
     Precision is the share of submitted relations that meet a gold one, recall the share of gold
     relations that meet a submitted one.
     """
 
+    def overlapping(one: Relation, other: Relation) -> bool:
+        return one.result.overlaps(other.result) and one.test.overlaps(other.test)
+
     def share(ours: Sequence[set[Relation]], theirs: Sequence[set[Relation]]) -> float:
         met = [
-            any(one.result.overlaps(o.result) and one.test.overlaps(o.test) for o in others)
+            any(overlapping(one, other) for other in others)
             for these, others in zip(ours, theirs, strict=True)
             for one in these
         ]
         return sum(met) / len(met) if met else 0.0
 
-    precision, recall = share(given, wanted), share(wanted, given)
+    precision, recall = share(submitted, gold), share(gold, submitted)
     both = precision + recall
     return 2 * precision * recall / both if both else 0.0

@@ -43,7 +43,7 @@ def short_documents(path: Path, count: int) -> list[clinkart.Document]:
     """
     found = []
     for document in clinkart.read(path):
-        relations = document.relations or ()
+        relations = document.gold or ()
         for chunk in clinkart.chunks(document.text, relations):
             inside = [r for r in relations if chunk.start <= r.result.start < chunk.end]
             if len(inside) == 1 and chunk.end - chunk.start < 120:
@@ -55,7 +55,7 @@ def short_documents(path: Path, count: int) -> list[clinkart.Document]:
 
 
 def write(path: Path, documents: list[clinkart.Document], gold: bool = True) -> None:
-    blocks = [clinkart.write_document(d, d.relations or () if gold else ()) for d in documents]
+    blocks = [clinkart.write_document(d, d.gold or () if gold else ()) for d in documents]
     path.write_text("\n".join(blocks), encoding="utf-8")
 
 

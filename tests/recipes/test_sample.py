@@ -35,7 +35,7 @@ def test_clinkart_has_the_shape_of_the_real_data(root: Path) -> None:
     assert len(test) >= 20
     for documents in (training, test):
         lengths = [len(d.text) for d in documents]
-        counts = [len(d.relations or ()) for d in documents]
+        counts = [len(d.gold or ()) for d in documents]
         assert 1_500 < statistics.median(lengths) < 2_200
         assert min(lengths) < 700
         assert 3_500 < max(lengths) < 4_500
@@ -49,7 +49,7 @@ def test_clinkart_has_what_makes_the_real_data_hard(root: Path) -> None:
     for file in ("training.txt", "test_gold.txt"):
         repeated = shared = symbols = after = apart = typographic = 0
         for document in clinkart.read(folder / file):
-            relations = document.relations or ()
+            relations = document.gold or ()
             everywhere = Span(0, len(document.text))
             typographic += "’" in document.text and "è" in document.text
             for relation in relations:
@@ -68,7 +68,7 @@ def test_the_default_split_leaves_enough_of_each(root: Path) -> None:
     from stages.common import settings
 
     splits: HoldOut = settings.read(encode.Settings, root / "params.yaml").encode
-    found = clinkart.documents(root / "data" / "sample" / "clinkart", splits)
+    found = clinkart.read_items(root / "data" / "sample" / "clinkart", splits)
     assert len(found["train"]) >= 50
     assert len(found["dev"]) >= 10
     assert len(found["test"]) >= 20

@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import acti
 from stages.toolkit.answers import normalised
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.records import Unit
+from stages.toolkit.splits import SPLITS
 from stages.toolkit.tables import write_table
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import (
+    HOLD_OUT,
+    RUN,
+    assert_defect,
+    assert_other_items_are_refused,
+    gold_answers,
+    submit,
+    write_files,
+)
 
 HEADER_A, HEADER_B = "Id,comment_text,conspiratorial\n", "Id,comment_text,topic,conspiracy\n"
 TRAIN_A = HEADER_A + "".join(f"{i},testo {i},{i % 3 % 2}\n" for i in range(30))
@@ -28,21 +34,12 @@ TEST_B = "Id,comment_text\n30,la cupola\n40,Mosca\n41,nan\n"
 
 def write(folder: Path, **files: str) -> Path:
     """Writes files, given as A_train and so on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"subtask{name}.csv").write_text(content, encoding="utf-8", newline="")
-    return folder
+    return write_files(folder, {f"subtask{name}.csv": files[name] for name in files})
 
 
-def save(folder: Path, answers: dict[str, str], out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in acti.decode(folder, HOLD_OUT, answers, RUN).files.items():
-        (out / name).write_text(content, encoding="utf-8", newline="")
-    return out
-
-
-def gold_answers(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in acti.encode(folder, HOLD_OUT).splits["test"]}
+def scored(folder: Path, answers: dict[str, str], out: Path) -> dict[str, Unit]:
+    submit(acti, folder, answers, out)
+    return acti.score(folder, HOLD_OUT, out, RUN)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -103,8 +100,7 @@ def test_without_b_the_rest_is_asked_and_said(
     assert {e.task for split in SPLITS for e in encoded[split]} == {"acti_a"}
     assert "subtaskB_train.csv: acti_b is skipped" in caplog.text
     assert "subtaskA_test.csv: " in caplog.text
-    out = save(folder, gold_answers(folder), tmp_path / "out")
-    assert list(acti.score(folder, HOLD_OUT, out, RUN)) == ["acti_a"]
+    assert list(scored(folder, gold_answers(acti, folder), tmp_path / "out")) == ["acti_a"]
 
 
 def test_without_a_it_does_not_run(tmp_path: Path) -> None:
@@ -143,9 +139,7 @@ def test_defects_are_told_by_file_and_line(
 ) -> None:
     files = {"A_train": TRAIN_A, "B_train": TRAIN_B, "A_test": TEST_A, "B_test": TEST_B}
     folder = write(tmp_path, **(files | {name: content}))
-    with pytest.raises(InputError, match=rf"subtask{name}\.csv:{line}: ") as error:
-        acti.encode(folder, HOLD_OUT)
-    assert message in str(error.value)
+    assert_defect(acti, folder, f"subtask{name}.csv", line, message)
 
 
 def test_gold_of_other_items_is_refused(tmp_path: Path) -> None:
@@ -166,7 +160,7 @@ def test_gold_of_other_items_is_refused(tmp_path: Path) -> None:
 )
 def test_gold_is_joined_by_id(tmp_path: Path, gold: str) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, A_test=TEST_A, A_gold=gold)
-    assert gold_answers(folder) == {"acti_a:30": "sì", "acti_a:031": "no", "acti_a:32": "sì"}
+    assert gold_answers(acti, folder) == {"acti_a:30": "sì", "acti_a:031": "no", "acti_a:32": "sì"}
 
 
 # --- Splits ---------------------------------------------------------------------------------------
@@ -174,8 +168,11 @@ def test_gold_is_joined_by_id(tmp_path: Path, gold: str) -> None:
 
 def texts(folder: Path) -> dict[str, list[set[str]]]:
     """The texts of each sub-task's splits."""
-    found = acti.posts(folder, HOLD_OUT)
-    return {n: [{normalised(p.text) for p in found[n][s]} for s in SPLITS] for n in found}
+    by_subtask = acti.read_items(folder, HOLD_OUT)
+    return {
+        subtask.name: [{normalised(post.text) for post in posts[split]} for split in SPLITS]
+        for subtask, posts in by_subtask.items()
+    }
 
 
 def test_equal_posts_are_in_one_split_of_both_subtasks(tmp_path: Path) -> None:
@@ -216,7 +213,7 @@ def test_a_post_held_out_of_one_subtask_is_not_learnt_in_the_other(
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "acti"
-    answers = gold_answers(folder)
+    answers = gold_answers(acti, folder)
     submission = acti.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == ["prova_subtaskA_run2.csv", "prova_subtaskB_run2.csv"]
     for letter, content in zip("AB", submission.files.values(), strict=True):
@@ -279,7 +276,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     )
     answers = {"acti_a:30": "sì", "acti_a:031": "sì", "acti_a:32": "sì"}
     answers |= {"acti_b:30": "Russia", "acti_b:40": "Terra Piatta", "acti_b:41": "boh"}
-    units = acti.score(folder, HOLD_OUT, save(folder, answers, tmp_path / "out"), RUN)
+    units = scored(folder, answers, tmp_path / "out")
     assert units["acti_a"].value == pytest.approx(0.4)
     assert units["acti_b"].value == pytest.approx(5 / 12)
     assert {unit.metric for unit in units.values()} == {"macro_f1"}
@@ -296,34 +293,33 @@ def test_a_subtask_without_gold_has_no_score(tmp_path: Path) -> None:
     folder = write(
         tmp_path, A_train=TRAIN_A, A_test=TEST_A, A_gold=gold, B_train=TRAIN_B, B_test=TEST_B
     )
-    answers = gold_answers(folder) | {f"acti_b:{i}": "Covid" for i in (30, 40, 41)}
-    units = acti.score(folder, HOLD_OUT, save(folder, answers, tmp_path / "out"), RUN)
+    encoded = acti.encode(folder, HOLD_OUT).splits["test"]
+    answers = {e.id: e.output or "Covid" for e in encoded}
+    units = scored(folder, answers, tmp_path / "out")
     assert list(units) == ["acti_a"]
     assert "overall" not in units["acti_a"].details
 
 
 def test_gold_survives_in_both_held_out_subtasks(tmp_path: Path) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B)
-    out = save(folder, gold_answers(folder), tmp_path / "out")
-    units = acti.score(folder, HOLD_OUT, out, RUN)
+    units = scored(folder, gold_answers(acti, folder), tmp_path / "out")
     assert list(units) == ["acti_a", "acti_b"]
     assert all(unit.details["overall"] == 1.0 for unit in units.values())
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "acti"
-    path = save(folder, gold_answers(folder), tmp_path) / "prova_subtaskB_run2.csv"
-    header, first, second, *rest = path.read_text().splitlines(keepends=True)
-    for lines, message in (
-        ([header, second, *rest], "missing items"),
-        ([header, first, second, *rest, "1x,0\n"], "not in the test set: 1x"),
-        ([header, first, first, second, *rest], "stand there twice"),
-        ([header, second, first, *rest], "out of order"),
-        ([header, first, second.replace(",", ",4"), *rest], "expected 0, 1, 2 or 3"),
-    ):
-        path.write_text("".join(lines))
-        with pytest.raises(InputError, match=message):
-            acti.score(folder, HOLD_OUT, tmp_path, RUN)
+    submit(acti, folder, gold_answers(acti, folder), tmp_path)
+    path = tmp_path / "prova_subtaskB_run2.csv"
+
+    def score() -> None:
+        acti.score(folder, HOLD_OUT, tmp_path, RUN)
+
+    assert_other_items_are_refused(score, path, "1x", "1x,0")
+    header, first, *rest = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, first.replace(",", ",4"), *rest]))
+    with pytest.raises(InputError, match="expected 0, 1, 2 or 3"):
+        score()
 
 
 # --- Random data and the sample -------------------------------------------------------------------

@@ -42,7 +42,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def block(document: Document, quoted: bool = True) -> str:
-    text = clinkart.write_document(document, document.relations or ())
+    text = clinkart.write_document(document, document.gold or ())
     if quoted:
         return text
     first, *relations = text.split("\n")[:-1]  # the text may hold tabs
@@ -309,12 +309,12 @@ def test_any_gold_survives_its_own_answer(document: Document, split: bool) -> No
         chunks = [Span(0, middle), Span(middle, len(document.text))]
     found: list[Relation | None] = []
     for chunk in chunks:
-        inside = [r for r in document.relations or () if chunk.start <= r.result.start < chunk.end]
+        inside = [r for r in document.gold or () if chunk.start <= r.result.start < chunk.end]
         answer, _ = clinkart.write_answer(document.text, chunk, inside)
         pairs, parsed = clinkart.parse_answer(answer)
         assert parsed
         found += clinkart.locate(document.text, chunk, pairs)
-    assert sorted(r for r in found if r) == list(document.relations or ())
+    assert sorted(r for r in found if r) == list(document.gold or ())
     assert None not in found
 
 
@@ -418,7 +418,7 @@ def test_any_gold_survives_the_whole_way(
     submission = clinkart.decode(folder, SPLITS, answers, RUN)
     write(folder, prova_run2=submission.files["prova_run2.txt"])
     unit = clinkart.score(folder, SPLITS, folder, RUN)["clinkart"]
-    assert unit.value == (1.0 if document.relations else 0.0)
+    assert unit.value == (1.0 if document.gold else 0.0)
     assert unit.details["recall"] == unit.value
 
 
@@ -466,7 +466,7 @@ def test_answers_to_other_questions_are_refused(tmp_path: Path, change: str) -> 
         answers["clinkart:9:0-5"] = "[NOREL]"
     else:
         answers[first.replace(":0-", ":3-")] = answers.pop(first)
-    with pytest.raises(InputError, match=r"do not fit|not in the test set"):
+    with pytest.raises(InputError, match=r"no answer to|not in the test set"):
         clinkart.decode(tmp_path, SPLITS, answers, RUN)
 
 

@@ -15,13 +15,18 @@ from scipy.stats import pearsonr
 from stages.common.command import InputError
 from stages.tasks import emotivita
 from stages.tasks.emotivita import Emotion, parse_answer, write_answer
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
 from tests.helpers.intervals import ends
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import (
+    HOLD_OUT,
+    NOTHING_HELD_OUT,
+    RUN,
+    assert_defect,
+    assert_groups_stay_together,
+    assert_other_items_are_refused,
+    gold_answers,
+    submit,
+    write_files,
+)
 
 TRAIN, TEST, GOLD = "Development set.csv", "Test set.csv", "Test set - Gold labels.csv"
 HEADER, BLIND = "id,text,V,A,D\n", "id,text\n"
@@ -30,27 +35,15 @@ TESTED = BLIND + '8001,"""Addio"", disse,  piano. "\n08002,"""Mai"\n8003,NA\n'
 SUBMISSION = "prova_SubtaskB_unconstrained_run2.csv"
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_text(content, encoding="utf-8", newline="")
-    return folder
-
-
-def gold_of(folder: Path) -> dict[str, str]:
-    return {e.id: str(e.output) for e in emotivita.encode(folder, HOLD_OUT).splits["test"]}
-
-
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> pd.DataFrame:
     """Decodes, writes the file, and reads it as an organiser would."""
-    for name, content in emotivita.decode(folder, HOLD_OUT, answers, RUN).files.items():
-        (out / name).write_text(content, encoding="utf-8")
+    submit(emotivita, folder, answers, out)
     return pd.read_csv(out / SUBMISSION, dtype=str)
 
 
 def test_questions_are_the_texts_as_they_are(tmp_path: Path) -> None:
     """Quotes, one of them never closed, double and final blanks, leading zeros, the text NA."""
-    folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: TESTED})
+    folder = write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: TESTED})
     encoded = emotivita.encode(folder, NOTHING_HELD_OUT).splits
     assert [(e.id, e.input, e.output) for e in encoded["test"]] == [
         ("emotivita:8001", '"Addio", disse,  piano. ', None),
@@ -66,7 +59,7 @@ def test_questions_are_the_texts_as_they_are(tmp_path: Path) -> None:
 
 def test_values_of_the_blind_file_are_not_read(tmp_path: Path) -> None:
     blind = HEADER + "8001,a,,,\n8002,b,x,9,-\n"
-    test = emotivita.encode(write(tmp_path, {TRAIN: DEVELOPMENT, TEST: blind}), HOLD_OUT)
+    test = emotivita.encode(write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: blind}), HOLD_OUT)
     assert [(e.input, e.output) for e in test.splits["test"]] == [("a", None), ("b", None)]
 
 
@@ -129,10 +122,8 @@ def test_answers_are_read_strictly(answer: str, emotion: tuple[float, ...] | Non
 def test_defects_are_told_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
-    folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n", file: content})
-    with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        emotivita.encode(folder, HOLD_OUT)
-    assert message in str(error.value)
+    folder = write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n", file: content})
+    assert_defect(emotivita, folder, file, line, message)
 
 
 def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
@@ -140,18 +131,18 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
     gold = "id,V,A,D\n8002,3,3,3\n8001,3,3,3\n8003,3,3,3\n"
     files = {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n8002,b\n", GOLD: gold}
     with pytest.raises(InputError, match=r"Gold labels\.csv: items .* not in the test set: 8003"):
-        emotivita.encode(write(tmp_path, files), HOLD_OUT)
+        emotivita.encode(write_files(tmp_path, files), HOLD_OUT)
 
 
 def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f'{i},"Cari saluti,  {i % 40}",3.00,3.{i:02},3.00\n' for i in range(80)]
-    one = emotivita.read_items(write(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), HOLD_OUT)
-    other = emotivita.read_items(write(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), HOLD_OUT)
-    texts = [{item.text for item in one[split]} for split in SPLITS]
-    assert all(texts)
-    assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for split in SPLITS:
-        assert {item.id for item in one[split]} == {item.id for item in other[split]}
+    one = emotivita.read_items(
+        write_files(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), HOLD_OUT
+    )
+    other = emotivita.read_items(
+        write_files(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), HOLD_OUT
+    )
+    assert_groups_stay_together(one, other, lambda item: item.text)
 
 
 def test_what_is_absent_is_told(
@@ -160,18 +151,18 @@ def test_what_is_absent_is_told(
     shutil.copytree(root / "data" / "sample" / "emotivita", tmp_path, dirs_exist_ok=True)
     (tmp_path / GOLD).unlink()
     with caplog.at_level(logging.INFO):
-        assert set(gold_of(tmp_path).values()) == {"None"}
-    assert f"no {GOLD}: no score" in caplog.text
+        encoded = emotivita.encode(tmp_path, HOLD_OUT).splits
+    assert {example.output for example in encoded["test"]} == {None}
+    assert f"no {GOLD}: no score on {TEST}" in caplog.text
     (tmp_path / TEST).unlink()
     with caplog.at_level(logging.INFO):
-        answers = gold_of(tmp_path)
+        answers = gold_answers(emotivita, tmp_path)
     assert f"no {TEST}: {len(answers)} items of {TRAIN} are held out for test" in caplog.text
-    assert "None" not in answers.values()
 
 
 def test_the_submission_is_a_file_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "emotivita"
-    table = submitted(folder, gold_of(folder), tmp_path)
+    table = submitted(folder, gold_answers(emotivita, folder), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [SUBMISSION]
     assert (tmp_path / SUBMISSION).read_text().startswith("id,V,A,D\n8001,")
     gold = pd.read_csv(folder / GOLD, dtype=str)
@@ -181,7 +172,7 @@ def test_the_submission_is_a_file_of_the_organisers_form(root: Path, tmp_path: P
 
 def test_the_fallback_is_the_mean_of_the_training_data(tmp_path: Path) -> None:
     """(1.29 + 4.71 + 5.50) / 3 = 3.83; (2 + 3 + 4) / 3 = 3; (3.57 + 2.14 + 1) / 3 = 2.24."""
-    folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n08002,b\n8003,c\n"})
+    folder = write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n08002,b\n8003,c\n"})
     answers = {"8001": "[V] 3,5", "08002": "9 1,5 2", "8003": "3.5  2.0"}
     submission = emotivita.decode(
         folder, NOTHING_HELD_OUT, {f"emotivita:{i}": a for i, a in answers.items()}, RUN
@@ -200,7 +191,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
     """
     gold = "id,text,V,A,D\n8003,c,3,3,3\n8001,a,1,1,1\n8002,b,2,2,2\n"
     test = BLIND + "8001,a\n8002,b\n8003,c\n"
-    folder = write(tmp_path, {TRAIN: DEVELOPMENT, TEST: test, GOLD: gold})
+    folder = write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: test, GOLD: gold})
     answers = {"8001": "2 3 1", "8002": "3 2 3", "8003": "4 1 2"}
     submitted(folder, {f"emotivita:{i}": a for i, a in answers.items()}, tmp_path)
     units = emotivita.score(folder, HOLD_OUT, tmp_path, RUN)
@@ -218,7 +209,7 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
 def test_the_score_is_the_organisers(root: Path, tmp_path: Path) -> None:
     """Their script compares the two files column by column, with scipy's r."""
     folder = root / "data" / "sample" / "emotivita"
-    answers = gold_of(folder)
+    answers = gold_answers(emotivita, folder)
     shifted = dict(zip(answers, [*list(answers.values())[1:], "3.5"], strict=True))
     table = submitted(folder, shifted, tmp_path).astype(float)
     gold = pd.read_csv(folder / GOLD)
@@ -232,26 +223,24 @@ def test_the_score_is_the_organisers(root: Path, tmp_path: Path) -> None:
 
 def test_a_constant_answer_has_the_score_of_the_baseline(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "emotivita"
-    submitted(folder, dict.fromkeys(gold_of(folder), "boh"), tmp_path)
+    submitted(folder, dict.fromkeys(gold_answers(emotivita, folder), "boh"), tmp_path)
     unit = emotivita.score(folder, HOLD_OUT, tmp_path, RUN)["emotivita"]
     assert (unit.value, ends(unit)) == (0.0, (0.0, 0.0))
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "emotivita"
-    submitted(folder, gold_of(folder), tmp_path)
+    submitted(folder, gold_answers(emotivita, folder), tmp_path)
     path = tmp_path / SUBMISSION
-    header, first, second, *rest = path.read_text().splitlines(keepends=True)
-    for lines, message in (
-        ([header, second, *rest], "missing items"),
-        ([header, first, second, *rest, "x" + first], "not in the test set: x8001"),
-        ([header, first, first, second, *rest], "stand there twice"),
-        ([header, second, first, *rest], "out of order"),
-        ([header, "8001,UNK,3,3\n", second, *rest], r"csv:2: V 'UNK'"),
-    ):
-        path.write_text("".join(lines))
-        with pytest.raises(InputError, match=message):
-            emotivita.score(folder, HOLD_OUT, tmp_path, RUN)
+
+    def score() -> None:
+        emotivita.score(folder, HOLD_OUT, tmp_path, RUN)
+
+    assert_other_items_are_refused(score, path, "x8001", "x8001,3,3,3")
+    header, _, *rest = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([header, "8001,UNK,3,3\n", *rest]))
+    with pytest.raises(InputError, match=r"csv:2: V 'UNK'"):
+        score()
 
 
 sentence = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip)
@@ -274,7 +263,7 @@ def test_encode_and_decode_invert_each_other(
         csv.writer(out, quoting=csv.QUOTE_ALL).writerows([header.strip().split(","), *rows])
         return out.getvalue()
 
-    folder = write(
+    folder = write_files(
         tmp_path_factory.mktemp("raw"),
         {
             TRAIN: DEVELOPMENT,

@@ -1,6 +1,6 @@
 """HaSpeeDe 3: files, defects, submissions and score."""
 
-import shutil
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -8,11 +8,16 @@ import pytest
 
 from stages.common.command import InputError
 from stages.tasks import haspeede
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import (
+    HOLD_OUT,
+    RUN,
+    assert_defect,
+    assert_groups_stay_together,
+    assert_other_items_are_refused,
+    gold_answers,
+    submit,
+    write_files,
+)
 
 HEADER = "anonymized_tweet_id,anonymized_text,label,dataset\n"
 TRAIN = HEADER + "".join(f"{i},testo {i},{i % 3 % 2},training_politics\n" for i in range(30))
@@ -25,10 +30,8 @@ TEST = (
 
 
 def write(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"{name}.csv").write_text(content, encoding="utf-8")
-    return folder
+    """Writes files, given without their extension."""
+    return write_files(folder, {f"{name}.csv": content for name, content in files.items()})
 
 
 def test_questions_keep_line_ends_quotes_and_leading_zeros(tmp_path: Path) -> None:
@@ -66,9 +69,7 @@ def test_defects_are_told_by_file_and_line(
     tmp_path: Path, content: str, line: int, message: str
 ) -> None:
     folder = write(tmp_path, training_textual=content)
-    with pytest.raises(InputError, match=rf"training_textual\.csv:{line}: ") as error:
-        haspeede.encode(folder, HOLD_OUT)
-    assert message in str(error.value)
+    assert_defect(haspeede, folder, "training_textual.csv", line, message)
 
 
 def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
@@ -80,17 +81,27 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
 
 def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f"{i},Testo  {i % 40},{i % 2},training_politics\n" for i in range(80)]
-    one = haspeede.read_items(
-        write(tmp_path / "a", training_textual=HEADER + "".join(rows)), HOLD_OUT
+    one, other = (
+        haspeede.read_items(write(tmp_path / name, training_textual=HEADER + "".join(r)), HOLD_OUT)
+        for name, r in (("a", rows), ("b", rows[::-1]))
     )
-    other = haspeede.read_items(
-        write(tmp_path / "b", training_textual=HEADER + "".join(rows[::-1])), HOLD_OUT
-    )
-    texts = [{t.text for t in one[split]} for split in SPLITS]
-    assert all(texts)
-    assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
-    for split in SPLITS:
-        assert {t.id for t in one[split]} == {t.id for t in other[split]}
+    assert_groups_stay_together(one, other, lambda tweet: tweet.text)
+
+
+def test_what_is_absent_and_held_out_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write(tmp_path, training_textual=TRAIN)
+    caplog.set_level(logging.INFO)
+    sizes = {split: len(rows) for split, rows in haspeede.encode(folder, HOLD_OUT).splits.items()}
+    held_out = "items of training_textual.csv are held out for"
+    assert caplog.messages == [
+        f"{folder}: no dev file: {sizes['dev']} {held_out} dev",
+        f"{folder}: no test_textual.csv: {sizes['test']} {held_out} test",
+    ]
+    caplog.clear()
+    haspeede.encode(write(folder, test_textual=TEST), HOLD_OUT)
+    assert f"{folder}: no test_textual_gold.csv: no score on test_textual.csv" in caplog.messages
 
 
 def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path) -> None:
@@ -123,11 +134,7 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     gold = "anonymized_tweet_id,label\n9,1\n007,1\n10,0\n8,0\n"
     folder = write(tmp_path, training_textual=TRAIN, test_textual=test, test_textual_gold=gold)
     answers = dict(zip(("007", "8", "10", "9"), ("Sì.", "si", "NO", "no"), strict=True))
-    submission = haspeede.decode(
-        folder, HOLD_OUT, {f"haspeede:{i}": a for i, a in answers.items()}, RUN
-    )
-    for name, content in submission.files.items():
-        (tmp_path / name).write_text(content)
+    submit(haspeede, folder, {f"haspeede:{i}": a for i, a in answers.items()}, tmp_path)
     units = haspeede.score(folder, HOLD_OUT, tmp_path, RUN)
     assert units["haspeede_a"].value == pytest.approx(2 / 3)
     assert units["haspeede_xpolitical"].value == pytest.approx(2 / 3)
@@ -139,18 +146,8 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "haspeede"
-    answers = {e.id: str(e.output) for e in haspeede.encode(folder, HOLD_OUT).splits["test"]}
-    for name, content in haspeede.decode(folder, HOLD_OUT, answers, RUN).files.items():
-        (tmp_path / name).write_text(content)
-    path = tmp_path / "prova_taskA_textual_run_2.csv"
-    header, first, second, *rest = path.read_text().splitlines(keepends=True)
-    shutil.copy(path, tmp_path / "kept")
-    for lines, message in (
-        ([header, second, *rest], "missing items"),
-        ([header, first, second, *rest, "1x,0\n"], "not in the test set: 1x"),
-        ([header, first, first, second, *rest], "stand there twice"),
-        ([header, second, first, *rest], "out of order"),
-    ):
-        path.write_text("".join(lines))
-        with pytest.raises(InputError, match=message):
-            haspeede.score(folder, HOLD_OUT, tmp_path, RUN)
+    submit(haspeede, folder, gold_answers(haspeede, folder), tmp_path)
+    for file in tmp_path.iterdir():
+        assert_other_items_are_refused(
+            lambda: haspeede.score(folder, HOLD_OUT, tmp_path, RUN), file, "1x", "1x,0"
+        )

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,21 @@ from hypothesis import strategies as st
 from recipes.sample import wicita as recipe
 from stages.common.command import InputError
 from stages.tasks import wicita
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.raw_files import RawFiles
+from stages.toolkit.splits import SPLITS, merge_splits
+from tests.helpers.tasks import (
+    HOLD_OUT,
+    NOTHING_HELD_OUT,
+    RUN,
+    assert_defect,
+    assert_groups_stay_together,
+    assert_other_items_are_refused,
+    gold_answers,
+    submit,
+    write_files,
+)
 
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+IT, EN = wicita.ITALIAN.files, wicita.ENGLISH.files
 
 Object = dict[str, Any]
 
@@ -53,17 +64,6 @@ def lines(*objects: Object) -> str:
 TRAIN = lines(*(pair(f"w{i}.noun.0", lemma=f"w{i}", label=int(i % 3 > 0)) for i in range(30)))
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content, encoding="utf-8", newline="")
-    return folder
-
-
-def submit(folder: Path, answers: dict[str, str], out: Path) -> Path:
-    return write(out, dict(wicita.decode(folder, HOLD_OUT, answers, RUN).files))
-
-
 # --- Raw files and questions ----------------------------------------------------------------------
 
 
@@ -74,8 +74,8 @@ def test_markers_enclose_the_word_alone(tmp_path: Path) -> None:
         pair("2", sentence1="l'età d'oro", start1=2, end1=5, sentence2="oro", start2=0, end2=3),
         pair("3", sentence1="È  vero 🙂", start1=8, end1=9, sentence2="x\u2028y", start2=2, end2=3),
     ]
-    folder = write(tmp_path, {wicita.TRAIN: lines(*objects)})
-    encoded = wicita.encode(folder, HoldOut(seed=3, dev=0, test=0)).splits["train"]
+    folder = write_files(tmp_path, {IT.train: lines(*objects)})
+    encoded = wicita.encode(folder, NOTHING_HELD_OUT).splits["train"]
     assert [e.input for e in encoded] == [
         "Che [BT1] faccia [ET1], dura! [SEP] Faccia a [BT2] faccia [ET2]",
         "l'[BT1] età [ET1] d'oro [SEP] [BT2] oro [ET2]",
@@ -85,12 +85,12 @@ def test_markers_enclose_the_word_alone(tmp_path: Path) -> None:
 
 def test_ids_name_the_file_because_the_test_sets_share_theirs(tmp_path: Path) -> None:
     files = {
-        wicita.TRAIN: lines(pair("007")),
-        wicita.DEV: lines(pair("007", label=0)),
-        wicita.ITALIAN.test: lines(blind("007")),
-        wicita.ENGLISH.test: lines(english("007")),
+        IT.train: lines(pair("007")),
+        IT.dev: lines(pair("007", label=0)),
+        IT.test: lines(blind("007")),
+        EN.test: lines(english("007")),
     }
-    encoded = wicita.encode(write(tmp_path, files), HOLD_OUT)
+    encoded = wicita.encode(write_files(tmp_path, files), HOLD_OUT)
     found = [(e.id, e.output) for split in SPLITS for e in encoded.splits[split]]
     assert found == [
         ("wicita:train:007", "sì"),
@@ -109,69 +109,63 @@ def object_of(**changes: Any) -> str:
     return lines(pair("b"), pair(**changes))
 
 
-GOLD = wicita.ITALIAN.gold
-
-
 @pytest.mark.parametrize(
     ("file", "content", "line", "message"),
     [
-        pytest.param(wicita.TRAIN, "", 1, "empty", id="empty"),
-        pytest.param(wicita.TRAIN, lines(pair()) + "{'id': 1}\n", 2, "not JSON", id="no JSON"),
-        pytest.param(wicita.TRAIN, "[1]\n", 1, "expected an object", id="no object"),
-        pytest.param(wicita.TRAIN, '{"id": ' + "1" * 5000 + "}\n", 1, "not JSON", id="long number"),
-        pytest.param(wicita.TRAIN, "[" * 100_000 + "\n", 1, "not JSON", id="deep nesting"),
-        pytest.param(wicita.TRAIN, object_of(label=None), 2, "the keys", id="no label"),
-        pytest.param(wicita.TRAIN, object_of(pos="noun"), 2, "the keys", id="another key"),
-        pytest.param(wicita.TRAIN, object_of(label="1"), 2, "number 0 or 1", id="label text"),
-        pytest.param(wicita.TRAIN, object_of(label=2), 2, "number 0 or 1", id="label 2"),
-        pytest.param(wicita.TRAIN, object_of(label=True), 2, "number 0 or 1", id="label true"),
-        pytest.param(wicita.TRAIN, object_of(id=7), 2, "expected a string", id="id number"),
-        pytest.param(wicita.TRAIN, object_of(id="a b"), 2, "white space", id="id with blank"),
-        pytest.param(wicita.TRAIN, object_of(id="b"), 2, "line 1 too", id="id twice"),
-        pytest.param(wicita.TRAIN, object_of(lemma=" "), 2, "expected a text", id="no lemma"),
-        pytest.param(wicita.TRAIN, object_of(sentence1=["a"]), 2, "a string", id="list"),
-        pytest.param(wicita.TRAIN, object_of(start1="4"), 2, "expected an offset", id="text"),
-        pytest.param(wicita.TRAIN, object_of(start1=-1), 2, "expected an offset", id="negative"),
-        pytest.param(wicita.TRAIN, object_of(end1=10.0), 2, "expected an offset", id="float"),
-        pytest.param(wicita.TRAIN, object_of(end2=16), 2, "end2 around a word", id="outside"),
-        pytest.param(wicita.TRAIN, object_of(start1=10), 2, "10-10, ''", id="empty slice"),
-        pytest.param(wicita.TRAIN, object_of(end1=3), 2, "4-3, ''", id="backwards"),
-        pytest.param(wicita.TRAIN, object_of(start1=3), 2, "' faccia'", id="blank before"),
-        pytest.param(wicita.DEV, object_of(end1=12), 2, "'faccia, '", id="blank after"),
-        pytest.param(wicita.ITALIAN.test, object_of(), 1, "the keys", id="test with label"),
+        pytest.param(IT.train, "", 1, "empty", id="empty"),
+        pytest.param(IT.train, lines(pair()) + "{'id': 1}\n", 2, "not JSON", id="no JSON"),
+        pytest.param(IT.train, "[1]\n", 1, "expected an object", id="no object"),
+        pytest.param(IT.train, '{"id": ' + "1" * 5000 + "}\n", 1, "not JSON", id="long number"),
+        pytest.param(IT.train, "[" * 100_000 + "\n", 1, "not JSON", id="deep nesting"),
+        pytest.param(IT.train, object_of(label=None), 2, "the keys", id="no label"),
+        pytest.param(IT.train, object_of(pos="noun"), 2, "the keys", id="another key"),
+        pytest.param(IT.train, object_of(label="1"), 2, "number 0 or 1", id="label text"),
+        pytest.param(IT.train, object_of(label=2), 2, "number 0 or 1", id="label 2"),
+        pytest.param(IT.train, object_of(label=True), 2, "number 0 or 1", id="label true"),
+        pytest.param(IT.train, object_of(id=7), 2, "expected a string", id="id number"),
+        pytest.param(IT.train, object_of(id="a b"), 2, "white space", id="id with blank"),
+        pytest.param(IT.train, object_of(id="b"), 2, "line 1 too", id="id twice"),
+        pytest.param(IT.train, object_of(lemma=" "), 2, "expected a text", id="no lemma"),
+        pytest.param(IT.train, object_of(sentence1=["a"]), 2, "a string", id="list"),
+        pytest.param(IT.train, object_of(start1="4"), 2, "expected an offset", id="text"),
+        pytest.param(IT.train, object_of(start1=-1), 2, "expected an offset", id="negative"),
+        pytest.param(IT.train, object_of(end1=10.0), 2, "expected an offset", id="float"),
+        pytest.param(IT.train, object_of(end2=16), 2, "end2 around a word", id="outside"),
+        pytest.param(IT.train, object_of(start1=10), 2, "10-10, ''", id="empty slice"),
+        pytest.param(IT.train, object_of(end1=3), 2, "4-3, ''", id="backwards"),
+        pytest.param(IT.train, object_of(start1=3), 2, "' faccia'", id="blank before"),
+        pytest.param(IT.dev, object_of(end1=12), 2, "'faccia, '", id="blank after"),
+        pytest.param(IT.test, object_of(), 1, "the keys", id="test with label"),
         pytest.param(
-            wicita.ITALIAN.test, lines(blind("x", end2=99)), 1, "9-99", id="test offsets"
+            IT.test, lines(blind("x", end2=99)), 1, "9-99", id="test offsets"
         ),
-        pytest.param(wicita.ENGLISH.test, lines(blind("x")), 1, "'lemma1'", id="one lemma"),
-        pytest.param(GOLD, '{"id": "x"}\n', 1, "the keys", id="gold without label"),
-        pytest.param(GOLD, '{"id": "x", "label": null}\n', 1, "0 or 1", id="gold label"),
-        pytest.param(GOLD, '{"id": "x", "label": 1, "a": 1}\n', 1, "the keys", id="gold keys"),
+        pytest.param(EN.test, lines(blind("x")), 1, "'lemma1'", id="one lemma"),
+        pytest.param(IT.gold, '{"id": "x"}\n', 1, "the keys", id="gold without label"),
+        pytest.param(IT.gold, '{"id": "x", "label": null}\n', 1, "0 or 1", id="gold label"),
+        pytest.param(IT.gold, '{"id": "x", "label": 1, "a": 1}\n', 1, "the keys", id="gold keys"),
     ],
 )  # fmt: skip
 def test_defects_are_told_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
-    files = {wicita.TRAIN: TRAIN, wicita.ITALIAN.test: lines(blind("x"))}
-    folder = write(tmp_path, files | {file: content})
-    with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
-        wicita.encode(folder, HOLD_OUT)
-    assert message in str(error.value)
+    files = {IT.train: TRAIN, IT.test: lines(blind("x"))}
+    folder = write_files(tmp_path, files | {file: content})
+    assert_defect(wicita, folder, file, line, message)
 
 
-@pytest.mark.parametrize("test", [wicita.ITALIAN, wicita.ENGLISH])
+@pytest.mark.parametrize(("files", "make"), [(IT, blind), (EN, english)])
 def test_gold_is_joined_by_id_and_other_items_are_refused(
-    tmp_path: Path, test: wicita.RankedSet
+    tmp_path: Path, files: RawFiles, make: Callable[[str], Object]
 ) -> None:
     """The gold may repeat the other keys of the test file and be in another order."""
-    make = blind if test is wicita.ITALIAN else english
     first, second = make("x"), make("y")
-    files = {wicita.TRAIN: TRAIN, test.test: lines(first, second)}
+    contents = {IT.train: TRAIN, files.test: lines(first, second)}
     gold = lines(second | {"label": 0}, {"id": "x", "label": 1})
-    folder = write(tmp_path, files | {test.gold: gold})
+    folder = write_files(tmp_path, contents | {files.gold: gold})
     encoded = wicita.encode(folder, HOLD_OUT).splits["test"]
     assert [e.output for e in encoded if e.id.endswith((":x", ":y"))] == ["sì", "no"]
-    write(folder, {test.gold: lines({"id": "x", "label": 1}, {"id": "z", "label": 1})})
-    with pytest.raises(InputError, match=rf"{test.gold}: missing items: y"):
+    write_files(folder, {files.gold: lines({"id": "x", "label": 1}, {"id": "z", "label": 1})})
+    with pytest.raises(InputError, match=rf"{files.gold}: missing items: y"):
         wicita.encode(folder, HOLD_OUT)
 
 
@@ -180,26 +174,28 @@ def test_gold_is_joined_by_id_and_other_items_are_refused(
 
 def test_a_lemma_is_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     objects = [pair(f"w{i}", lemma=("w", "W")[i % 2] + str(i % 40)) for i in range(120)]
-    sides = []
-    for name, step in (("a", 1), ("b", -1)):
-        folder = write(tmp_path / name, {wicita.TRAIN: lines(*objects[::step])})
-        by_split = wicita.pairs(folder, HOLD_OUT)
-        lemmas = [{found.lemma.lower() for found in by_split[split]} for split in SPLITS]
-        assert all(lemmas)
-        assert sum(map(len, lemmas)) == 40  # none on two sides
-        sides.append({found.id: split for split in SPLITS for found in by_split[split]})
-    assert sides[0] == sides[1]
+    one, other = (
+        wicita.read_items(write_files(tmp_path / name, {IT.train: lines(*rows)}), HOLD_OUT)
+        for name, rows in (("a", objects), ("b", objects[::-1]))
+    )
+    italian = wicita.ITALIAN
+    assert_groups_stay_together(one[italian], other[italian], lambda pair: pair.lemma.lower())
 
 
 def test_absent_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    files = {wicita.TRAIN: TRAIN, wicita.ENGLISH.test: lines(english("x"))}
-    folder = write(tmp_path, files)
+    files = {IT.train: TRAIN, EN.test: lines(english("x"))}
+    folder = write_files(tmp_path, files)
     caplog.set_level(logging.INFO)
     encoded = wicita.encode(folder, HOLD_OUT).splits
     assert {e.id.split(":")[1] for e in encoded["test"]} == {"train", "test_eng"}
-    assert f"no {wicita.ITALIAN.test}: held out" in caplog.text
-    assert f"no {wicita.ENGLISH.gold}: no score" in caplog.text
-    (folder / wicita.TRAIN).unlink()
+    held_out = sum(e.id.startswith("wicita:train:") for e in encoded["test"])
+    assert f"no {IT.test}: {held_out} items of {IT.train} are held out for test" in caplog.text
+    assert f"no {IT.dev}: {len(encoded['dev'])} items of {IT.train} are held out" in caplog.text
+    assert f"no {EN.gold}: no score on {EN.test}" in caplog.text
+    (folder / EN.test).unlink()
+    wicita.encode(folder, HOLD_OUT)
+    assert f"no {EN.test}: wicita_en is skipped" in caplog.text
+    (folder / IT.train).unlink()
     with pytest.raises(InputError, match=r"no train\.jsonl, which the task needs"):
         wicita.encode(folder, HOLD_OUT)
 
@@ -213,7 +209,7 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     first = next(iter(answers))
     submission = wicita.decode(folder, HOLD_OUT, answers | {first: "uguale"}, RUN)
     assert list(submission.files) == ["binary.jsonl", "binary_eng.jsonl"]
-    write(tmp_path, dict(submission.files))
+    write_files(tmp_path, dict(submission.files))
     for name, test in (("binary", "test"), ("binary_eng", "test_eng")):
         native = (folder / "binary" / f"{test}.jsonl").read_text().splitlines()
         rows = (tmp_path / f"{name}.jsonl").read_text().splitlines()
@@ -230,15 +226,15 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
 def test_macro_f1_by_hand(tmp_path: Path) -> None:
     """Italian: gold 1 0 0, submitted 1 1 0: F1 2/3 and 2/3. English: gold 1, submitted 0: 0."""
     files = {
-        wicita.TRAIN: TRAIN,  # two thirds of the pairs have one sense
-        wicita.ITALIAN.test: lines(*map(blind, "xyz")),
-        wicita.ENGLISH.test: lines(english("x")),
-        wicita.ITALIAN.gold: lines(*({"id": i, "label": int(i == "x")} for i in "zyx")),
-        wicita.ENGLISH.gold: lines({"id": "x", "label": 1}),
+        IT.train: TRAIN,  # two thirds of the pairs have one sense
+        IT.test: lines(*map(blind, "xyz")),
+        EN.test: lines(english("x")),
+        IT.gold: lines(*({"id": i, "label": int(i == "x")} for i in "zyx")),
+        EN.gold: lines({"id": "x", "label": 1}),
     }
-    folder = write(tmp_path / "raw", files)
+    folder = write_files(tmp_path / "raw", files)
     said = {"test:x": "Sì.", "test:y": "si", "test:z": "NO", "test_eng:x": "no"}
-    submit(folder, {f"wicita:{i}": answer for i, answer in said.items()}, tmp_path / "out")
+    submit(wicita, folder, {f"wicita:{i}": answer for i, answer in said.items()}, tmp_path / "out")
     units = wicita.score(folder, HOLD_OUT, tmp_path / "out", RUN)
     assert units["wicita_it"].value == pytest.approx(2 / 3)
     assert units["wicita_it"].details == pytest.approx({"f1_0": 2 / 3, "f1_1": 2 / 3})
@@ -246,14 +242,13 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
     # The majority of the training data is 1: F1 of 1 is 2·1/(3 + 1), of 0 it is 0.
     assert units["wicita_it"].baseline == pytest.approx(0.25)
     assert (units["wicita_it"].metric, units["wicita_it"].n) == ("macro_f1", 3)
-    (folder / wicita.ITALIAN.gold).unlink()
+    (folder / IT.gold).unlink()
     assert list(wicita.score(folder, HOLD_OUT, tmp_path / "out", RUN)) == ["wicita_en"]
 
 
 def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
-    folder = write(tmp_path / "raw", {wicita.TRAIN: TRAIN})
-    answers = {e.id: str(e.output) for e in wicita.encode(folder, HOLD_OUT).splits["test"]}
-    out = submit(folder, answers, tmp_path / "out")
+    folder, out = write_files(tmp_path / "raw", {IT.train: TRAIN}), tmp_path / "out"
+    submit(wicita, folder, gold_answers(wicita, folder), out)
     assert [path.name for path in out.iterdir()] == ["binary.jsonl"]
     units = wicita.score(folder, HOLD_OUT, out, RUN)
     assert {name: unit.value for name, unit in units.items()} == {"wicita_it": 1.0}
@@ -262,19 +257,17 @@ def test_held_out_pairs_are_scored_as_italian(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["binary.jsonl", "binary_eng.jsonl"])
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name: str) -> None:
     folder = root / "data" / "sample" / "wicita"
-    answers = {e.id: str(e.output) for e in wicita.encode(folder, HOLD_OUT).splits["test"]}
-    path = submit(folder, answers, tmp_path) / name
-    first, second, *rest = path.read_text().splitlines(keepends=True)
-    for content, message in (
-        ([second, *rest], "missing items"),
-        ([first, second, *rest, '{"id": "q", "label": 0}\n'], "not in the test set: q"),
-        ([first, first, second, *rest], "stand there twice"),
-        ([second, first, *rest], "out of order"),
-        ([first, second, *rest[:-1], '{"id": "q", "label": "no"}\n'], r"jsonl:60: label"),
-    ):
-        path.write_text("".join(content))
-        with pytest.raises(InputError, match=message):
-            wicita.score(folder, HOLD_OUT, tmp_path, RUN)
+    submit(wicita, folder, gold_answers(wicita, folder), tmp_path)
+    path = tmp_path / name
+
+    def score() -> None:
+        wicita.score(folder, HOLD_OUT, tmp_path, RUN)
+
+    assert_other_items_are_refused(score, path, "q", '{"id": "q", "label": 0}', header=0)
+    *rest, _ = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*rest, '{"id": "q", "label": "no"}\n']))
+    with pytest.raises(InputError, match=r"jsonl:60: label"):
+        score()
 
 
 text = st.text(st.characters(codec="utf-8"))
@@ -307,12 +300,12 @@ def test_encode_and_decode_invert_each_other(
     def written(rows: list[Object]) -> str:
         return "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
 
-    folder = write(
+    folder = write_files(
         tmp_path_factory.mktemp("raw"),
         {
-            wicita.TRAIN: TRAIN,
-            wicita.ITALIAN.test: written(tests),
-            wicita.ITALIAN.gold: written(objects),
+            IT.train: TRAIN,
+            IT.test: written(tests),
+            IT.gold: written(objects),
         },
     )
     encoded = wicita.encode(folder, HOLD_OUT).splits["test"]
@@ -331,11 +324,9 @@ def test_encode_and_decode_invert_each_other(
 
 def test_lemmas_of_the_sample_are_in_one_split(root: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(root / "data" / "sample" / "wicita", tmp_path / "raw")
-    by_split = wicita.pairs(folder, HOLD_OUT)
-    lemmas = [
-        {found.id.split(".")[0].split("_")[0] for found in by_split[split]} for split in SPLITS
-    ]
+    by_split = merge_splits(wicita.read_items(folder, HOLD_OUT).values())
+    lemmas = [{pair.id.split(".")[0].split("_")[0] for pair in by_split[split]} for split in SPLITS]
     assert sum(map(len, lemmas)) == len(set.union(*lemmas)) >= 20
-    content = (folder / wicita.TRAIN).read_text()
+    content = (folder / IT.train).read_text()
     assert content.isascii() and "\\u00e8" in content
-    assert any(found.sentences[0][found.words[0].end] == "," for found in by_split["train"])
+    assert any(pair.sentences[0][pair.words[0].end] == "," for pair in by_split["train"])
