@@ -165,8 +165,10 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
         discotex.encode(folder, HOLD_OUT)
 
 
-def test_parts_may_be_absent_but_not_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The encyclopedia's training file is not at hand for everybody; its test items still are."""
+def test_sources_may_be_absent_but_not_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the encyclopedia's training file its test items still make questions."""
     files = {SCORES: TRAIN_SCORES, f"blind/{WIKI_TEST}": ONE + "w1\ta\tb\t\n"}
     folder = write(tmp_path / "a", files)
     caplog.set_level(logging.INFO)
