@@ -79,14 +79,14 @@ OFFICIAL = (
 
 
 class Point(NamedTuple):
-    """A place, in degrees."""
+    """Latitude and longitude, in degrees."""
 
     latitude: float
     longitude: float
 
 
 class Place(NamedTuple):
-    """The gold of both sub-tasks; None for one whose gold file is absent."""
+    """A region and a point, the gold of both sub-tasks; None for one that is unknown."""
 
     region: str | None
     point: Point | None
