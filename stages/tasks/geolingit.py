@@ -184,7 +184,7 @@ def read_items(
 
 
 def _read_labelled(regions: Regions, path_a: Path) -> list[Tweet]:
-    """Reads the same tweets of both sub-tasks, in the order of A's file, which is given."""
+    """Reads the same tweets from A's file and from B's beside it, in the order of A's file."""
     names = {FILES[A].train: FILES[B].train, FILES[A].dev: FILES[B].dev}
     path_b = required(path_a.with_name(names[path_a.name]))
     a = {row["id"]: row for row in _table(path_a, {**REGION, "text": text})}
@@ -210,7 +210,7 @@ def _read_test(path: Path) -> list[Tweet]:
 
 
 def _read_gold(regions: Regions, path: Path, test: Sequence[Tweet]) -> list[Place]:
-    """Reads the gold files that are there; one of them is given."""
+    """Reads the gold files that are there, in the folder of one of them."""
     names: Sequence[str | None] = [None] * len(test)
     points: Sequence[Point | None] = [None] * len(test)
     if path_a := FILES[A].path(path.parent, "gold"):

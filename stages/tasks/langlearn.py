@@ -76,7 +76,7 @@ class Corpus:
     Attributes:
         unit: the ranked unit.
         name: its name.
-        language: of its essays.
+        language: the language of its essays.
         files: its files of pairs.
         essays: the file of the essays of the training pairs.
         test_essays: the file of the essays of the test pairs.
@@ -131,7 +131,7 @@ class Pair:
     """Two essays in the order in which the question has them.
 
     Attributes:
-        corpus: that has them.
+        corpus: the corpus that has them.
         file: the file in which the pair stands, relative to the raw folder.
         line: the line on which it stands.
         cells: its identifiers and times by column.
@@ -280,19 +280,18 @@ def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     for corpus in CORPORA:
         log_absent(folder, corpus.files, pairs.get(corpus, {}), corpus.name)
     merged = merge_splits(pairs.values())
-    files: dict[tuple[Corpus, str], list[Pair]] = {}
-    for pair in (pair for split in SPLITS for pair in merged[split]):
-        files.setdefault((pair.corpus, pair.file), []).append(pair)
     notes = {"pairs": sum(map(len, merged.values())), "essays": 0, "cut_essays": 0}
-    cut: dict[tuple[Corpus, str, str], str] = {}  # each essay is cut once, whatever its pairs
-    for (corpus, file), members in files.items():
-        for essay, whole in read_essays(folder, corpus, file, members).items():
-            cut[corpus, file, essay] = opening(whole, TOKENS, corpus.language)
-            notes["essays"] += 1
-            notes["cut_essays"] += cut[corpus, file, essay] != " ".join(whole.split())
+    cut: dict[tuple[str, str], str] = {}  # by file of pairs and essay; each essay is cut once
+    for corpus, by_split in pairs.items():
+        for file in (corpus.files.train, corpus.files.test):
+            members = [pair for split in SPLITS for pair in by_split[split] if pair.file == file]
+            for essay, whole in read_essays(folder, corpus, file, members).items():
+                cut[file, essay] = opening(whole, TOKENS, corpus.language)
+                notes["essays"] += 1
+                notes["cut_essays"] += cut[file, essay] != " ".join(whole.split())
 
     def text(pair: Pair) -> str:
-        return " [SEP] ".join(cut[pair.corpus, pair.file, essay] for essay in pair.essays)
+        return " [SEP] ".join(cut[pair.file, essay] for essay in pair.essays)
 
     return Encoded(examples(merged, NAME, text=text, answer=IN_ORDER.write), notes)
 
@@ -300,9 +299,20 @@ def encode(folder: Path, hold_out: HoldOut) -> Encoded:
 def read_essays(folder: Path, corpus: Corpus, file: str, pairs: Sequence[Pair]) -> dict[str, str]:
     """Reads the texts of the essays that a file's pairs name.
 
+    Args:
+        folder: the task's raw folder.
+        corpus: the corpus of the pairs.
+        file: its file of training or of test pairs.
+        pairs: the pairs; none if the file is absent.
+
+    Returns:
+        The text of each essay, by its identifier.
+
     Raises:
         InputError: for defects, and for pairs of essays that are not there.
     """
+    if not pairs:
+        return {}
     is_test = file == corpus.files.test
     path = required(folder / (corpus.test_essays if is_test else corpus.essays))
     texts = read_documents(path)

@@ -131,7 +131,7 @@ def test_emotions_are_parsed_as_whole_words(
         ("argomento_direzione", None),
         ("direzione argomento", None),
         ("non specificato", None),
-        ("entrambi", None),  # what the reference's prompt asked for
+        ("entrambi", None),  # what the reference's prompt offered
         ("la direzione", None),
         ("", None),
     ],
@@ -353,8 +353,8 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
             expected = f1_score(gold[columns], table[columns], average="macro")
             unit = units[f"emit_{subtask.lower()}"]
             in_domain = domain == "in-domain"
-            found = unit.value if in_domain else unit.details["out_of_domain_macro_f1"]
-            assert 0.0 < found == pytest.approx(expected)
+            value = unit.value if in_domain else unit.details["out_of_domain_macro_f1"]
+            assert 0.0 < value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kept", ["A", "B"])

@@ -322,5 +322,5 @@ def test_encode_and_decode_invert_each_other(
     assert submission.tallies["geolingit"].unparsable == 0
     a, b = ([r.split("\t") for r in c.split("\n")[1:-1]] for c in submission.files.values())
     assert [(r[0], r[2]) for r in a] == [(m[0], m[2]) for m in members]
-    for found, member in zip(b, members, strict=True):
-        assert haversine((float(found[2]), float(found[3])), member[3:]) < 0.08
+    for cells, member in zip(b, members, strict=True):
+        assert haversine((float(cells[2]), float(cells[3])), member[3:]) < 0.08

@@ -483,9 +483,9 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     )
     assert list(b.columns) == ["id", "rationales"]
     assert list(b.id) == list(gold.id)
-    for found, cell in zip(b.rationales, gold.rationales, strict=True):
-        assert isinstance(found, list)
-        assert found == (ast.literal_eval(cell) if cell else [])
+    for submitted, cell in zip(b.rationales, gold.rationales, strict=True):
+        assert isinstance(submitted, list)
+        assert submitted == (ast.literal_eval(cell) if cell else [])
         assert cell != "[]"  # two characters to the official scorer, so no rationale would score 0
 
 
@@ -513,7 +513,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gold", "found", "expected"),
+    ("gold", "submitted", "expected"),
     [
         (set(), set(), 1.0),
         ({1}, set(), 0.0),
@@ -522,8 +522,8 @@ def test_scores_by_hand(tmp_path: Path) -> None:
         ({3}, {3}, 1.0),
     ],
 )
-def test_dice(gold: set[int], found: set[int], expected: float) -> None:
-    assert hodi.dice(gold, found) == pytest.approx(expected)
+def test_dice(gold: set[int], submitted: set[int], expected: float) -> None:
+    assert hodi.dice(gold, submitted) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -566,6 +566,6 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
         assert hard in train, hard
     cells = [line.rsplit("\t", 1)[1] for line in train.splitlines()[1:]]
     lists = [ast.literal_eval(cell) for cell in cells if cell]
-    assert any(len({*found}) < len(found) for found in lists)
-    assert any(sorted(found) != found for found in lists)
+    assert any(len({*positions}) < len(positions) for positions in lists)
+    assert any(sorted(positions) != positions for positions in lists)
     assert "\t[]\n" not in (folder / GOLD).read_text(encoding="utf-8")
