@@ -15,15 +15,15 @@ been published; its label column may also be called ``Expected``, as in a submis
 training file is required. Sub-task B is skipped where its training file is absent, and where a test
 file is absent, training posts are held out. Formats: the organisers' guidelines and files.
 
-Both sub-tasks number their posts from 0, and many posts of B are in A too. Equal posts are on the
-same side, whichever sub-task they stand in. Posts of B alone are not added to A: the organisers
+Both sub-tasks number their posts from 0, and many posts of B are in A too. Equal posts are in the
+same split, whichever sub-task they stand in. Posts of B alone are not added to A: the organisers
 have not judged them there, and they would all be positive.
 
 The question is the post. The answer is ``sì`` (conspiratorial) or ``no`` in A, and ``Covid``,
 ``Qanon``, ``Russia`` or ``Terra Piatta`` in B.
 
 The submissions, comma-separated with the header ``Id,Expected``, are ``TEAM_subtaskA_runN.csv`` and
-``TEAM_subtaskB_runN.csv``. The fallback for an answer that cannot be read is 1 in A and 0 (Covid)
+``TEAM_subtaskB_runN.csv``. The fallback for an answer that cannot be parsed is 1 in A and 0 (Covid)
 in B, each the majority of the training data.
 
 The score of each sub-task is macro F1 over its classes. The organisers' overall score, 0.6 A +
@@ -32,22 +32,25 @@ The score of each sub-task is macro F1 over its classes. The organisers' overall
 
 import logging
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Parser,
     anything,
     identifier,
+    match_items,
     one_of,
     read_table,
-    same_items,
     text,
     write_table,
 )
@@ -55,56 +58,78 @@ from stages.toolkit.tables import (
 log = logging.getLogger(__name__)
 
 NAME = "acti"
-REQUIRED = ("subtaskA_train.csv",)
-UNITS = ("acti_a", "acti_b")
 EXPECTED = "Expected"
 
 
 @dataclass(frozen=True)
 class SubTask:
-    """A sub-task: its letter, the column of its labels, their answers, and the fallback."""
+    """A sub-task.
 
-    letter: str
+    Attributes:
+        name: the sub-task's name, and that of its ranked unit.
+        files: its raw files.
+        submission: its submission file.
+        column: the column of its labels.
+        answers: the answers for the labels.
+        fallback: the label that stands for an answer that cannot be parsed.
+        unused: columns that its training and gold files may have and that are not used.
+    """
+
+    name: str
+    files: RawFiles
+    submission: str
     column: str
     answers: Labels[int]
     fallback: int
-
-    @property
-    def name(self) -> str:
-        """The name under which its questions are asked."""
-        return f"{NAME}_{self.letter.lower()}"
-
-    def file(self, folder: Path, kind: str) -> Path:
-        """Its file of a kind: train, test or gold."""
-        return folder / f"subtask{self.letter}_{kind}.csv"
+    unused: tuple[str, ...] = ()
 
     def label(self, cell: str) -> int:
         """Parses a label."""
         return int(one_of(*map(str, sorted(self.answers.answers)))(cell))
 
-    def submission(self, run: Run) -> str:
-        """The name of its submission file."""
-        return f"{run.team}_subtask{self.letter}_run{run.run}.csv"
+    @property
+    def unused_columns(self) -> dict[str, Parser]:
+        """Parsers for the columns that are not used."""
+        return dict.fromkeys(self.unused, anything)
 
 
-A = SubTask("A", "conspiratorial", yes_no(1, 0), fallback=1)
+A = SubTask(
+    "acti_a",
+    RawFiles("subtaskA_train.csv", test="subtaskA_test.csv", gold="subtaskA_gold.csv"),
+    "{team}_subtaskA_run{run}.csv",
+    "conspiratorial",
+    yes_no(1, 0),
+    fallback=1,
+)
 B = SubTask(
-    "B",
+    "acti_b",
+    RawFiles("subtaskB_train.csv", test="subtaskB_test.csv", gold="subtaskB_gold.csv"),
+    "{team}_subtaskB_run{run}.csv",
     "conspiracy",
     Labels({0: "Covid", 1: "Qanon", 2: "Russia", 3: "Terra Piatta"}),
     fallback=0,
+    unused=("topic",),
 )
-CLOSED = {subtask.name: subtask.answers.candidates for subtask in (A, B)}
+SUBTASKS = (A, B)
+REQUIRED = (A.files.train,)
+UNITS = (A.name, B.name)
+CLOSED = {subtask.name: subtask.answers.candidates for subtask in SUBTASKS}
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 
 
 @dataclass(frozen=True)
 class Post:
-    """A post; the label is None where it is unknown."""
+    """A post as a sub-task has it; its gold is its label, None where it is unknown."""
 
+    subtask: str
     id: str
     text: str
-    label: int | None = None
+    gold: int | None = None
+
+    @property
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(self.subtask, self.id)
 
     @property
     def group(self) -> str:
@@ -115,132 +140,83 @@ class Post:
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def subtasks(folder: Path) -> list[SubTask]:
-    """The sub-tasks that can be learnt from a raw folder."""
-    required(A.file(folder, "train"))
-    return [subtask for subtask in (A, B) if subtask.file(folder, "train").is_file()]
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[SubTask, BySplit[Post]]:
+    """Reads the posts of each sub-task and split, those of the test sets without gold or with it.
 
-
-def posts(folder: Path, hold_out: HoldOut) -> dict[str, dict[Split, list[Post]]]:
-    """Reads a raw folder without the test sets' gold: the posts of each sub-task and split.
-
-    Where one sub-task alone has a test file, a post that is held out of the other one is left out
-    of its training data.
+    Groups are assigned to splits for both sub-tasks together. Where one of them alone has a test
+    file, a post that is held out of the other one is left out of its training data.
     """
-    given = subtasks(folder)
-    train = {subtask.name: _read_train(folder, subtask) for subtask in given}
-    tests = {s.name: _read_test(folder, s) for s in given if s.file(folder, "test").is_file()}
-
-    def split(post: Post) -> Split:
-        has_test = len(tests) == len(given)  # one decision for both sub-tasks
-        return hold_out.split_of(NAME, post.group, has_dev=False, has_test=has_test)
-
-    by_split = {name: [(split(post), post) for post in train[name]] for name in train}
-    held_out = {
-        post.group
-        for n in train
-        if n not in tests
-        for where, post in by_split[n]
-        if where == "test"
-    }
-    by_subtask: dict[str, dict[Split, list[Post]]] = {
-        n: {split: [] for split in SPLITS} for n in train
-    }
-    for name in train:
-        left_out = 0
-        for where, post in by_split[name]:
-            if where != "test":
-                by_subtask[name][where].append(post)
-            elif name not in tests:
-                by_subtask[name]["test"].append(replace(post, label=None))
-            elif post.group not in held_out:
-                by_subtask[name]["train"].append(post)
-            else:
-                left_out += 1
-        if left_out:
-            log.info("%s: without %d training posts held out of the other one", name, left_out)
-        by_subtask[name]["test"] += tests.get(name, [])
-    return by_subtask
+    required(folder / A.files.train)
+    subtasks = [subtask for subtask in SUBTASKS if subtask.files.path(folder, "train")]
+    tested = [subtask for subtask in subtasks if subtask.files.path(folder, "test")]
+    held_out: set[str] = set()  # groups of the sub-task that has no test file
+    by_subtask = {}
+    for subtask in sorted(subtasks, key=tested.__contains__):
+        without = held_out if subtask in tested else set[str]()
+        by_subtask[subtask] = read_splits(
+            NAME,
+            folder,
+            subtask.files,
+            hold_out,
+            train=partial(_read_train, subtask, without=without),
+            test=partial(_read_test, subtask),
+            gold=partial(_read_gold, subtask) if with_gold else None,
+            group=lambda post: post.group,
+            has_test=tested == subtasks,
+        )
+        if subtask not in tested:
+            held_out.update(post.group for post in by_subtask[subtask]["test"])
+    return {subtask: by_subtask[subtask] for subtask in subtasks}
 
 
-def _read_train(folder: Path, subtask: SubTask) -> list[Post]:
-    rows = read_table(
-        subtask.file(folder, "train"),
-        {"Id": identifier, "comment_text": text, subtask.column: subtask.label},
-        optional=_unused(subtask),
-        unique="Id",
-    )
-    return [Post(row["Id"], row["comment_text"], row[subtask.column]) for row in rows]
+def _read_train(subtask: SubTask, path: Path, *, without: AbstractSet[str]) -> list[Post]:
+    columns = {"Id": identifier, "comment_text": text, subtask.column: subtask.label}
+    rows = read_table(path, columns, optional=subtask.unused_columns, unique="Id")
+    posts = [Post(subtask.name, r["Id"], r["comment_text"], r[subtask.column]) for r in rows]
+    kept = [post for post in posts if post.group not in without]
+    if len(kept) < len(posts):
+        left_out = len(posts) - len(kept)
+        log.info("%s: without %d posts held out of the other one", subtask.name, left_out)
+    return kept
 
 
-def _read_test(folder: Path, subtask: SubTask) -> list[Post]:
-    path = subtask.file(folder, "test")
+def _read_test(subtask: SubTask, path: Path) -> list[Post]:
     rows = read_table(path, {"Id": identifier, "comment_text": text}, unique="Id")
-    return [Post(row["Id"], row["comment_text"]) for row in rows]
+    return [Post(subtask.name, row["Id"], row["comment_text"]) for row in rows]
 
 
-def _unused(subtask: SubTask) -> dict[str, Parser]:
-    return {"topic": anything} if subtask is B else {}
-
-
-def gold_labels(folder: Path, subtask: SubTask, test: Sequence[Post]) -> dict[str, int]:
-    """Reads the gold of a sub-task's test posts by id; empty where there is none."""
-    wanted = [post.id for post in test]
-    if not subtask.file(folder, "test").is_file():
-        labels: dict[str, Any] = {p.id: p.label for p in _read_train(folder, subtask)}
-        return {i: labels[i] for i in wanted}
-    path = subtask.file(folder, "gold")
-    if not path.is_file():
-        return {}
-    optional = {
-        "comment_text": text,
-        subtask.column: subtask.label,
-        EXPECTED: subtask.label,
-        **_unused(subtask),
-    }
+def _read_gold(subtask: SubTask, path: Path, test: Sequence[Post]) -> list[int]:
+    labels = dict.fromkeys((subtask.column, EXPECTED), subtask.label)
+    optional = {"comment_text": text, **labels, **subtask.unused_columns}
     rows = read_table(path, {"Id": identifier}, optional=optional, unique="Id")
-    found = [column for column in (subtask.column, EXPECTED) if column in rows[0].values]
-    if len(found) != 1:
+    present = [column for column in labels if column in rows[0].values]
+    if len(present) != 1:
         defects = Defects(path)
         defects.add(1, f"expected one column of labels, {subtask.column} or {EXPECTED}")
         defects.check()
-    labels = {row["Id"]: row[found[0]] for row in rows}
-    same_items(path, wanted, list(labels), ordered=False)
-    return labels
+    return [row[present[0]] for row in match_items(path, rows, "Id", test, ordered=False)]
 
 
 # --- Questions and answers ------------------------------------------------------------------------
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every post; see `stages.tasks.Task.encode`."""
-    by_subtask = posts(folder, hold_out)
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    groups = {name: {p.group for s in SPLITS for p in by_subtask[name][s]} for name in by_subtask}
-    for subtask in subtasks(folder):
-        by_split = by_subtask[subtask.name]
-        gold = gold_labels(folder, subtask, by_split["test"])
-        taken = {post.id for post in by_split["test"]}
-        for split in SPLITS:
-            for post in by_split[split]:
-                label = gold.get(post.id) if split == "test" else post.label
-                output = None if label is None else subtask.answers.write(label)
-                # Should a test file number its posts from 0 again, training posts give way.
-                again = "train:" if split != "test" and post.id in taken else ""
-                question = f"{subtask.name}:{again}{post.id}"
-                examples[split].append(Example(question, subtask.name, post.text, output))
-        if not subtask.file(folder, "test").is_file():
-            missing = subtask.file(folder, "test")
-            log.info("no %s: %d training posts are held out", missing, len(by_split["test"]))
-        elif not gold:
-            log.info("no %s: %s has no score", subtask.file(folder, "gold"), subtask.name)
-    if B.name not in by_subtask:
-        log.info("no %s: %s is skipped", B.file(folder, "train"), B.name)
+    """Makes a question of every post; see `stages.tasks.Task.encode`."""
+    by_subtask = read_items(folder, hold_out, with_gold=True)
+    for subtask in SUBTASKS:
+        log_absent(folder, subtask.files, by_subtask.get(subtask, {}), subtask.name)
+    encoded = merge_splits(
+        examples(posts, subtask.name, text=lambda post: post.text, answer=subtask.answers.write)
+        for subtask, posts in by_subtask.items()
+    )
+    groups = [{p.group for s in SPLITS for p in posts[s]} for posts in by_subtask.values()]
     notes = {
-        "posts": sum(map(len, examples.values())),
-        "posts_of_both": len(groups[A.name] & groups.get(B.name, set())),
+        "posts": sum(map(len, encoded.values())),
+        "posts_of_both": len(set.intersection(*groups)) if len(groups) > 1 else 0,
     }
-    return Encoded(examples, notes)
+    return Encoded(encoded, notes)
 
 
 def interpret(subtask: str, answer: str) -> int | None:
@@ -255,16 +231,15 @@ def interpret(subtask: str, answer: str) -> int | None:
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    by_subtask = posts(folder, hold_out)
     files = {}
-    for subtask in subtasks(folder):
-        name, read, fallback = subtask.name, subtask.answers.parse, subtask.fallback
+    for subtask, posts in read_items(folder, hold_out).items():
+        name, parse, fallback = subtask.name, subtask.answers.parse, subtask.fallback
         rows = [
-            (post.id, parser.parse(name, f"{name}:{post.id}", read, fallback))
-            for post in by_subtask[name]["test"]
+            (post.id, parser.parse(name, post.question_id, parse, fallback))
+            for post in posts["test"]
         ]
         if rows:
-            files[subtask.submission(run)] = write_table(["Id", EXPECTED], rows)
+            files[run.file_name(subtask.submission)] = write_table(["Id", EXPECTED], rows)
     return Submission(files, parser.finish())
 
 
@@ -275,21 +250,17 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    by_subtask = posts(folder, hold_out)
     units = {}
-    for subtask in subtasks(folder):
-        by_split = by_subtask[subtask.name]
-        gold = gold_labels(folder, subtask, by_split["test"])
-        if not gold:
-            continue
-        ids = [post.id for post in by_split["test"]]
-        path = submission / subtask.submission(run)
-        rows = read_table(path, {"Id": identifier, EXPECTED: subtask.label})
-        same_items(path, ids, [row["Id"] for row in rows])
-        wanted, given = [gold[i] for i in ids], [row[EXPECTED] for row in rows]
-        labels = sorted(subtask.answers.answers)
-        baseline = majority([post.label for post in by_split["train"]])
-        units[subtask.name] = f1_unit(wanted, given, labels, baseline, answer=subtask.answers.write)
+    for subtask, posts in read_items(folder, hold_out, with_gold=True).items():
+        scored = [post for post in posts["test"] if post.gold is not None]
+        if scored:
+            path = submission / run.file_name(subtask.submission)
+            rows = read_table(path, {"Id": identifier, EXPECTED: subtask.label})
+            submitted = [row[EXPECTED] for row in match_items(path, rows, "Id", scored)]
+            gold, labels = [post.gold for post in scored], sorted(subtask.answers.answers)
+            baseline = majority([post.gold for post in posts["train"]])
+            write = subtask.answers.write
+            units[subtask.name] = f1_unit(gold, submitted, labels, baseline, answer=write)
     if len(units) == len(WEIGHTS):
         overall = sum(weight * units[name].value for name, weight in WEIGHTS.items())
         units = {n: replace(u, details={"overall": overall, **u.details}) for n, u in units.items()}

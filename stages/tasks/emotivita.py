@@ -24,35 +24,36 @@ The score is the mean of Pearson's r of the three dimensions. The organisers ran
 not known how they combine the three; each r and each mean absolute error stand beside it.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.common.files import required
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import BySplit, HoldOut
 from stages.toolkit.tables import (
     Row,
     anything,
     identifier,
+    match_items,
     number,
     read_table,
-    same_items,
     text,
     write_table,
 )
 
-log = logging.getLogger(__name__)
-
 NAME = "emotivita"
-TRAIN, TEST, GOLD = "Development set.csv", "Test set.csv", "Test set - Gold labels.csv"
-REQUIRED = (TRAIN,)
-UNITS = ("emotivita",)
+FILES = RawFiles(
+    train="Development set.csv", test="Test set.csv", gold="Test set - Gold labels.csv"
+)
+REQUIRED = (FILES.train,)
+SUBMISSION = "{team}_SubtaskB_unconstrained_run{run}.csv"
+UNITS = (NAME,)
 CLOSED: dict[str, tuple[str, ...]] = {}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 
@@ -67,16 +68,16 @@ class Emotion(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """A text; the emotion is None where it is unknown."""
+    """A text; its gold is its emotion, None where it is unknown."""
 
     id: str
     text: str
-    emotion: Emotion | None = None
+    gold: Emotion | None = None
 
     @property
-    def question(self) -> str:
-        """The identifier of the question."""
-        return f"{NAME}:{self.id}"
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(NAME, self.id)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -90,45 +91,39 @@ def value(cell: str) -> float:
 VALUES = dict.fromkeys(Emotion._fields, value)
 
 
-def items(folder: Path, hold_out: HoldOut) -> dict[Split, list[Item]]:
-    """Reads a raw folder without the test set's gold: the texts of each split."""
-    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
-    has_test = (folder / TEST).is_file()
-    for row in _labelled(required(folder / TRAIN)):
-        group = normalised(row["text"])  # short sentences come more than once
-        split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
-        emotion = _emotion(row) if split != "test" else None
-        by_split[split].append(Item(row["id"], row["text"], emotion))
-    if has_test:
-        columns = {"id": identifier, "text": text}
-        unread = dict.fromkeys(Emotion._fields, anything)
-        rows = read_table(folder / TEST, columns, optional=unread, unique="id")
-        by_split["test"] = [Item(row["id"], row["text"]) for row in rows]
-    return by_split
+def read_items(folder: Path, hold_out: HoldOut, *, with_gold: bool = False) -> BySplit[Item]:
+    """Reads the texts of each split, those of the test set without their gold or with it."""
+    return read_splits(
+        NAME,
+        folder,
+        FILES,
+        hold_out,
+        train=_read_train,
+        test=_read_test,
+        gold=_read_gold if with_gold else None,
+        group=lambda item: normalised(item.text),  # short sentences come more than once
+    )
 
 
-def _labelled(path: Path) -> list[Row]:
-    return read_table(path, {"id": identifier, "text": text, **VALUES}, unique="id")
+def _read_train(path: Path) -> list[Item]:
+    rows = read_table(path, {"id": identifier, "text": text, **VALUES}, unique="id")
+    return [Item(row["id"], row["text"], _emotion(row)) for row in rows]
+
+
+def _read_test(path: Path) -> list[Item]:
+    columns, unused = {"id": identifier, "text": text}, dict.fromkeys(VALUES, anything)
+    rows = read_table(path, columns, optional=unused, unique="id")
+    return [Item(row["id"], row["text"]) for row in rows]
+
+
+def _read_gold(path: Path, test: Sequence[Item]) -> list[Emotion]:
+    columns = {"id": identifier, **VALUES}
+    rows = read_table(path, columns, optional={"text": anything}, unique="id")
+    return [_emotion(row) for row in match_items(path, rows, "id", test, ordered=False)]
 
 
 def _emotion(row: Row) -> Emotion:
     return Emotion(*(row[dimension] for dimension in Emotion._fields))
-
-
-def gold_emotions(folder: Path, test: Sequence[Item]) -> dict[str, Emotion]:
-    """Reads the gold of the test texts by id; empty where there is none."""
-    wanted = [item.id for item in test]
-    if not (folder / TEST).is_file():
-        held_out = set(wanted)
-        rows = _labelled(folder / TRAIN)
-        return {row["id"]: _emotion(row) for row in rows if row["id"] in held_out}
-    path = folder / GOLD
-    if not path.is_file():
-        return {}
-    columns = {"id": identifier, **VALUES}
-    rows = read_table(path, columns, optional={"text": anything}, unique="id")
-    same_items(path, wanted, [row["id"] for row in rows], ordered=False)
-    return {row["id"]: _emotion(row) for row in rows}
 
 
 # --- Questions and answers ------------------------------------------------------------------------
@@ -136,7 +131,7 @@ def gold_emotions(folder: Path, test: Sequence[Item]) -> dict[str, Emotion]:
 
 def write_answer(emotion: Emotion) -> str:
     """The answer for an emotion."""
-    return " ".join(f"{value:.2f}" for value in emotion)
+    return " ".join(_decimals(emotion))
 
 
 def parse_answer(answer: str) -> Emotion | None:
@@ -147,21 +142,16 @@ def parse_answer(answer: str) -> Emotion | None:
     return Emotion(*(round(max(LOWEST, min(n, HIGHEST)), 2) for n in numbers))
 
 
+def _decimals(emotion: Emotion) -> list[str]:
+    return [f"{dimension:.2f}" for dimension in emotion]
+
+
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every text; see `stages.tasks.Task.encode`."""
-    by_split = items(folder, hold_out)
-    gold = gold_emotions(folder, by_split["test"])
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for item in by_split[split]:
-            emotion = gold.get(item.id) if split == "test" else item.emotion
-            output = None if emotion is None else write_answer(emotion)
-            examples[split].append(Example(item.question, NAME, item.text, output))
-    if not (folder / TEST).is_file():
-        log.info("%s: no %s: %d texts are held out", folder, TEST, len(by_split["test"]))
-    elif not gold:
-        log.info("%s: no %s: no score", folder, GOLD)
-    return Encoded(examples, {"texts": sum(map(len, by_split.values()))})
+    """Makes a question of every text; see `stages.tasks.Task.encode`."""
+    items = read_items(folder, hold_out, with_gold=True)
+    log_absent(folder, FILES, items)
+    encoded = examples(items, NAME, text=lambda item: item.text, answer=write_answer)
+    return Encoded(encoded, {"texts": sum(map(len, items.values()))})
 
 
 def interpret(subtask: str, answer: str) -> Emotion | None:
@@ -175,25 +165,20 @@ def interpret(subtask: str, answer: str) -> Emotion | None:
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    by_split = items(folder, hold_out)
-    fallback = mean([item.emotion for item in by_split["train"] if item.emotion is not None])
+    items = read_items(folder, hold_out)
+    fallback = mean([item.gold for item in items["train"] if item.gold is not None])
     rows = []
-    for item in by_split["test"]:
-        emotion = parser.parse(NAME, item.question, parse_answer, fallback)
-        rows.append((item.id, *(f"{value:.2f}" for value in emotion)))
+    for item in items["test"]:
+        emotion = parser.parse(NAME, item.question_id, parse_answer, fallback)
+        rows.append((item.id, *_decimals(emotion)))
     content = write_table(["id", *Emotion._fields], rows)
-    return Submission({submission_file(run): content}, parser.finish())
+    return Submission({run.file_name(SUBMISSION): content}, parser.finish())
 
 
 def mean(emotions: Sequence[Emotion]) -> Emotion:
     """The mean of each dimension; the middle of the scale where there is none."""
     dimensions = zip(*emotions or [Emotion(MIDDLE, MIDDLE, MIDDLE)], strict=True)
-    return Emotion(*(fmean(values) for values in dimensions))
-
-
-def submission_file(run: Run) -> str:
-    """The name of the submission."""
-    return f"{run.team}_SubtaskB_unconstrained_run{run.run}.csv"
+    return Emotion(*map(fmean, dimensions))
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -205,17 +190,15 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
 
     from stages.toolkit.scores import pearson, pearson_unit
 
-    test = items(folder, hold_out)["test"]
-    gold = gold_emotions(folder, test)
+    test = read_items(folder, hold_out, with_gold=True)["test"]
+    gold = [item.gold for item in test if item.gold is not None]
     if not gold:
         return {}
-    path = submission / submission_file(run)
+    path = submission / run.file_name(SUBMISSION)
     rows = read_table(path, {"id": identifier, **VALUES})
-    ids = [item.id for item in test]
-    same_items(path, ids, [row["id"] for row in rows])
-    wanted = zip(*(gold[i] for i in ids), strict=True)
-    given = zip(*map(_emotion, rows), strict=True)
-    pairs = dict(zip("vad", zip(wanted, given, strict=True), strict=True))
+    submitted = [_emotion(row) for row in match_items(path, rows, "id", test)]
+    columns = zip(zip(*gold, strict=True), zip(*submitted, strict=True), strict=True)
+    pairs = dict(zip("vad", columns, strict=True))
     details = {f"pearson_{name}": pearson(*pair) for name, pair in pairs.items()}
     details |= {f"mae_{name}": float(mean_absolute_error(*pair)) for name, pair in pairs.items()}
     return {NAME: pearson_unit(pairs, details)}

@@ -19,7 +19,7 @@ The question is ``sentence1 [SEP] sentence2`` with the words marked as ``[BT1] w
 The answer is ``sì`` (same sense) or ``no``.
 
 The submissions are ``binary.jsonl`` and ``binary_eng.jsonl``: objects with ``id`` and ``label``,
-one a line. The fallback for an answer that cannot be read is 1, the majority of the training data:
+one a line. The fallback for an answer that cannot be parsed is 1, the majority in training:
 71 % of its pairs have one sense, but half of those in the dev and test sets.
 
 The score of each of the two is macro F1 over the two classes, which the organisers' scorer writes
@@ -27,26 +27,55 @@ as the mean of the F1 of each.
 """
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stages.common.files import Defects, required
+from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import Span
-from stages.toolkit.splits import SPLITS, HoldOut, Split
-from stages.toolkit.tables import Row, identifier, read_objects, same_items, text
-
-log = logging.getLogger(__name__)
+from stages.toolkit.splits import BySplit, HoldOut, merge_splits
+from stages.toolkit.tables import Row, identifier, match_items, read_objects, text
 
 NAME = "wicita"
-TRAIN, DEV = "binary/train.jsonl", "binary/dev.jsonl"
-REQUIRED = (TRAIN,)
-UNITS = ("wicita_it", "wicita_en")
+
+
+@dataclass(frozen=True)
+class RankedSet:
+    """A ranked unit: its name, raw files and submission file, and the keys of the lemmas."""
+
+    unit: str
+    files: RawFiles
+    submission: str
+    lemmas: tuple[str, ...]
+
+
+ITALIAN = RankedSet(
+    "wicita_it",
+    RawFiles(
+        train="binary/train.jsonl",
+        dev="binary/dev.jsonl",
+        test="binary/test.jsonl",
+        gold="gold_truth/binary/test.jsonl",
+    ),
+    "binary.jsonl",
+    ("lemma",),
+)
+ENGLISH = RankedSet(
+    "wicita_en",
+    RawFiles(test="binary/test_eng.jsonl", gold="gold_truth/binary/test_eng.jsonl"),
+    "binary_eng.jsonl",
+    ("lemma1", "lemma2"),
+)
+SETS = (ITALIAN, ENGLISH)
+REQUIRED = (ITALIAN.files.train,)
+UNITS = (ITALIAN.unit, ENGLISH.unit)
 
 SAME = yes_no(1, 0)
 CLOSED = {NAME: SAME.candidates}
@@ -54,39 +83,16 @@ FALLBACK = 1
 
 
 @dataclass(frozen=True)
-class RankedSet:
-    """A ranked unit: its name, its test file, that of its gold, and that of its submission."""
-
-    unit: str
-    test: str
-    gold: str
-    submission: str
-    lemmas: tuple[str, ...]
-
-
-ITALIAN = RankedSet(
-    "wicita_it", "binary/test.jsonl", "gold_truth/binary/test.jsonl", "binary.jsonl", ("lemma",)
-)
-ENGLISH = RankedSet(
-    "wicita_en",
-    "binary/test_eng.jsonl",
-    "gold_truth/binary/test_eng.jsonl",
-    "binary_eng.jsonl",
-    ("lemma1", "lemma2"),
-)
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two sentences with a word.
 
     Attributes:
-        file: which has the pair, such as ``binary/train.jsonl``.
+        file: the name of its file, without folder and extension, such as ``train``.
         id: unique in the file.
         lemma: of the word; of the first sentence's where there are two.
         sentences: as they are in the file.
         words: where the word stands in each.
-        label: 1 if the word has one sense in both, 0 if not, None where it is unknown.
+        gold: 1 if the word has one sense in both, 0 if not, None where it is unknown.
     """
 
     file: str
@@ -94,15 +100,15 @@ class Pair:
     lemma: str
     sentences: tuple[str, str]
     words: tuple[Span, Span]
-    label: int | None
+    gold: int | None
 
     @property
-    def example(self) -> str:
-        """The identifier of the question; the two test sets may have the same native ones."""
-        return f"{NAME}:{Path(self.file).stem}:{self.id}"
+    def question_id(self) -> str:
+        """The id of the question about it; the two test sets may have the same native ids."""
+        return question_id(NAME, self.file, self.id)
 
     @property
-    def question(self) -> str:
+    def marked(self) -> str:
         """Both sentences with their words marked."""
         return " [SEP] ".join(
             f"{sentence[:start]}[BT{n}] {sentence[start:end]} [ET{n}]{sentence[end:]}"
@@ -146,23 +152,32 @@ def pair_keys(lemmas: Sequence[str]) -> dict[str, Any]:
     return {"id": name, **dict.fromkeys(strings, string), **dict.fromkeys(offsets, offset)}
 
 
-def read(
-    folder: Path, file: str, lemmas: Sequence[str] = ("lemma",), *, labelled: bool
-) -> list[Pair]:
-    """Reads a file of pairs.
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[RankedSet, BySplit[Pair]]:
+    """Reads the pairs of each language and split, those of the test sets without gold or with it.
 
-    Args:
-        folder: the raw folder.
-        file: relative to it.
-        lemmas: the keys that have the lemma, or the lemma of each sentence.
-        labelled: whether the pairs have labels.
-
-    Raises:
-        InputError: with file and line of every defect.
+    There are no training pairs in English.
     """
-    keys = pair_keys(lemmas) | ({"label": label} if labelled else {})
-    rows = read_objects(folder / file, keys, unique="id")
-    defects = Defects(folder / file)
+    return {
+        ranked: read_splits(
+            NAME,
+            folder,
+            ranked.files,
+            hold_out,
+            train=partial(_read_pairs, ranked, labelled=True),
+            test=partial(_read_pairs, ranked, labelled=False),
+            gold=partial(_read_gold, ranked) if with_gold else None,
+            group=lambda pair: normalised(pair.lemma),
+        )
+        for ranked in SETS
+    }
+
+
+def _read_pairs(ranked: RankedSet, path: Path, *, labelled: bool) -> list[Pair]:
+    keys = pair_keys(ranked.lemmas) | ({"label": label} if labelled else {})
+    rows = read_objects(path, keys, unique="id")
+    defects = Defects(path)
     for row in rows:
         for n in (1, 2):
             sentence, (start, end) = row[f"sentence{n}"], _word(row, n)
@@ -176,9 +191,9 @@ def read(
     defects.check()
     return [
         Pair(
-            file,
+            path.stem,
             row["id"],
-            row[lemmas[0]],
+            row[ranked.lemmas[0]],
             (row["sentence1"], row["sentence2"]),
             (_word(row, 1), _word(row, 2)),
             row["label"] if labelled else None,
@@ -191,79 +206,32 @@ def _word(row: Row, n: int) -> Span:
     return Span(row[f"start{n}"], row[f"end{n}"])
 
 
-def pairs(folder: Path, hold_out: HoldOut) -> dict[Split, list[Pair]]:
-    """Reads a raw folder without the test sets' gold: the pairs of each split, Italian first."""
-    required(folder / TRAIN)
-    has_dev = (folder / DEV).is_file()
-    has_test = (folder / ITALIAN.test).is_file()
-    by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
-    for pair in read(folder, TRAIN, labelled=True):
-        split = hold_out.split_of(NAME, normalised(pair.lemma), has_dev=has_dev, has_test=has_test)
-        by_split[split].append(replace(pair, label=None) if split == "test" else pair)
-    if has_dev:
-        by_split["dev"] = read(folder, DEV, labelled=True)
-    for test in (ITALIAN, ENGLISH):
-        if (folder / test.test).is_file():
-            by_split["test"] += read(folder, test.test, test.lemmas, labelled=False)
-    return by_split
-
-
-def members(test: RankedSet, found: Sequence[Pair]) -> list[Pair]:
-    """The test pairs of a ranked unit; those held out of the training file are Italian."""
-    return [pair for pair in found if (pair.file == ENGLISH.test) == (test is ENGLISH)]
-
-
-def gold_labels(folder: Path, test: Sequence[Pair]) -> dict[str, int]:
-    """Reads the gold of the test pairs by question; that of a set without gold is absent."""
-    gold: dict[str, int] = {}
-    for unit in (ITALIAN, ENGLISH):
-        asked = members(unit, test)
-        held_out = not (folder / unit.test).is_file()
-        path = folder / (TRAIN if held_out else unit.gold)
-        if not asked or not path.is_file():
-            continue
-        optional = {k: v for k, v in pair_keys(unit.lemmas).items() if k != "id"}
-        rows = read_objects(path, {"id": name, "label": label}, optional=optional, unique="id")
-        labels = {row["id"]: row["label"] for row in rows}
-        if not held_out:
-            same_items(path, [pair.id for pair in asked], list(labels), ordered=False)
-        gold |= {pair.example: labels[pair.id] for pair in asked}
-    return gold
+def _read_gold(ranked: RankedSet, path: Path, test: Sequence[Pair]) -> list[int]:
+    optional = pair_keys(ranked.lemmas)
+    keys = {"id": optional.pop("id"), "label": label}
+    rows = read_objects(path, keys, optional=optional, unique="id")
+    return [row["label"] for row in match_items(path, rows, "id", test, ordered=False)]
 
 
 # --- Questions and answers ------------------------------------------------------------------------
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every pair; see `stages.tasks.Task.encode`."""
-    by_split = pairs(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    _log_absent(folder)
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for pair in by_split[split]:
-            known = gold.get(pair.example) if split == "test" else pair.label
-            output = None if known is None else SAME.write(known)
-            examples[split].append(Example(pair.example, NAME, pair.question, output))
+    """Makes a question of every pair; see `stages.tasks.Task.encode`."""
+    by_set = read_items(folder, hold_out, with_gold=True)
+    for ranked, pairs in by_set.items():
+        log_absent(folder, ranked.files, pairs, ranked.unit)
+    encoded = merge_splits(
+        examples(pairs, NAME, text=lambda pair: pair.marked, answer=SAME.write)
+        for pairs in by_set.values()
+    )
+    train = by_set[ITALIAN]["train"]
     notes = {
-        "pairs": sum(map(len, by_split.values())),
-        "training_pairs": len(by_split["train"]),
-        "training_pairs_of_one_sense": sum(pair.label == 1 for pair in by_split["train"]),
+        "pairs": sum(map(len, encoded.values())),
+        "training_pairs": len(train),
+        "training_pairs_of_one_sense": sum(pair.gold == 1 for pair in train),
     }
-    return Encoded(examples, notes)
-
-
-def _log_absent(folder: Path) -> None:
-    for file, consequence in (
-        (DEV, "held out of train"),
-        (ITALIAN.test, "held out of train"),
-        (ENGLISH.test, "no questions about English"),
-    ):
-        if not (folder / file).is_file():
-            log.info("%s: no %s: %s", folder, file, consequence)
-    for test in (ITALIAN, ENGLISH):
-        if (folder / test.test).is_file() and not (folder / test.gold).is_file():
-            log.info("%s: no %s: no score", folder, test.gold)
+    return Encoded(encoded, notes)
 
 
 def interpret(subtask: str, answer: str) -> int | None:
@@ -277,16 +245,15 @@ def interpret(subtask: str, answer: str) -> int | None:
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    found = pairs(folder, hold_out)["test"]
     files = {}
-    for test in (ITALIAN, ENGLISH):
+    for ranked, pairs in read_items(folder, hold_out).items():
         rows = [
-            {"id": pair.id, "label": parser.parse(NAME, pair.example, SAME.parse, FALLBACK)}
-            for pair in members(test, found)
+            {"id": pair.id, "label": parser.parse(NAME, pair.question_id, SAME.parse, FALLBACK)}
+            for pair in pairs["test"]
         ]
         if rows:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-            files[test.submission] = "".join(lines)
+            files[run.file_name(ranked.submission)] = "".join(lines)
     return Submission(files, parser.finish())
 
 
@@ -297,17 +264,15 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    by_split = pairs(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    baseline = majority([pair.label for pair in by_split["train"]])
+    by_set = read_items(folder, hold_out, with_gold=True)
+    baseline = majority([pair.gold for pair in by_set[ITALIAN]["train"]])
     units = {}
-    for test in (ITALIAN, ENGLISH):
-        asked = [pair for pair in members(test, by_split["test"]) if pair.example in gold]
-        if not asked:
-            continue
-        path = submission / test.submission
-        rows = read_objects(path, {"id": name, "label": label})
-        same_items(path, [pair.id for pair in asked], [row["id"] for row in rows])
-        wanted, given = [gold[pair.example] for pair in asked], [row["label"] for row in rows]
-        units[test.unit] = f1_unit(wanted, given, (0, 1), baseline, answer=SAME.write)
+    for ranked, pairs in by_set.items():
+        scored = [pair for pair in pairs["test"] if pair.gold is not None]
+        if scored:
+            path = submission / run.file_name(ranked.submission)
+            rows = read_objects(path, {"id": name, "label": label})
+            submitted = [row["label"] for row in match_items(path, rows, "id", scored)]
+            gold = [pair.gold for pair in scored]
+            units[ranked.unit] = f1_unit(gold, submitted, (0, 1), baseline, answer=SAME.write)
     return units

@@ -105,7 +105,7 @@ def read_forecasts(path: Path) -> list[Forecast]:
     if not path.is_file():
         return []
     defects = Defects(path)
-    found = []
+    forecasts = []
     candidates: dict[str, list[str]] = {}
     for (identifier, subtask), group in groupby(
         read_table(path, COLUMNS), key=lambda row: (row["id"], row["subtask"])
@@ -122,9 +122,9 @@ def read_forecasts(path: Path) -> list[Forecast]:
             defects.add(line, f"{identifier}: expected the candidates of {subtask}: {expected}")
         else:
             of_candidates = {row["answer"]: row["probability"] for row in rows}
-            found.append(Forecast(identifier, subtask, given[0], of_candidates))
+            forecasts.append(Forecast(identifier, subtask, given[0], of_candidates))
     defects.check()
-    return found
+    return forecasts
 
 
 def calibrations(
@@ -161,16 +161,18 @@ def calibrations(
         known.setdefault(forecast.subtask, []).append((forecast, answer))
     if not known:
         return {}
-    found, everything = {}, []
+    by_subtask, everything = {}, []
     for subtask, pairs in known.items():
         confidence = np.array([f.probabilities[f.answer] for f, _ in pairs])
         right = np.array([f.answer == answer for f, answer in pairs], dtype=float)
         everything.append((confidence, right))
-        found[subtask] = Calibration(bins(confidence, right), brier(pairs))
+        by_subtask[subtask] = Calibration(bins(confidence, right), brier(pairs))
     # The Brier score is a mean over questions, so that of all of them is the weighted mean.
-    pooled = np.average([c.brier for c in found.values()], weights=[c.n for c in found.values()])
-    confidence, right = (np.concatenate(side) for side in zip(*everything, strict=True))
-    return {POOLED: Calibration(bins(confidence, right), float(pooled)), **found}
+    pooled = np.average(
+        [c.brier for c in by_subtask.values()], weights=[c.n for c in by_subtask.values()]
+    )
+    confidence, right = (np.concatenate(arrays) for arrays in zip(*everything, strict=True))
+    return {POOLED: Calibration(bins(confidence, right), float(pooled)), **by_subtask}
 
 
 def bins(confidence: "Array", right: "Array") -> tuple[Bin, ...]:
@@ -185,8 +187,8 @@ def bins(confidence: "Array", right: "Array") -> tuple[Bin, ...]:
 
     edges = np.arange(BINS + 1) / BINS
     means, _, numbers = binned_statistic(confidence, [confidence, right], "mean", bins=edges)
-    counts = np.bincount(numbers - 1, minlength=BINS)
-    rows = zip(edges[:-1], edges[1:], *means, counts, strict=True)
+    sizes = np.bincount(numbers - 1, minlength=BINS)
+    rows = zip(edges[:-1], edges[1:], *means, sizes, strict=True)
     return tuple(
         Bin(float(low), float(high), float(probability), float(correct), int(count))
         for low, high, probability, correct, count in rows
@@ -224,17 +226,17 @@ def brier(pairs: Iterable[tuple[Forecast, str]]) -> float:
 # --- Figures and table ----------------------------------------------------------------------------
 
 
-def report(found: Mapping[str, Calibration]) -> dict[str, dict[str, float]]:
+def report(calibrated: Mapping[str, Calibration]) -> dict[str, dict[str, float]]:
     """The figures of evaluate.json by sub-task; six decimals, for equal bytes."""
     return {
         name: {"n": each.n, "ece": round(each.ece, 6), "brier": round(each.brier, 6)}
-        for name, each in found.items()
+        for name, each in calibrated.items()
     }
 
 
-def table(found: Mapping[str, Calibration]) -> tuple[list[str], list[list[object]]]:
+def table(calibrated: Mapping[str, Calibration]) -> tuple[list[str], list[list[object]]]:
     """Header and rows of a reliability diagram: the bins of each sub-task."""
     rows: list[list[object]] = [
-        [name, *astuple(bin_)] for name, each in found.items() for bin_ in each.bins
+        [name, *astuple(bin_)] for name, each in calibrated.items() for bin_ in each.bins
     ]
     return ["subtask", *(field.name for field in fields(Bin))], rows

@@ -1,4 +1,4 @@
-"""Documents in the organisers' XML files: every one checked, every defect told by its line.
+"""Documents in the organisers' XML files: every one checked, every defect with its line.
 
 XML can name files and addresses to be fetched, and entities that multiply when they are expanded;
 both need a document type declaration, which is refused, so neither can do harm.
@@ -65,8 +65,8 @@ class _Documents(ContentHandler):
     def startElement(self, name: str, attrs: Any) -> None:
         expected = ("dataset", "doc")[len(self._open) : len(self._open) + 1]
         if (name,) != expected:
-            wanted = f"<{expected[0]}>" if expected else "text"
-            self._defects.add(self._line(), f"expected {wanted}, found <{name}>")
+            element = f"<{expected[0]}>" if expected else "text"
+            self._defects.add(self._line(), f"expected {element}, found <{name}>")
         elif name == "doc":
             self._begin(dict(attrs.items()))
         elif attrs.getLength():

@@ -1,8 +1,8 @@
 """Scores, intervals and baselines: scikit-learn and scipy compute the figures.
 
 A bootstrap needs a figure of thousands of resamples, so every metric is also given as a function of
-sums over items: counts for F1, values for a mean, products for a correlation. Resampling items is
-then weighting the terms of these sums.
+sums over items: numbers of labels for F1, values for a mean, products for a correlation. To
+resample items is then to weight the terms of these sums.
 """
 
 from collections import Counter
@@ -37,11 +37,11 @@ def resampled(samples: Sequence[Sample], bootstrap: Bootstrap) -> Array:
     members: dict[Hashable, list[int]] = {}
     for item, stratum in enumerate(samples[0].strata or [0] * count):
         members.setdefault(stratum, []).append(item)
-    parts = [np.asarray(items) for items in members.values()]
+    strata = [np.asarray(items) for items in members.values()]
     terms = [np.asarray(sample.terms, dtype=float) for sample in samples]
     sums = [np.empty((bootstrap.resamples, columns.shape[1])) for columns in terms]
     for row in range(bootstrap.resamples):
-        drawn = np.concatenate([p[random.integers(len(p), size=len(p))] for p in parts])
+        drawn = np.concatenate([p[random.integers(len(p), size=len(p))] for p in strata])
         weights = np.bincount(drawn, minlength=count)
         for total, columns in zip(sums, terms, strict=True):
             total[row] = weights @ columns
@@ -56,44 +56,45 @@ def interval(sample: Sample, bootstrap: Bootstrap) -> tuple[float, float]:
 
 def majority(values: Sequence[Item]) -> Item:
     """The most frequent value; of several the first in sorted order."""
-    counts = Counter(values)
-    most = max(counts.values())
-    return min((v for v, count in counts.items() if count == most), key=repr)
+    frequencies = Counter(values)
+    highest = max(frequencies.values())
+    return min((v for v, frequency in frequencies.items() if frequency == highest), key=repr)
 
 
 # --- F1 -------------------------------------------------------------------------------------------
 
 
 def micro_scores(
-    gold: Sequence[AbstractSet[Item]], found: Sequence[AbstractSet[Item]]
+    gold: Sequence[AbstractSet[Item]], submitted: Sequence[AbstractSet[Item]]
 ) -> tuple[float, float, float]:
     """Compares sets of items, a set a document, pooled over documents.
 
     Args:
         gold: the items of each document.
-        found: the items submitted for the same documents.
+        submitted: the items submitted for the same documents.
 
     Returns:
         Micro-averaged precision, recall and F1; 0 where nothing could be counted.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
-    pairs = [(item in g, item in f) for g, f in zip(gold, found, strict=True) for item in g | f]
+    pairs = [(i in g, i in s) for g, s in zip(gold, submitted, strict=True) for i in g | s]
     if not pairs:
         return 0.0, 0.0, 0.0
-    is_gold, is_found = zip(*pairs, strict=True)
+    is_gold, is_submitted = zip(*pairs, strict=True)
     precision, recall, f1, _ = precision_recall_fscore_support(
-        is_gold, is_found, average="binary", pos_label=True, zero_division=0
+        is_gold, is_submitted, average="binary", pos_label=True, zero_division=0
     )
     return float(precision), float(recall), float(f1)
 
 
-def f1_of_counts(right: Any, given: Any, wanted: Any) -> Any:
-    """F1 as 2·right / (given + wanted), elementwise; 0 where nothing is given or wanted.
+def f1_of_counts(right: Any, submitted: Any, gold: Any) -> Any:
+    """F1 from numbers of labels, elementwise: 2·right / (submitted + gold).
 
-    Equal to the harmonic mean of precision right/given and recall right/wanted.
+    Equal to the harmonic mean of precision, right/submitted, and recall, right/gold; 0 where there
+    are neither submitted nor gold labels.
     """
-    both = np.asarray(given + wanted, dtype=float)
+    both = np.asarray(submitted + gold, dtype=float)
     return np.divide(2.0 * right, both, out=np.zeros_like(both), where=both > 0)
 
 
@@ -102,7 +103,7 @@ def indicator(values: Sequence[Any], labels: Sequence[Hashable]) -> Array:
 
     Args:
         values: a label or a set of labels for each item.
-        labels: all labels that count; others give a row of zeros.
+        labels: the labels that are scored; others give a row of zeros.
     """
     sets = [v if isinstance(v, AbstractSet) else {v} for v in values]
     return np.array([[label in s for label in labels] for s in sets], dtype=int)
@@ -111,9 +112,9 @@ def indicator(values: Sequence[Any], labels: Sequence[Hashable]) -> Array:
 Average = Literal["macro", "weighted"]
 
 
-def f1_counts(gold: Array, found: Array) -> Array:
-    """Right, given and wanted labels of each item, side by side: (items, 3 · labels)."""
-    return np.hstack([gold * found, found, gold])
+def f1_counts(gold: Array, submitted: Array) -> Array:
+    """Right, submitted and gold labels of each item, joined to rows: (items, 3 · labels)."""
+    return np.hstack([gold * submitted, submitted, gold])
 
 
 def average_f1(sums: Array, average: Average) -> Array:
@@ -122,17 +123,17 @@ def average_f1(sums: Array, average: Average) -> Array:
     ``macro`` is the plain mean, in which a label that neither gold nor submission has scores 0;
     ``weighted`` weighs by the label's frequency in the gold (as scikit-learn defines them).
     """
-    right, given, wanted = np.split(sums, 3, axis=-1)
-    f1 = f1_of_counts(right, given, wanted)
+    right, submitted, gold = np.split(sums, 3, axis=-1)
+    f1 = f1_of_counts(right, submitted, gold)
     if average == "macro":
         return np.asarray(f1.mean(-1))
-    total = wanted.sum(-1)
-    return np.asarray((f1 * wanted).sum(-1) / np.where(total > 0, total, 1.0))
+    total = gold.sum(-1)
+    return np.asarray((f1 * gold).sum(-1) / np.where(total > 0, total, 1.0))
 
 
 def f1_unit(
     gold: Sequence[Any],
-    found: Sequence[Any],
+    submitted: Sequence[Any],
     labels: Sequence[Hashable],
     baseline: Any,
     *,
@@ -146,7 +147,7 @@ def f1_unit(
 
     Args:
         gold: the label or the set of labels of each item.
-        found: what was submitted for the same items.
+        submitted: the label or the set of labels submitted for the same items.
         labels: the labels that are averaged over.
         baseline: what the baseline submits for every item.
         average: over the labels.
@@ -159,11 +160,11 @@ def f1_unit(
     """
     from sklearn.metrics import f1_score
 
-    wanted, given = indicator(gold, labels), indicator(found, labels)
+    is_gold, is_submitted = indicator(gold, labels), indicator(submitted, labels)
     constant = indicator([baseline] * len(gold), labels)
-    f1 = f1_score(wanted, given, average=None, zero_division=0)
-    weights = wanted.sum(0) if average == "weighted" and wanted.any() else None
-    counts = f1_counts(wanted, given)
+    f1 = f1_score(is_gold, is_submitted, average=None, zero_division=0)
+    weights = is_gold.sum(0) if average == "weighted" and is_gold.any() else None
+    counts = f1_counts(is_gold, is_submitted)
     if groups is not None:
         of_items, counts = counts, np.zeros((max(groups) + 1, 3 * len(labels)), dtype=int)
         np.add.at(counts, np.asarray(groups), of_items)
@@ -171,16 +172,18 @@ def f1_unit(
     return Unit(
         f"{average}_f1",
         float(np.average(f1, weights=weights)),
-        float(average_f1(f1_counts(wanted, constant).sum(0), average)),
+        float(average_f1(f1_counts(is_gold, constant).sum(0), average)),
         Sample(counts, partial(average_f1, average=average), gold if stratified else None),
         details={**(details or {}), **each},
-        outcomes={"": labelled(gold, found, answer)} if answer else {},
+        outcomes={"": labelled(gold, submitted, answer)} if answer else {},
     )
 
 
-def labelled(gold: Sequence[Any], found: Sequence[Any], answer: Callable[[Any], str]) -> Outcome:
+def labelled(
+    gold: Sequence[Any], submitted: Sequence[Any], answer: Callable[[Any], str]
+) -> Outcome:
     """Gold and submitted labels as answers."""
-    return Outcome("label", [answer(label) for label in gold], [answer(label) for label in found])
+    return Outcome("label", list(map(answer, gold)), list(map(answer, submitted)))
 
 
 # --- Means and correlations -----------------------------------------------------------------------
@@ -211,20 +214,20 @@ def mean_unit(
     )
 
 
-def pearson(gold: Sequence[float], found: Sequence[float]) -> float:
-    """Pearson's r; 0 where one side does not vary, for which it is not defined."""
+def pearson(gold: Sequence[float], submitted: Sequence[float]) -> float:
+    """Pearson's r; 0 where gold or submission does not vary, for which it is not defined."""
     from scipy import stats
 
-    if len(set(gold)) < 2 or len(set(found)) < 2:
+    if len(set(gold)) < 2 or len(set(submitted)) < 2:
         return 0.0
-    return float(stats.pearsonr(gold, found).statistic)
+    return float(stats.pearsonr(gold, submitted).statistic)
 
 
-def spearman(gold: Sequence[float], found: Sequence[float]) -> float:
+def spearman(gold: Sequence[float], submitted: Sequence[float]) -> float:
     """Spearman's rho: Pearson's r of the ranks, of which ties share the mean."""
     from scipy import stats
 
-    return pearson(stats.rankdata(gold).tolist(), stats.rankdata(found).tolist())
+    return pearson(stats.rankdata(gold).tolist(), stats.rankdata(submitted).tolist())
 
 
 def pearson_unit(
@@ -241,7 +244,7 @@ def pearson_unit(
     """
     columns = []
     for pair in pairs.values():
-        x, y = (np.asarray(side, dtype=float) - np.mean(side) for side in pair)
+        x, y = (np.asarray(values, dtype=float) - np.mean(values) for values in pair)
         columns += [np.ones_like(x), x, y, x * x, y * y, x * y]
 
     def mean_r(sums: Array) -> Array:

@@ -27,13 +27,13 @@ class Sentence(NamedTuple):
 @cache
 def _splitter(language: Language) -> "Splitter":
     # spaCy's machinery imports torch if it is there, which the rules never use: a second saved.
-    unwanted = "torch" not in sys.modules
-    if unwanted:
+    without_torch = "torch" not in sys.modules
+    if without_torch:
         sys.modules["torch"] = None  # type: ignore[assignment]
     try:
         import spacy
     finally:
-        if unwanted:
+        if without_torch:
             del sys.modules["torch"]
 
     splitter = spacy.blank(language)
@@ -49,7 +49,7 @@ def sentences(text: str, language: Language = "it") -> list[Sentence]:
     """
     splitter = _splitter(language)
     splitter.max_length = max(splitter.max_length, len(text) + 1)
-    found: list[Sentence] = []
+    joined: list[Sentence] = []
     doc = splitter(text)
     starts = [_with_opening_marks(doc, piece.start) for piece in doc.sents]
     for first, last in pairwise([*starts, len(doc)]):
@@ -59,11 +59,11 @@ def sentences(text: str, language: Language = "it") -> list[Sentence]:
             continue
         start = piece.start_char + piece.text.index(stripped)
         end = start + len(stripped)
-        if found and _GOES_ON.match(stripped):
-            found[-1] = Sentence(found[-1].start, end, found[-1].tokens + len(piece))
+        if joined and _GOES_ON.match(stripped):
+            joined[-1] = Sentence(joined[-1].start, end, joined[-1].tokens + len(piece))
         else:
-            found.append(Sentence(start, end, len(piece)))
-    return found
+            joined.append(Sentence(start, end, len(piece)))
+    return joined
 
 
 def _with_opening_marks(doc: "Doc", start: int) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """A stretch of a text."""
+    """A part of a text, from the first character to that after the last one."""
 
     start: int
     end: int
@@ -50,8 +50,8 @@ def folded_occurrences(text: str, mention: str) -> list[Span]:
     Case folding may change a text's length (``İ`` becomes two characters, ``ß`` becomes ``ss``), so
     every folded character remembers the one that it comes from. No place ends inside of one.
     """
-    wanted = " ".join(mention.split()).casefold()
-    if not wanted:
+    folded_mention = " ".join(mention.split()).casefold()
+    if not folded_mention:
         return []
     folded: list[str] = []
     origins: list[int] = []
@@ -64,7 +64,7 @@ def folded_occurrences(text: str, mention: str) -> list[Span]:
     origins.append(len(text))
     return [
         Span(origins[place.start], origins[place.end - 1] + 1)
-        for place in occurrences("".join(folded), wanted, Span(0, len(folded)))
+        for place in occurrences("".join(folded), folded_mention, Span(0, len(folded)))
         if (place.start == 0 or origins[place.start - 1] < origins[place.start])
         and origins[place.end - 1] < origins[place.end]
     ]
@@ -83,15 +83,15 @@ def token_occurrences(tokens: Sequence[str], mention: str) -> list[Span]:
     Returns:
         Spans of tokens, not of characters.
     """
-    wanted = "".join(mention.split())
-    if not wanted:
+    bare_mention = "".join(mention.split())
+    if not bare_mention:
         return []
     bare = ["".join(token.split()) for token in tokens]
     text = "".join(bare)
     token_at = {offset: i for i, offset in enumerate(accumulate(map(len, bare), initial=0))}
     return [
         Span(token_at[place.start], token_at[place.end])
-        for place in occurrences(text, wanted, Span(0, len(text)))
+        for place in occurrences(text, bare_mention, Span(0, len(text)))
         if place.start in token_at and place.end in token_at
     ]
 
@@ -133,14 +133,14 @@ class Markers:
             text that follows it up to the next one.
         """
         pieces = self._pattern.split(answer)  # text, brackets, name, text, brackets, name, …, text
-        found = [("", pieces[0])]
+        segments = [("", pieces[0])]
         for brackets, name, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
             if len(brackets) == 1:
-                found.append((name.upper(), after))
+                segments.append((name.upper(), after))
             else:
-                previous, text = found[-1]
-                found[-1] = (previous, f"{text}{brackets[1:]}{name}]{after}")
-        return found[0][1], found[1:]
+                previous, text = segments[-1]
+                segments[-1] = (previous, f"{text}{brackets[1:]}{name}]{after}")
+        return segments[0][1], segments[1:]
 
 
 _MARK = re.compile(r"(.*\S) \[(-?[0-9]{1,6})\]", re.DOTALL)
@@ -190,16 +190,16 @@ def place_in_order(options: Sequence[Sequence[Span]]) -> list[Span | None]:
                 chains.append(longer)
             elif longer.end < chains[n + 1].end:
                 chains[n + 1] = longer
-    found: list[Span | None] = [None] * len(options)
+    placed: list[Span | None] = [None] * len(options)
     chain = chains[-1]
     while chain.before:
-        found[chain.mention] = chain.place
+        placed[chain.mention] = chain.place
         chain = chain.before
-    taken = [place for place in found if place]
+    taken = [place for place in placed if place]
     for index, places in enumerate(options):
-        if found[index] is None:
+        if placed[index] is None:
             free = (p for p in places if not any(p.overlaps(t) for t in taken))
             if place := next(free, None):
-                found[index] = place
+                placed[index] = place
                 taken.append(place)
-    return found
+    return placed

@@ -1,4 +1,4 @@
-"""Tables and objects in the organisers' files: every value checked, every defect told by its line.
+"""Tables and objects in the organisers' files: every value checked, every defect with its line.
 
 A file's columns are stated with a parser each, a function of the cell's text that returns the value
 or raises a ValueError saying what was expected.

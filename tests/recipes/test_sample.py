@@ -10,7 +10,10 @@ from stages.tasks import clinkart
 from stages.toolkit.spans import Span, occurrences
 from stages.toolkit.splits import HoldOut
 
-TASKS = sorted(p.stem for p in (Path(__file__).parents[2] / "stages/tasks").glob("[!_]*.py"))
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "stages" / "tasks").glob("[!_]*.py"))
+# A sample that was written by hand has no recipe.
+TASKS = [path.stem for path in MODULES if (ROOT / "recipes" / "sample" / path.name).is_file()]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -145,8 +145,8 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
 
 def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f'{i},"Cari saluti,  {i % 40}",3.00,3.{i:02},3.00\n' for i in range(80)]
-    one = emotivita.items(write(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), HOLD_OUT)
-    other = emotivita.items(write(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), HOLD_OUT)
+    one = emotivita.read_items(write(tmp_path / "1", {TRAIN: HEADER + "".join(rows)}), HOLD_OUT)
+    other = emotivita.read_items(write(tmp_path / "2", {TRAIN: HEADER + "".join(rows[::-1])}), HOLD_OUT)
     texts = [{item.text for item in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
@@ -165,7 +165,7 @@ def test_what_is_absent_is_told(
     (tmp_path / TEST).unlink()
     with caplog.at_level(logging.INFO):
         answers = gold_of(tmp_path)
-    assert f"no {TEST}: {len(answers)} texts are held out" in caplog.text
+    assert f"no {TEST}: {len(answers)} items of {TRAIN} are held out for test" in caplog.text
     assert "None" not in answers.values()
 
 

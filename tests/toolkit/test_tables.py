@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from stages.toolkit.tables import (
     flag,
     identifier,
     is_quoted,
+    match_items,
     number,
     one_of,
     read_objects,
@@ -24,6 +26,14 @@ from stages.toolkit.tables import (
 )
 
 COLUMNS = {"id": identifier, "text": text}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A test item."""
+
+    id: str
+    gold: None = None
 
 
 def table(tmp_path: Path, content: str) -> Path:
@@ -159,3 +169,15 @@ def test_the_same_items_in_order() -> None:
     ):
         with pytest.raises(InputError, match=message):
             same_items(path, ["a", "b"], found)
+
+
+def test_rows_are_matched_with_items_in_the_order_of_the_items(tmp_path: Path) -> None:
+    path = table(tmp_path, "id,text\nb,due\na,uno\n")
+    rows = read_table(path, COLUMNS)
+    items = [Item("a"), Item("b")]
+    matched = match_items(path, rows, "id", items, ordered=False)
+    assert [row["text"] for row in matched] == ["uno", "due"]
+    with pytest.raises(InputError, match=r"t\.csv: items out of order: a, b"):
+        match_items(path, rows, "id", items)
+    with pytest.raises(InputError, match=r"t\.csv: missing items: c"):
+        match_items(path, rows, "id", [*items, Item("c")], ordered=False)
