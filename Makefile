@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report experiments test lint docs format plots clean
+.PHONY: help install upgrade repro report experiments quick test test-gpu lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,8 +60,17 @@ lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint ## lint, check types and run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
+# One thread a process: the tests run on all cores at once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
+
+quick: lint ## lint, and the tests that start no process: in a minute or two
+	$(PYTEST) -m 'not process and not gpu'
+
+test: lint ## lint, check types and run all tests
+	$(PYTEST)
+
+test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
+	$(BIN)/pytest -m gpu -rs tests/gpu
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables

@@ -16,6 +16,17 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+# What tests do with a copy of the project, or with shared work, they do in processes.
+IN_PROCESSES = {"project", "reproduced", "stage_project", "work"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests by the fixtures that they use; others that start a process say so themselves."""
+    for item in items:
+        if IN_PROCESSES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.process)
+
+
 @pytest.fixture
 def root() -> Path:
     """The project's root."""

@@ -11,8 +11,8 @@ Raw files, tab-separated with a header; SOURCE is ted (talks) or wiki (encyclope
 CLASS is 1 if TARGET follows PROMPT, else 0. SCORE is the mean of people's judgements from 1 to 5;
 MEAN is another name for it, and STDEV may stand beside it. Training and gold files are quoted as
 RFC 4180 says, with line ends in cells; blind files are not quoted at all, a record being a line.
-Any training file will do, all others may be absent. Without a blind file, training items of its
-part are held out, those of one talk or page together. Formats: the organisers' repository.
+Any training file will do, all others may be absent. Without a blind file, training items are held
+out in its place, those of one talk or page together. Formats: the organisers' repository.
 
 Where a sentence holds quotation marks, the texts may carry remains of quoting, and blind files have
 a blank where training files have a line end. `plain` gives both the same form.
@@ -22,44 +22,50 @@ of discotex_2 the text, the answer its score with two decimals, as in the offici
 
 The submissions, tab-separated without a header, are ``TEAM.subtask1.runN.tsv`` (ID, CLASS), first
 the talks and then the encyclopedia, and ``TEAM.subtask2.runN.tsv`` (ID, SCORE). Scores are cut to
-1 to 5. The fallbacks for an answer that cannot be read are 0 (the classes are balanced) and the
+1 to 5. The fallbacks for an answer that cannot be parsed are 0 (the classes are balanced) and the
 mean score of the training data (3 without any).
 
 The score of discotex_1 is accuracy over both sources together, that of discotex_2 Pearson's r. The
 training files have scores of 14 decimals, so gold is compared after rounding to two.
 """
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, harmonic_mean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Parser,
     Row,
     anything,
     flag,
     identifier,
+    match_items,
     number,
     read_table,
-    same_items,
     text,
     write_table,
 )
 
-log = logging.getLogger(__name__)
-
 NAME = "discotex"
 CLASSES, SCORES = "discotex_1", "discotex_2"
-BLIND, GOLD = "blind", "gold"
+UNITS = (CLASSES, SCORES)
+
+SUBMISSIONS = {
+    CLASSES: "{team}.subtask1.run{run}.tsv",
+    SCORES: "{team}.subtask2.run{run}.tsv",
+}
+"""The submission file of each sub-task."""
 
 COHERENT = yes_no(1, 0)
 CLOSED = {CLASSES: COHERENT.candidates}
@@ -68,29 +74,40 @@ LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the data with files of its own: its sub-task, its name, and its file names."""
+class Source:
+    """A set of raw files that belong together: its sub-task, its name, and the files."""
 
     subtask: str
     name: str
-    train: str
-    test: str
+    files: RawFiles
 
 
-PARTS = (
-    *(
-        Part(
-            CLASSES,
-            source,
-            f"discotex_1_{source}_train_set_release.tsv",
-            f"discotex_1_{source}_test_set_release.tsv",
-        )
-        for source in ("ted", "wiki")
+def _source(subtask: str, name: str, train: str, test: str) -> Source:
+    files = RawFiles(train=train, test=f"blind/{test}", gold=f"gold/{test}", needed=False)
+    return Source(subtask, name, files)
+
+
+SOURCES = (
+    _source(
+        CLASSES,
+        "ted",
+        "discotex_1_ted_train_set_release.tsv",
+        "discotex_1_ted_test_set_release.tsv",
     ),
-    Part(SCORES, "all", "discotex_2_train_clean_release.tsv", "discotex_2_test_set_release.tsv"),
+    _source(
+        CLASSES,
+        "wiki",
+        "discotex_1_wiki_train_set_release.tsv",
+        "discotex_1_wiki_test_set_release.tsv",
+    ),
+    _source(
+        SCORES,
+        "all",
+        "discotex_2_train_clean_release.tsv",
+        "discotex_2_test_set_release.tsv",
+    ),
 )
-REQUIRED = (PARTS[0].train,)  # enough to run, and so is another training file
-UNITS = ("discotex_1", "discotex_2")
+REQUIRED = (SOURCES[0].files.train,)  # enough to run, and so is another training file
 
 
 @dataclass(frozen=True)
@@ -98,28 +115,28 @@ class Item:
     """A target or a text to be judged.
 
     Attributes:
-        part: to which it belongs.
-        file: where it stands, relative to the raw folder.
+        source: the files to which it belongs.
+        file: the one in which it stands, relative to the raw folder.
         line: the line on which it begins.
-        id: the organisers' identifier, the same for an item of either sub-task.
-        question: what the model is asked about.
-        group: the talk or page that it comes from.
-        value: its class (0 or 1) or score; None where it is unknown.
+        id: the organisers' id, unique in its sub-task.
+        text: the input of the question about it.
+        group: the talk or page from which it comes.
+        gold: its class (0 or 1) or score; None where it is unknown.
     """
 
-    part: Part
+    source: Source
     file: str
     line: int
     id: str
-    question: str
+    text: str
     group: str
-    value: float | None
+    gold: float | None = None
 
     @property
-    def example(self) -> str:
-        """The identifier of the question, with its part and split."""
-        split = "train" if self.file == self.part.train else "test"
-        return f"{self.part.subtask}:{self.part.name}:{split}:{self.id}"
+    def question_id(self) -> str:
+        """The id of the question about it, with its source and the kind of file it stands in."""
+        kind = "train" if self.file == self.source.files.train else "test"
+        return question_id(self.source.subtask, self.source.name, kind, self.id)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -149,71 +166,83 @@ def plain(cell: str) -> str:
     return " ".join(bare.replace('""', '"').split())
 
 
-def read_blind(folder: Path, part: Part) -> list[Item]:
-    """Reads the test items of a part, whose class or score is left empty."""
-    file = f"{BLIND}/{part.test}"
-    rows = read_table(
-        folder / file,
-        {"ID": identifier, **dict.fromkeys(TEXTS[part.subtask], text)},
-        delimiter="\t",
-        quoted=False,
-        optional=dict.fromkeys([*VALUES[part.subtask], "STDEV"], anything),
-        unique="ID",
-    )
-    return [_item(part, file, row, None) for row in rows]
-
-
-def read_train(folder: Path, part: Part) -> list[Item]:
-    """Reads the training items of a part with their values."""
-    rows, column = _valued(folder / part.train, part, text)
-    return [_item(part, part.train, row, row[column]) for row in rows]
-
-
-def _valued(path: Path, part: Part, texts: Parser) -> tuple[list[Row], str]:
-    """Reads a training or gold file: its rows, and the name of the column that has the values."""
-    values = VALUES[part.subtask]
-    columns = {"ID": identifier, **dict.fromkeys(TEXTS[part.subtask], texts)}
-    optional = {**values, "STDEV": anything}
-    rows = read_table(path, columns, delimiter="\t", optional=optional, unique="ID")
-    found = [column for column in values if column in rows[0].values]
-    if len(found) != 1:
-        header = "\t".join(columns)
-        raise InputError(f"{path}:1: expected {' or '.join(values)} beside {header!r}")
-    return rows, found[0]
-
-
-def _item(part: Part, file: str, row: Row, value: float | None) -> Item:
-    texts = [plain(row[column]) for column in TEXTS[part.subtask]]
-    # TED identifiers are TALK#WINDOW, those of the encyclopedia PAGE#SECTION#WINDOW, in both
-    # sub-tasks: windows of one document overlap. Without a document the first text is the group.
-    document, hash_sign, _ = str(row["ID"]).partition("#")
-    group = document if hash_sign else normalised(texts[0])
-    return Item(part, file, row.line, row["ID"], " [SEP] ".join(texts), group, value)
-
-
-def items(folder: Path, hold_out: HoldOut) -> dict[Split, list[Item]]:
-    """Reads a raw folder without the test set's gold: the items of each split, by part.
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[Source, BySplit[Item]]:
+    """Reads the items of each source and split, those of test files without or with their gold.
 
     Raises:
         InputError: for defects, and if there is no training file.
     """
-    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
-    if not any((folder / part.train).is_file() for part in PARTS):
-        names = ", ".join(part.train for part in PARTS)
-        raise InputError(f"{folder}: no training file; expected one at least of {names}")
-    for part in PARTS:
-        has_test = (folder / BLIND / part.test).is_file()
-        if has_test:
-            by_split["test"] += read_blind(folder, part)
-        for item in read_train(folder, part) if (folder / part.train).is_file() else ():
-            split = hold_out.split_of(NAME, item.group, has_dev=False, has_test=has_test)
-            by_split[split].append(replace(item, value=None) if split == "test" else item)
-    _check_ids(folder, of(CLASSES, by_split["test"]))
-    return by_split
+    require_one(folder, [source.files for source in SOURCES])
+    items = {
+        source: read_splits(
+            NAME,
+            folder,
+            source.files,
+            hold_out,
+            train=partial(_read_train, source),
+            test=partial(_read_test, source),
+            gold=partial(_read_gold, source) if with_gold else None,
+            group=lambda item: item.group,
+        )
+        for source in SOURCES
+    }
+    _check_ids(folder, of_subtask(CLASSES, items)["test"])
+    return items
+
+
+def of_subtask(subtask: str, items: Mapping[Source, BySplit[Item]]) -> BySplit[Item]:
+    """The items of a sub-task, in the order of its sources."""
+    return merge_splits(by_split for source, by_split in items.items() if source.subtask == subtask)
+
+
+def _read_train(source: Source, path: Path) -> list[Item]:
+    rows, column = _read_labelled(source, path, text)
+    return [_item(source, source.files.train, row, row[column]) for row in rows]
+
+
+def _read_test(source: Source, path: Path) -> list[Item]:
+    rows = read_table(
+        path,
+        {"ID": identifier, **dict.fromkeys(TEXTS[source.subtask], text)},
+        delimiter="\t",
+        quoted=False,
+        optional=dict.fromkeys([*VALUES[source.subtask], "STDEV"], anything),
+        unique="ID",
+    )
+    return [_item(source, source.files.test, row) for row in rows]
+
+
+def _read_gold(source: Source, path: Path, test: Sequence[Item]) -> list[float]:
+    rows, column = _read_labelled(source, path, anything)
+    return [row[column] for row in match_items(path, rows, "ID", test, ordered=False)]
+
+
+def _read_labelled(source: Source, path: Path, texts: Parser) -> tuple[list[Row], str]:
+    """Reads a training or gold file: its rows, and the name of the column that has the gold."""
+    values = VALUES[source.subtask]
+    columns = {"ID": identifier, **dict.fromkeys(TEXTS[source.subtask], texts)}
+    optional = {**values, "STDEV": anything}
+    rows = read_table(path, columns, delimiter="\t", optional=optional, unique="ID")
+    present = [column for column in values if column in rows[0].values]
+    if len(present) != 1:
+        header = "\t".join(columns)
+        raise InputError(f"{path}:1: expected {' or '.join(values)} beside {header!r}")
+    return rows, present[0]
+
+
+def _item(source: Source, file: str, row: Row, gold: float | None = None) -> Item:
+    texts = [plain(row[column]) for column in TEXTS[source.subtask]]
+    # TED identifiers are TALK#WINDOW, those of the encyclopedia PAGE#SECTION#WINDOW, in both
+    # sub-tasks: windows of one document overlap. Without a document the first text is the group.
+    document, hash_sign, _ = str(row["ID"]).partition("#")
+    group = document if hash_sign else normalised(texts[0])
+    return Item(source, file, row.line, row["ID"], " [SEP] ".join(texts), group, gold)
 
 
 def _check_ids(folder: Path, test: Sequence[Item]) -> None:
-    """Both sources share a submission, so no identifier may be in both."""
+    """Makes sure that no id is in both sources, which share a submission."""
     files: dict[str, str] = {}
     for item in test:
         first = files.setdefault(item.id, item.file)
@@ -223,64 +252,27 @@ def _check_ids(folder: Path, test: Sequence[Item]) -> None:
             defects.check()
 
 
-def of(subtask: str, found: Sequence[Item]) -> list[Item]:
-    """The items of a sub-task."""
-    return [item for item in found if item.part.subtask == subtask]
-
-
-def gold_values(folder: Path, test: Sequence[Item]) -> dict[str, float]:
-    """Reads the gold of the test items by question; that of a part without gold is absent."""
-    gold: dict[str, float] = {}
-    for part in PARTS:
-        asked = [item for item in test if item.part == part]
-        held_out = not (folder / BLIND / part.test).is_file()
-        path = folder / part.train if held_out else folder / GOLD / part.test
-        if not asked or not path.is_file():
-            continue
-        rows, column = _valued(path, part, anything)
-        values = {row["ID"]: row[column] for row in rows}
-        if not held_out:
-            same_items(path, [item.id for item in asked], list(values), ordered=False)
-        gold |= {item.example: values[item.id] for item in asked}
-    return gold
-
-
 # --- Questions and answers ------------------------------------------------------------------------
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every target and every text; see `stages.tasks.Task.encode`."""
-    by_split = items(folder, hold_out)
-    gold = gold_values(folder, by_split["test"])
-    _log_absent(folder)
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for item in by_split[split]:
-            value = gold.get(item.example) if split == "test" else item.value
-            output = None if value is None else write_answer(item.part.subtask, value)
-            examples[split].append(Example(item.example, item.part.subtask, item.question, output))
-    everything = [item for split in SPLITS for item in by_split[split]]
-    notes = {
-        f"{part.subtask}_{part.name}": sum(item.part == part for item in everything)
-        for part in PARTS
-    }
-    return Encoded(examples, notes)
-
-
-def _log_absent(folder: Path) -> None:
-    for part in PARTS:
-        train, blind, gold = (
-            (folder / file).is_file()
-            for file in (part.train, f"{BLIND}/{part.test}", f"{GOLD}/{part.test}")
+    """Makes a question of every target and every text; see `stages.tasks.Task.encode`."""
+    items = read_items(folder, hold_out, with_gold=True)
+    notes = {}
+    for source, by_split in items.items():
+        name = f"{source.subtask}_{source.name}"
+        log_absent(folder, source.files, by_split, name)
+        notes[name] = sum(map(len, by_split.values()))
+    encoded = [
+        examples(
+            of_subtask(subtask, items),
+            subtask,
+            text=lambda item: item.text,
+            answer=partial(write_answer, subtask),
         )
-        if not train and not blind:
-            log.info("%s: neither %s nor %s, skipped", folder, part.train, f"{BLIND}/{part.test}")
-        elif not train:
-            log.info("%s: no %s: no training on it", folder, part.train)
-        elif not blind:
-            log.info("%s: no %s/%s: held out of train", folder, BLIND, part.test)
-        if blind and not gold:
-            log.info("%s: no %s/%s: no score", folder, GOLD, part.test)
+        for subtask in (CLASSES, SCORES)
+    ]
+    return Encoded(merge_splits(encoded), notes)
 
 
 def write_answer(subtask: str, value: float) -> str:
@@ -305,26 +297,24 @@ def interpret(subtask: str, answer: str) -> float | None:
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    by_split = items(folder, hold_out)
-    known = [item.value for item in of(SCORES, by_split["train"]) if item.value is not None]
-    mean = round(fmean(known), 2) if known else MIDDLE
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for item in of(CLASSES, by_split["test"]):
-        label = parser.parse(CLASSES, item.example, COHERENT.parse, FALLBACK)
-        rows.setdefault(CLASSES, []).append((item.id, str(label)))
-    for item in of(SCORES, by_split["test"]):
-        value = parser.parse(SCORES, item.example, parse_score, mean)
-        rows.setdefault(SCORES, []).append((item.id, f"{value:.2f}"))
-    files = {
-        submission_file(subtask, run): write_table(None, cells, delimiter="\t", quoted=False)
-        for subtask, cells in rows.items()
-    }
+    items = read_items(folder, hold_out)
+    scores = gold_of(of_subtask(SCORES, items)["train"])
+    fallbacks = {CLASSES: FALLBACK, SCORES: round(fmean(scores), 2) if scores else MIDDLE}
+    files = {}
+    for subtask, file in SUBMISSIONS.items():
+        rows = []
+        for item in of_subtask(subtask, items)["test"]:
+            parse = partial(interpret, subtask)
+            value = parser.parse(subtask, item.question_id, parse, fallbacks[subtask])
+            rows.append((item.id, f"{value:.0f}" if subtask == CLASSES else f"{value:.2f}"))
+        if rows:
+            files[run.file_name(file)] = write_table(None, rows, delimiter="\t", quoted=False)
     return Submission(files, parser.finish())
 
 
-def submission_file(subtask: str, run: Run) -> str:
-    """The name of a sub-task's submission."""
-    return f"{run.team}.subtask{subtask[-1]}.run{run.run}.tsv"
+def gold_of(items: Sequence[Item]) -> list[float]:
+    """The gold of the items that have it."""
+    return [item.gold for item in items if item.gold is not None]
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -332,48 +322,47 @@ def submission_file(subtask: str, run: Run) -> str:
 
 def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[str, Unit]:
     """Scores the submissions; see `stages.tasks.Task.score`."""
-    from stages.toolkit.scores import labelled, majority, mean_unit, pearson, pearson_unit, spearman
+    from stages.toolkit.scores import majority, pearson, pearson_unit, spearman
 
-    by_split = items(folder, hold_out)
-    gold = gold_values(folder, by_split["test"])
+    items = read_items(folder, hold_out, with_gold=True)
+    classes, scores = of_subtask(CLASSES, items), of_subtask(SCORES, items)
     units = {}
-    scored = [item for item in of(CLASSES, by_split["test"]) if item.example in gold]
-    if scored:
-        given = _submitted(submission / submission_file(CLASSES, run), CLASSES, by_split["test"])
-        golds = [int(gold[item.example]) for item in scored]
-        found = [int(given[item.id]) for item in scored]
-        hits = [float(g == f) for g, f in zip(golds, found, strict=True)]
-        labels = [item.value for item in of(CLASSES, by_split["train"]) if item.value is not None]
-        constant = majority(labels) if labels else FALLBACK
-        by_source: dict[str, list[float]] = {}
-        for item, hit in zip(scored, hits, strict=True):
-            by_source.setdefault(f"accuracy_{item.part.name}", []).append(hit)
-        units[CLASSES] = mean_unit(
-            "accuracy",
-            hits,
-            fmean(g == constant for g in golds),
-            details={name: fmean(part) for name, part in by_source.items()},
-            outcome=labelled(golds, found, COHERENT.write),
-        )
-    scored = [item for item in of(SCORES, by_split["test"]) if item.example in gold]
-    if scored:
-        given = _submitted(submission / submission_file(SCORES, run), SCORES, by_split["test"])
-        pair = [gold[item.example] for item in scored], [given[item.id] for item in scored]
-        r, rho = pearson(*pair), spearman(*pair)
-        both = harmonic_mean([r, rho]) if min(r, rho) > 0 else 0.0
-        units[SCORES] = pearson_unit({"": pair}, {"spearman": rho, "harmonic_mean": both})
+    if gold_of(classes["test"]):
+        path = submission / run.file_name(SUBMISSIONS[CLASSES])
+        submitted = _read_submission(path, CLASSES, classes["test"])
+        labels = gold_of(classes["train"])
+        units[CLASSES] = _accuracy(classes["test"], submitted, majority(labels or [FALLBACK]))
+    if gold := gold_of(scores["test"]):
+        path = submission / run.file_name(SUBMISSIONS[SCORES])
+        submitted = _read_submission(path, SCORES, scores["test"])
+        r, rho = pearson(gold, submitted), spearman(gold, submitted)
+        mean = harmonic_mean([r, rho]) if min(r, rho) > 0 else 0.0
+        details = {"spearman": rho, "harmonic_mean": mean}
+        units[SCORES] = pearson_unit({"": (gold, submitted)}, details)
     return units
 
 
-def _submitted(path: Path, subtask: str, test: Sequence[Item]) -> dict[str, float]:
-    """Reads a submission: the class or score of each test item."""
+def _read_submission(path: Path, subtask: str, test: Sequence[Item]) -> list[float]:
+    """Reads a submission: the class or score of each test item that has gold."""
     column, parse = next(iter(VALUES[subtask].items()))
-    rows = read_table(
-        path,
-        {"ID": identifier, column: parse},
-        delimiter="\t",
-        quoted=False,
-        header=["ID", column],
+    columns = {"ID": identifier, column: parse}
+    rows = read_table(path, columns, delimiter="\t", quoted=False, header=list(columns))
+    matched = zip(test, match_items(path, rows, "ID", test), strict=True)
+    return [row[column] for item, row in matched if item.gold is not None]
+
+
+def _accuracy(test: Sequence[Item], submitted: Sequence[float], baseline: float) -> Unit:
+    from stages.toolkit.scores import labelled, mean_unit
+
+    gold = gold_of(test)
+    hits = [float(g == s) for g, s in zip(gold, submitted, strict=True)]
+    by_source: dict[str, list[float]] = {}
+    for item, hit in zip((item for item in test if item.gold is not None), hits, strict=True):
+        by_source.setdefault(f"accuracy_{item.source.name}", []).append(hit)
+    return mean_unit(
+        "accuracy",
+        hits,
+        fmean(g == baseline for g in gold),
+        details={name: fmean(values) for name, values in by_source.items()},
+        outcome=labelled(gold, submitted, partial(write_answer, CLASSES)),
     )
-    same_items(path, [item.id for item in of(subtask, test)], [row["ID"] for row in rows])
-    return {row["ID"]: row[column] for row in rows}

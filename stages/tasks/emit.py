@@ -21,7 +21,7 @@ label. In B it is ``direzione``, ``argomento``, ``direzione_argomento`` or ``non
 The submissions, comma-separated with the header ``id`` and the columns of the sub-task, are
 ``TEAM_SubtaskA_in-domain_runN.csv`` and ``TEAM_SubtaskA_out-of-domain_runN.csv``, and the same for
 B, in the order of the test files. In A known words count and unknown ones are left out; where
-nothing can be read, the fallback is ``neutro``. In B it is the most frequent answer in training.
+nothing can be parsed, the fallback is ``neutro``. In B it is the most frequent answer in training.
 
 The score of each sub-task is macro F1 over its columns, in which only the label's presence counts,
 on the in-domain test set; the same for the other set stands beside it. With held-out tweets the
@@ -31,20 +31,23 @@ columns are those that they have. Resamples keep the number of tweets of each se
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Row,
     anything,
     flag,
     identifier,
+    match_items,
     read_table,
-    same_items,
     text,
     write_table,
 )
@@ -53,11 +56,6 @@ log = logging.getLogger(__name__)
 
 NAME = "emit"
 TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = "train", "in-domain", "out-of-domain"
-BLIND = {
-    IN_DOMAIN: "emit_test_nolabel.csv",
-    OUT_OF_DOMAIN: "emit_test_nolabel_out_of_domain.csv",
-}
-GOLD = {IN_DOMAIN: "emit_test.csv", OUT_OF_DOMAIN: "emit_test_ood.csv"}
 REQUIRED = ("emit_train_A.csv",)
 UNITS = ("emit_a", "emit_b")
 
@@ -100,16 +98,26 @@ class SubTask:
 
     @property
     def name(self) -> str:
-        """The name under which its questions are asked."""
+        """The name that its question ids begin with."""
         return f"{NAME}_{self.letter.lower()}"
 
-    def train(self, folder: Path) -> Path:
-        """Its training file."""
-        return folder / f"{NAME}_train_{self.letter}.csv"
+    @property
+    def files(self) -> dict[str, RawFiles]:
+        """Its raw files by domain; both sub-tasks have the same test files."""
+        return {
+            IN_DOMAIN: RawFiles(
+                train=f"emit_train_{self.letter}.csv",
+                test="emit_test_nolabel.csv",
+                gold="emit_test.csv",
+            ),
+            OUT_OF_DOMAIN: RawFiles(
+                test="emit_test_nolabel_out_of_domain.csv", gold="emit_test_ood.csv"
+            ),
+        }
 
     def submission(self, domain: str, run: Run) -> str:
-        """The name of its submission file for a test set."""
-        return f"{run.team}_Subtask{self.letter}_{domain}_run{run.run}.csv"
+        """The name of its submission file for a domain."""
+        return run.file_name(f"{{team}}_Subtask{self.letter}_{domain}_run{{run}}.csv")
 
     def labels(self, row: Row) -> LabelSet:
         """The labels of a row that has the columns."""
@@ -126,97 +134,91 @@ class Tweet:
     """A tweet as one of the sub-tasks has it.
 
     Attributes:
-        id: the organisers' identifier.
+        subtask: the sub-task's name.
+        source: the training file or the domain of the test file in which it stands.
+        id: the organisers' id, unique in its file.
         text: the tweet.
-        source: where it stands: in the training file or one of the test sets.
-        labels: None where they are unknown.
+        gold: its labels; None where they are unknown.
     """
 
+    subtask: str
+    source: str
     id: str
     text: str
-    source: str
-    labels: LabelSet | None = None
+    gold: LabelSet | None = None
+
+    @property
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(self.subtask, self.source, self.id)
 
     @property
     def domain(self) -> str:
-        """The test set to which it belongs, should it be tested."""
+        """Its domain, which is that of the training tweets too."""
         return OUT_OF_DOMAIN if self.source == OUT_OF_DOMAIN else IN_DOMAIN
-
-    def question(self, subtask: SubTask) -> str:
-        """The identifier of the question."""
-        return f"{subtask.name}:{self.source}:{self.id}"
 
 
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def subtasks(folder: Path) -> list[SubTask]:
-    """The sub-tasks that can be learnt from a raw folder."""
-    required(A.train(folder))
-    return [subtask for subtask in (A, B) if subtask.train(folder).is_file()]
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[SubTask, BySplit[Tweet]]:
+    """Reads the tweets of each sub-task and split, those of test files without or with their gold.
 
-
-def tweets(folder: Path, hold_out: HoldOut) -> dict[str, dict[Split, list[Tweet]]]:
-    """Reads a raw folder without the test sets' gold: the tweets of each sub-task and split."""
-    has_test = (folder / BLIND[IN_DOMAIN]).is_file()
-    test = [tweet for domain in BLIND for tweet in _read_blind(folder, domain)]
+    A sub-task without a training file is absent.
+    """
     texts: dict[str, str] = {}
-    by_subtask = {}
-    for subtask in subtasks(folder):
-        by_split: dict[Split, list[Tweet]] = {split: [] for split in SPLITS}
-        for tweet in _read_train(folder, subtask):
-            # Equal texts stay together, and so does a tweet whose text differs between A and B.
-            group = normalised(texts.setdefault(tweet.id, tweet.text))
-            split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
-            by_split[split].append(replace(tweet, labels=None) if split == "test" else tweet)
-        by_split["test"] += test
-        by_subtask[subtask.name] = by_split
-    return by_subtask
+
+    def group(tweet: Tweet) -> str:
+        """Equal texts stay together, and so does a tweet whose text differs between A and B."""
+        return normalised(texts.setdefault(tweet.id, tweet.text))
+
+    required(folder / A.files[IN_DOMAIN].train)
+    tweets = {}
+    for subtask in (A, B):
+        if subtask.files[IN_DOMAIN].path(folder, "train"):
+            tweets[subtask] = merge_splits(
+                read_splits(
+                    NAME,
+                    folder,
+                    files,
+                    hold_out,
+                    train=partial(_read_train, subtask),
+                    test=partial(_read_test, subtask, domain),
+                    gold=partial(_read_gold, subtask) if with_gold else None,
+                    group=group,
+                )
+                for domain, files in subtask.files.items()
+            )
+    return tweets
 
 
-def _read_train(folder: Path, subtask: SubTask) -> list[Tweet]:
+def _read_train(subtask: SubTask, path: Path) -> list[Tweet]:
     columns = {"id": identifier, "text": text, **dict.fromkeys(subtask.columns, flag)}
-    rows = read_table(subtask.train(folder), columns, unique="id")
-    return [Tweet(row["id"], row["text"], TRAIN, subtask.labels(row)) for row in rows]
+    rows = read_table(path, columns, unique="id")
+    return [Tweet(subtask.name, TRAIN, r["id"], r["text"], subtask.labels(r)) for r in rows]
 
 
-def _read_blind(folder: Path, domain: str) -> list[Tweet]:
-    path = folder / BLIND[domain]
-    if not path.is_file():
-        return []
+def _read_test(subtask: SubTask, domain: str, path: Path) -> list[Tweet]:
     rows = read_table(path, {"id": identifier, "text": text}, unique="id")
-    return [Tweet(row["id"], row["text"], domain) for row in rows]
+    return [Tweet(subtask.name, domain, row["id"], row["text"]) for row in rows]
 
 
-def gold_labels(folder: Path, subtask: SubTask, test: Sequence[Tweet]) -> dict[str, LabelSet]:
-    """Reads the gold of a sub-task's test tweets by question; a test set without it is absent."""
-    gold: dict[str, LabelSet] = {}
-    for source in (TRAIN, IN_DOMAIN, OUT_OF_DOMAIN):
-        if not (asked := [tweet for tweet in test if tweet.source == source]):
-            continue
-        if source == TRAIN:
-            labels = {t.id: t.labels or LabelSet() for t in _read_train(folder, subtask)}
-        elif not (labels := _read_gold(folder / GOLD[source], subtask, asked)):
-            continue
-        gold |= {tweet.question(subtask): labels[tweet.id] for tweet in asked}
-    return gold
-
-
-def _read_gold(path: Path, subtask: SubTask, asked: Sequence[Tweet]) -> dict[str, LabelSet]:
-    """Reads a gold file; empty if it is absent or has no columns of the sub-task."""
-    if not path.is_file():
-        return {}
+def _read_gold(subtask: SubTask, path: Path, test: Sequence[Tweet]) -> list[LabelSet | None]:
+    """Reads a gold file, which may lack all columns of the sub-task: no tweet has gold then."""
     optional = {"text": anything, **dict.fromkeys(A.columns + B.columns, flag)}
     rows = read_table(path, {"id": identifier}, optional=optional, unique="id")
-    same_items(path, [tweet.id for tweet in asked], [row["id"] for row in rows], ordered=False)
+    rows = match_items(path, rows, "id", test, ordered=False)
     absent = [column for column in subtask.columns if column not in rows[0].values]
     if len(absent) == len(subtask.columns):
-        return {}
+        log.info("%s: no column of %s: no score", path, subtask.name)
+        return [None] * len(rows)
     if absent:
         defects = Defects(path)
         defects.add(1, f"expected all columns of sub-task {subtask.letter}; no {', '.join(absent)}")
         defects.check()
-    return {row["id"]: subtask.labels(row) for row in rows}
+    return [subtask.labels(row) for row in rows]
 
 
 # --- Questions and answers ------------------------------------------------------------------------
@@ -230,10 +232,10 @@ def write_answer(subtask: SubTask, labels: LabelSet) -> str:
 
 
 def parse_answer(subtask: SubTask, answer: str) -> tuple[LabelSet | None, bool]:
-    """Reads whatever a model answered.
+    """Parses any answer.
 
     Returns:
-        The labels, None where nothing can be read; and whether the whole answer was well-formed.
+        The labels, None where nothing can be parsed; and whether the whole answer was well-formed.
     """
     if subtask is B:
         targets = TARGETS.parse(answer)
@@ -241,53 +243,47 @@ def parse_answer(subtask: SubTask, answer: str) -> tuple[LabelSet | None, bool]:
     words = [word for word in map(normalised, answer.split()) if word]
     if words == [NONE]:
         return LabelSet(), True
-    read = [EMOTIONS.parse(word) for word in words]
-    labels = LabelSet(label for label in read if label is not None)
-    return labels or None, bool(labels) and None not in read
+    parsed = [EMOTIONS.parse(word) for word in words]
+    labels = LabelSet(label for label in parsed if label is not None)
+    return labels or None, bool(labels) and None not in parsed
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every tweet; see `stages.tasks.Task.encode`."""
-    by_subtask = tweets(folder, hold_out)
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    """Makes a question of every tweet; see `stages.tasks.Task.encode`."""
+    tweets = read_items(folder, hold_out, with_gold=True)
+    _log_absent(folder, tweets)
+    encoded = []
     notes = {}
-    for subtask in subtasks(folder):
-        by_split = by_subtask[subtask.name]
-        gold = gold_labels(folder, subtask, by_split["test"])
-        without = 0
-        for split in SPLITS:
-            for tweet in by_split[split]:
-                question = tweet.question(subtask)
-                labels = gold.get(question) if split == "test" else tweet.labels
-                output = None if labels is None else write_answer(subtask, labels)
-                examples[split].append(Example(question, subtask.name, tweet.text, output))
-                without += labels == LabelSet()
-        notes[f"{subtask.name}_tweets"] = sum(map(len, by_split.values()))
-        notes[f"{subtask.name}_tweets_without_label"] = without
-        for domain, file in GOLD.items():
-            asked = [t.question(subtask) for t in by_split["test"] if t.source == domain]
-            if asked and asked[0] not in gold:
-                log.info("%s: no gold of %s in %s: no score", folder, subtask.name, file)
-    _log_absent(folder, by_subtask)
-    return Encoded(examples, notes)
+    for subtask, by_split in tweets.items():
+        answer = partial(write_answer, subtask)
+        encoded.append(examples(by_split, subtask.name, text=lambda t: t.text, answer=answer))
+        gold = [tweet.gold for split in SPLITS for tweet in by_split[split]]
+        notes[f"{subtask.name}_tweets"] = len(gold)
+        notes[f"{subtask.name}_tweets_without_label"] = gold.count(LabelSet())
+    return Encoded(merge_splits(encoded), notes)
 
 
-def _log_absent(folder: Path, by_subtask: Mapping[str, Mapping[Split, Sequence[Tweet]]]) -> None:
-    if B.name not in by_subtask:
-        log.info("no %s: %s is skipped", B.train(folder), B.name)
-    for domain, file in BLIND.items():
-        if (folder / file).is_file():
-            continue
-        count = sum(tweet.domain == domain for tweet in by_subtask[A.name]["test"])
-        held_out = f": {count} training tweets are held out" if count else ""
-        log.info("no %s%s; the organisers ask for both test sets", folder / file, held_out)
+def _log_absent(folder: Path, tweets: Mapping[SubTask, BySplit[Tweet]]) -> None:
+    if B not in tweets:
+        log_absent(folder, B.files[IN_DOMAIN], {}, B.name)
+    for subtask, by_split in tweets.items():
+        for domain, files in subtask.files.items():
+            members = {split: in_domain(domain, by_split[split]) for split in SPLITS}
+            log_absent(folder, files, members, f"{subtask.name} {domain}")
+            if files.path(folder, "gold") and any(t.gold is None for t in members["test"]):
+                log.info("%s: no column of %s: no score", folder / files.gold, subtask.name)
+
+
+def in_domain(domain: str, tweets: Sequence[Tweet]) -> list[Tweet]:
+    """The tweets of a domain."""
+    return [tweet for tweet in tweets if tweet.domain == domain]
 
 
 def interpret(subtask: str, answer: str) -> list[str] | None:
     """The columns that an answer sets to 1; see `stages.tasks.Task.interpret`."""
-    chosen = A if subtask == A.name else B
-    labels, _ = parse_answer(chosen, answer)
-    return None if labels is None else [column for column in chosen.columns if column in labels]
+    owner = A if subtask == A.name else B
+    labels, _ = parse_answer(owner, answer)
+    return None if labels is None else [column for column in owner.columns if column in labels]
 
 
 # --- Submission -----------------------------------------------------------------------------------
@@ -296,31 +292,30 @@ def interpret(subtask: str, answer: str) -> list[str] | None:
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    by_subtask = tweets(folder, hold_out)
     files = {}
-    for subtask in subtasks(folder):
-        fallback = NEUTRAL if subtask is A else most_frequent(subtask, by_subtask[subtask.name])
-        rows: dict[str, list[tuple[object, ...]]] = {}
-        for tweet in by_subtask[subtask.name]["test"]:
-            labels, whole = parse_answer(subtask, parser.answer(tweet.question(subtask)))
-            parser.count(subtask.name, parsed=whole, fallback=labels is None)
-            given = fallback if labels is None else labels
-            cells = (int(column in given) for column in subtask.columns)
-            rows.setdefault(tweet.domain, []).append((tweet.id, *cells))
-        for domain, records in rows.items():
-            name = subtask.submission(domain, run)
-            files[name] = write_table(["id", *subtask.columns], records)
+    for subtask, by_split in read_items(folder, hold_out).items():
+        fallback = NEUTRAL if subtask is A else majority_labels(subtask, by_split["train"])
+        for domain in subtask.files:
+            rows = []
+            for tweet in in_domain(domain, by_split["test"]):
+                labels, whole = parse_answer(subtask, parser.answer(tweet.question_id))
+                parser.count(subtask.name, parsed=whole, fallback=labels is None)
+                submitted = fallback if labels is None else labels
+                rows.append((tweet.id, *(int(column in submitted) for column in subtask.columns)))
+            if rows:
+                header = ["id", *subtask.columns]
+                files[subtask.submission(domain, run)] = write_table(header, rows)
     return Submission(files, parser.finish())
 
 
-def most_frequent(subtask: SubTask, by_split: Mapping[Split, Sequence[Tweet]]) -> LabelSet:
+def majority_labels(subtask: SubTask, train: Sequence[Tweet]) -> LabelSet:
     """The most frequent set of labels in training; of several the first in order of answers."""
     from stages.toolkit.scores import majority
 
-    # Sets are counted as answers, for the order of sets differs from run to run.
-    answers = [write_answer(subtask, tweet.labels or LabelSet()) for tweet in by_split["train"]]
-    most, _ = parse_answer(subtask, majority(answers or [write_answer(subtask, LabelSet())]))
-    return most or LabelSet()
+    # Answers are compared, for the order in which a set is written differs from run to run.
+    answers = [write_answer(subtask, tweet.gold or LabelSet()) for tweet in train]
+    labels, _ = parse_answer(subtask, majority(answers or [write_answer(subtask, LabelSet())]))
+    return labels or LabelSet()
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -330,25 +325,23 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit
 
-    by_subtask = tweets(folder, hold_out)
     units = {}
-    for subtask in subtasks(folder):
-        test = by_subtask[subtask.name]["test"]
-        gold = gold_labels(folder, subtask, test)
-        baseline = most_frequent(subtask, by_subtask[subtask.name])
+    for subtask, by_split in read_items(folder, hold_out, with_gold=True).items():
+        baseline = majority_labels(subtask, by_split["train"])
         scored: dict[str, Unit] = {}
-        for domain in BLIND:
-            asked = [tweet for tweet in test if tweet.domain == domain]
-            if not asked or asked[0].question(subtask) not in gold:
+        for domain in subtask.files:
+            test = [t for t in in_domain(domain, by_split["test"]) if t.gold is not None]
+            if not test:
                 continue
-            wanted = [gold[tweet.question(subtask)] for tweet in asked]
-            given = _submitted(submission / subtask.submission(domain, run), subtask, asked)
-            official = asked[0].source != TRAIN
-            columns = subtask.columns if official else _present(subtask, wanted)
+            path = submission / subtask.submission(domain, run)
+            rows = read_table(path, {"id": identifier, **dict.fromkeys(subtask.columns, flag)})
             scored[domain] = f1_unit(
-                *(wanted, given, columns, baseline),
+                [tweet.gold for tweet in test],
+                [subtask.labels(row) for row in match_items(path, rows, "id", test)],
+                _scored_columns(subtask, test),
+                baseline,
                 stratified=True,
-                answer=TARGETS.write if subtask == B else None,
+                answer=TARGETS.write if subtask is B else None,
             )
         if unit := scored.get(IN_DOMAIN):
             other = scored.get(OUT_OF_DOMAIN)
@@ -357,17 +350,12 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     return units
 
 
-def _submitted(path: Path, subtask: SubTask, asked: Sequence[Tweet]) -> list[LabelSet]:
-    rows = read_table(path, {"id": identifier, **dict.fromkeys(subtask.columns, flag)})
-    same_items(path, [tweet.id for tweet in asked], [row["id"] for row in rows])
-    return [subtask.labels(row) for row in rows]
+def _scored_columns(subtask: SubTask, test: Sequence[Tweet]) -> Sequence[str]:
+    """All columns; of held-out tweets those that they have, unless these are fewer than two.
 
-
-def _present(subtask: SubTask, wanted: Sequence[LabelSet]) -> Sequence[str]:
-    """The columns that the held-out tweets have, or all if these are fewer than two.
-
-    A single column would be read by scikit-learn as two classes.
+    A single column would be taken for two classes by scikit-learn.
     """
-    found = LabelSet().union(*wanted)
-    present = [column for column in subtask.columns if column in found]
-    return present if len(present) > 1 else subtask.columns
+    present = LabelSet().union(*(tweet.gold or () for tweet in test))
+    columns = [column for column in subtask.columns if column in present]
+    held_out = test[0].source == TRAIN
+    return columns if held_out and len(columns) > 1 else subtask.columns

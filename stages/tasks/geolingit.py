@@ -17,10 +17,10 @@ three decimals: a point moves by less than 80 m. Answering both at once trains s
 gold of sub-task A, which the guidelines do not allow: as in ExtremITA, whose answer this is.
 
 The submissions, with the header of the training files and an empty text, are
-``TEAM.standard.a.N.tsv`` and ``TEAM.standard.b.N.tsv``. Region and point are read apart. The
-fallback for the region is the most frequent one in training; for a point that cannot be read, or
+``TEAM.standard.a.N.tsv`` and ``TEAM.standard.b.N.tsv``. Region and point are parsed apart. The
+fallback for the region is the most frequent one in training; for a point that cannot be parsed, or
 is none (latitudes go from -90 to 90, longitudes from -180 to 180), the mean point of the training
-tweets of the region that was read, or of all of them.
+tweets of the region that was parsed, or of all of them.
 
 The score of A is macro F1 over the 17 regions of the official test set, or over those that the
 held-out tweets have; its bootstrap resamples keep each region's number of tweets. That of B is the
@@ -28,10 +28,10 @@ mean great-circle distance in km, which the `haversine` package computes; its ba
 point of all training tweets.
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import NamedTuple
@@ -39,30 +39,36 @@ from typing import NamedTuple
 from stages.common.command import InputError
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
-from stages.toolkit.records import Encoded, Example, Outcome, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Outcome, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import (
     Parser,
     Row,
     anything,
     identifier,
+    match_items,
     number,
     read_table,
-    same_items,
     text,
     write_table,
 )
 
-log = logging.getLogger(__name__)
-
 NAME = "geolingit"
-TRAIN_A, TRAIN_B = "train_a.tsv", "train_b.tsv"
-DEV_A, DEV_B = "dev_a.tsv", "dev_b.tsv"
-TEST, GOLD_A, GOLD_B = "test.tsv", "test_gold_a.tsv", "test_gold_b.tsv"
-REQUIRED = (TRAIN_A, TRAIN_B)
-UNITS = ("geolingit_a", "geolingit_b")
+A, B = "geolingit_a", "geolingit_b"
+FILES = {
+    A: RawFiles(train="train_a.tsv", dev="dev_a.tsv", test="test.tsv", gold="test_gold_a.tsv"),
+    B: RawFiles(train="train_b.tsv", dev="dev_b.tsv", test="test.tsv", gold="test_gold_b.tsv"),
+}
+"""The raw files of each sub-task, which have the same tweets."""
+REQUIRED = (FILES[A].train, FILES[B].train)
+UNITS = (A, B)
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
+
+SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}
+"""The submission file of each sub-task."""
 
 OFFICIAL = (
     "Abruzzo", "Calabria", "Campania", "Emilia Romagna", "Friuli-Venezia Giulia", "Lazio",
@@ -73,26 +79,37 @@ OFFICIAL = (
 
 
 class Point(NamedTuple):
-    """A place, in degrees."""
+    """Latitude and longitude, in degrees."""
 
     latitude: float
     longitude: float
 
 
+class Place(NamedTuple):
+    """A region and a point, the gold of both sub-tasks; None for one that is unknown."""
+
+    region: str | None
+    point: Point | None
+
+
 @dataclass(frozen=True)
 class Tweet:
-    """A tweet; region and point are None where they are unknown."""
+    """A tweet; its gold is None where it is unknown."""
 
     id: str
     text: str
-    region: str | None = None
-    point: Point | None = None
+    gold: Place | None = None
+
+    @property
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(NAME, self.id)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def region(cell: str) -> str:
+def region_name(cell: str) -> str:
     """A region's name, as it is."""
     if not normalised(cell) or "[" in cell:
         raise ValueError("expected the name of a region")
@@ -101,7 +118,7 @@ def region(cell: str) -> str:
 
 LATITUDE, LONGITUDE = number(-90, 90), number(-180, 180)
 POINT: Mapping[str, Parser] = {"id": identifier, "latitude": LATITUDE, "longitude": LONGITUDE}
-REGION: Mapping[str, Parser] = {"id": identifier, "region": region}
+REGION: Mapping[str, Parser] = {"id": identifier, "region": region_name}
 
 
 class Regions:
@@ -137,33 +154,39 @@ class Regions:
         return Labels({name: name for name in self._names.values()})
 
 
-def tweets(folder: Path, hold_out: HoldOut) -> tuple[dict[Split, list[Tweet]], Regions]:
-    """Reads a raw folder without the test set's gold: the tweets of each split, and the regions."""
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> tuple[BySplit[Tweet], Regions]:
+    """Reads the tweets of each split, those of the test set without their gold or with it.
+
+    Returns:
+        The tweets, and the regions of the training and dev files.
+    """
     regions = Regions()
-    has_dev, has_test = _there(folder, DEV_A, DEV_B), _there(folder, TEST)
-    by_split: dict[Split, list[Tweet]] = {split: [] for split in SPLITS}
-    for tweet in _labelled(required(folder / TRAIN_A), required(folder / TRAIN_B), regions):
-        group = normalised(tweet.text)  # retweets stay together
-        split = hold_out.split_of(NAME, group, has_dev=has_dev, has_test=has_test)
-        by_split[split].append(tweet)
-    by_split["test"] = [replace(tweet, region=None, point=None) for tweet in by_split["test"]]
-    if has_dev:
-        by_split["dev"] = _labelled(folder / DEV_A, folder / DEV_B, regions)
-        _no_other(folder / DEV_A, by_split["dev"], by_split["train"] + by_split["test"])
-    if has_test:
-        columns = {"id": identifier, "text": text}
-        rows = read_table(folder / TEST, columns, delimiter="\t", quoted=False, unique="id")
-        by_split["test"] = [Tweet(row["id"], row["text"]) for row in rows]
-        _no_other(folder / TEST, by_split["test"], by_split["train"] + by_split["dev"])
-    return by_split, regions
+    # The dev files are used only if both are there; of the gold files one is enough.
+    files = replace(
+        FILES[A],
+        dev=FILES[A].dev if FILES[B].path(folder, "dev") else "",
+        gold=FILES[A].gold if FILES[A].path(folder, "gold") else FILES[B].gold,
+    )
+    tweets = read_splits(
+        NAME,
+        folder,
+        files,
+        hold_out,
+        train=partial(_read_labelled, regions),
+        test=_read_test,
+        gold=partial(_read_gold, regions) if with_gold else None,
+        group=lambda tweet: normalised(tweet.text),  # retweets stay together
+    )
+    _check_ids(folder, files, tweets)
+    return tweets, regions
 
 
-def _there(folder: Path, *files: str) -> bool:
-    return all((folder / file).is_file() for file in files)
-
-
-def _labelled(path_a: Path, path_b: Path, regions: Regions) -> list[Tweet]:
-    """Reads the same tweets of both sub-tasks, in the order of A."""
+def _read_labelled(regions: Regions, path_a: Path) -> list[Tweet]:
+    """Reads the same tweets from A's file and from B's beside it, in the order of A's file."""
+    names = {FILES[A].train: FILES[B].train, FILES[A].dev: FILES[B].dev}
+    path_b = required(path_a.with_name(names[path_a.name]))
     a = {row["id"]: row for row in _table(path_a, {**REGION, "text": text})}
     b = {row["id"]: row for row in _table(path_b, {**POINT, "text": text})}
     regions.check(path_a, a.values(), new=True)
@@ -179,7 +202,25 @@ def _labelled(path_a: Path, path_b: Path, regions: Regions) -> list[Tweet]:
                     f" {others[i]['text'][:60]!r}; found {row['text'][:60]!r}",
                 )
         defects.check()
-    return [Tweet(i, row["text"], row["region"], _point(b[i])) for i, row in a.items()]
+    return [Tweet(i, row["text"], Place(row["region"], _point(b[i]))) for i, row in a.items()]
+
+
+def _read_test(path: Path) -> list[Tweet]:
+    return [Tweet(row["id"], row["text"]) for row in _table(path, {"id": identifier, "text": text})]
+
+
+def _read_gold(regions: Regions, path: Path, test: Sequence[Tweet]) -> list[Place]:
+    """Reads the gold files that are there, in the folder of one of them."""
+    names: Sequence[str | None] = [None] * len(test)
+    points: Sequence[Point | None] = [None] * len(test)
+    if path_a := FILES[A].path(path.parent, "gold"):
+        rows = _table(path_a, REGION, text=anything)
+        regions.check(path_a, rows, new=False)
+        names = [row["region"] for row in match_items(path_a, rows, "id", test, ordered=False)]
+    if path_b := FILES[B].path(path.parent, "gold"):
+        rows = _table(path_b, POINT, text=anything)
+        points = [_point(row) for row in match_items(path_b, rows, "id", test, ordered=False)]
+    return list(map(Place, names, points))
 
 
 def _table(path: Path, columns: Mapping[str, Parser], **optional: Parser) -> list[Row]:
@@ -190,37 +231,16 @@ def _point(row: Row) -> Point:
     return Point(row["latitude"], row["longitude"])
 
 
-def _no_other(path: Path, here: Iterable[Tweet], there: Iterable[Tweet]) -> None:
-    known = {tweet.id for tweet in there}
-    if both := [tweet.id for tweet in here if tweet.id in known]:
-        some = ", ".join(both[:20])
-        raise InputError(f"{path}: ids that other files have too: {some} ({len(both)} in all)")
-
-
-def gold(
-    folder: Path, test: Sequence[Tweet], regions: Regions
-) -> tuple[dict[str, str], dict[str, Point]]:
-    """Reads the gold of the test tweets by id: regions and points; empty where there is none."""
-    ids = [tweet.id for tweet in test]
-    if not (folder / TEST).is_file():
-        wanted = set(ids)
-        found = _labelled(folder / TRAIN_A, folder / TRAIN_B, regions)
-        held_out = [tweet for tweet in found if tweet.id in wanted]
-        return (
-            {t.id: t.region for t in held_out if t.region is not None},
-            {t.id: t.point for t in held_out if t.point is not None},
-        )
-    names: dict[str, str] = {}
-    points: dict[str, Point] = {}
-    if (path := folder / GOLD_A).is_file():
-        rows = _table(path, REGION, text=anything)
-        regions.check(path, rows, new=False)
-        names = {row["id"]: row["region"] for row in rows}
-        same_items(path, ids, list(names), ordered=False)
-    if (path := folder / GOLD_B).is_file():
-        points = {row["id"]: _point(row) for row in _table(path, POINT, text=anything)}
-        same_items(path, ids, list(points), ordered=False)
-    return names, points
+def _check_ids(folder: Path, files: RawFiles, tweets: BySplit[Tweet]) -> None:
+    """Makes sure that no tweet of a dev or test file is in another split too."""
+    for split in SPLITS[1:]:
+        if path := files.path(folder, split):
+            others = {t.id for other in SPLITS if other != split for t in tweets[other]}
+            if both := [tweet.id for tweet in tweets[split] if tweet.id in others]:
+                some = ", ".join(both[:20])
+                raise InputError(
+                    f"{path}: ids that other files have too: {some} ({len(both)} in all)"
+                )
 
 
 # --- Questions and answers ------------------------------------------------------------------------
@@ -228,9 +248,12 @@ def gold(
 _MARKER = re.compile(r"\[(regione|geo)\]", re.IGNORECASE)
 
 
-def write_answer(name: str, point: Point) -> str:
-    """Writes an answer."""
-    return f"[regione] {name} [geo] {_decimal(point.latitude)} {_decimal(point.longitude)}"
+def write_answer(place: Place) -> str | None:
+    """The answer for a place; None where the region or the point is unknown."""
+    if place.region is None or place.point is None:
+        return None
+    latitude, longitude = map(_decimal, place.point)
+    return f"[regione] {place.region} [geo] {latitude} {longitude}"
 
 
 def _decimal(degrees: float) -> str:
@@ -238,27 +261,31 @@ def _decimal(degrees: float) -> str:
     return f"{degrees:.3f}"
 
 
-def parse_answer(answer: str, labels: Labels[str]) -> tuple[str | None, Point | None, bool]:
-    """Reads whatever a model answered.
+def parse_answer(answer: str, labels: Labels[str]) -> tuple[Place, bool]:
+    """Parses any answer.
+
+    Args:
+        answer: a model's text.
+        labels: the regions that can be answered.
 
     Returns:
-        The region and the point, each None where it cannot be read or its marker does not stand
-        there just once; and whether the whole answer was well-formed.
+        The region and the point, each None where it cannot be parsed or its marker does not occur
+        exactly once; and whether the whole answer was well-formed.
     """
     before, *pieces = _MARKER.split(answer)
     markers = [marker.lower() for marker in pieces[::2]]
-    parts = dict(zip(markers, pieces[1::2], strict=True))
-    name = point = None
+    contents = dict(zip(markers, pieces[1::2], strict=True))
+    region = point = None
     if markers.count("regione") == 1:
-        name = labels.parse(parts["regione"])
+        region = labels.parse(contents["regione"])
     if markers.count("geo") == 1:
-        point = parse_point(parts["geo"])
+        point = parse_point(contents["geo"])
     in_order = not before.strip() and markers == ["regione", "geo"]
-    return name, point, in_order and name is not None and point is not None
+    return Place(region, point), in_order and region is not None and point is not None
 
 
 def parse_point(content: str) -> Point | None:
-    """Reads latitude and longitude, if they are a place on Earth."""
+    """Parses latitude and longitude; None unless they are a place on Earth."""
     degrees = parse_numbers(content, 2)
     if degrees is None or abs(degrees[0]) > 90 or abs(degrees[1]) > 180:
         return None
@@ -266,40 +293,23 @@ def parse_point(content: str) -> Point | None:
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every tweet; see `stages.tasks.Task.encode`."""
-    by_split, regions = tweets(folder, hold_out)
-    absent: dict[Split, tuple[str, ...]] = {"dev": (DEV_A, DEV_B), "test": (TEST,)}
-    for split, files in absent.items():
-        if not _there(folder, *files):
-            missing, count = " and ".join(files), len(by_split[split])
-            log.info("%s: no %s, %d tweets are held out for %s", folder, missing, count, split)
-    names, points = gold(folder, by_split["test"], regions)
-    by_split["test"] = [
-        replace(t, region=names.get(t.id), point=points.get(t.id)) for t in by_split["test"]
-    ]
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for tweet in by_split[split]:
-            output = None
-            if tweet.region is not None and tweet.point is not None:
-                output = write_answer(tweet.region, tweet.point)
-            examples[split].append(Example(_question(tweet), NAME, tweet.text, output))
-    notes = {"tweets": sum(map(len, by_split.values())), "regions": len(regions.labels.answers)}
-    return Encoded(examples, notes)
-
-
-def _question(tweet: Tweet) -> str:
-    return f"{NAME}:{tweet.id}"
+    """Makes a question of every tweet; see `stages.tasks.Task.encode`."""
+    tweets, regions = read_items(folder, hold_out, with_gold=True)
+    for subtask, files in FILES.items():
+        log_absent(folder, files, tweets, subtask)
+    encoded = examples(tweets, NAME, text=lambda tweet: tweet.text, answer=write_answer)
+    notes = {"tweets": sum(map(len, tweets.values())), "regions": len(regions.labels.answers)}
+    return Encoded(encoded, notes)
 
 
 def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
-    """The region and the point that could be read; see `stages.tasks.Task.interpret`.
+    """The region and the point that could be parsed; see `stages.tasks.Task.interpret`.
 
     Of the regions those of the official test set are known, but not what a training file adds.
     """
-    name, point, _ = parse_answer(answer, Regions().labels)
-    read: dict[str, str | float] = {} if name is None else {"region": name}
-    return (read | point._asdict() if point else read) or None
+    place, _ = parse_answer(answer, Regions().labels)
+    parsed: dict[str, str | float] = {} if place.region is None else {"region": place.region}
+    return (parsed | place.point._asdict() if place.point else parsed) or None
 
 
 # --- Submission -----------------------------------------------------------------------------------
@@ -307,41 +317,41 @@ def interpret(subtask: str, answer: str) -> dict[str, str | float] | None:
 
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submissions; see `stages.tasks.Task.decode`."""
-    from stages.toolkit.scores import majority
-
-    by_split, regions = tweets(folder, hold_out)
-    parser, labels = AnswerParser(answers, folder), regions.labels
-    most_frequent = majority([str(tweet.region) for tweet in by_split["train"]])
-    centres = {name: centre(by_split["train"], name) for name in (None, *labels.answers)}
+    parser = AnswerParser(answers, folder)
+    tweets, regions = read_items(folder, hold_out)
+    labels = regions.labels
+    fallback = majority_region(tweets["train"])
+    centres = {region: centre(tweets["train"], region) for region in (None, *labels.answers)}
     rows_a, rows_b = [], []
-    for tweet in by_split["test"]:
-        name, point, whole = parse_answer(parser.answer(_question(tweet)), labels)
-        parser.count(NAME, parsed=whole, fallback=name is None and point is None)
-        rows_a.append((tweet.id, "", name or most_frequent))
-        rows_b.append((tweet.id, "", *map(_decimal, point or centres[name])))
-    file_a, file_b = names_of_files(run)
-    files = {
-        file_a: write_table(["id", "text", "region"], rows_a, delimiter="\t", quoted=False),
-        file_b: write_table(
-            ["id", "text", "latitude", "longitude"], rows_b, delimiter="\t", quoted=False
-        ),
+    for tweet in tweets["test"]:
+        (region, point), whole = parse_answer(parser.answer(tweet.question_id), labels)
+        parser.count(NAME, parsed=whole, fallback=region is None and point is None)
+        rows_a.append((tweet.id, "", region or fallback))
+        rows_b.append((tweet.id, "", *map(_decimal, point or centres[region])))
+    header_a, header_b = ["id", "text", "region"], ["id", "text", "latitude", "longitude"]
+    tables = {
+        A: write_table(header_a, rows_a, delimiter="\t", quoted=False),
+        B: write_table(header_b, rows_b, delimiter="\t", quoted=False),
     }
+    files = {run.file_name(SUBMISSIONS[subtask]): table for subtask, table in tables.items()}
     return Submission(files, parser.finish())
 
 
-def centre(train: Sequence[Tweet], name: str | None = None) -> Point:
+def majority_region(train: Sequence[Tweet]) -> str:
+    """The most frequent region of the training tweets."""
+    from stages.toolkit.scores import majority
+
+    return majority([str(tweet.gold.region) for tweet in train if tweet.gold])
+
+
+def centre(train: Sequence[Tweet], region: str | None = None) -> Point:
     """The mean point of the tweets of a region, or of all where it has none."""
-    points = [t.point for t in train if t.point is not None and name in (None, t.region)]
-    if not points and name is not None:
+    places = [tweet.gold for tweet in train if tweet.gold]
+    points = [place.point for place in places if place.point and region in (None, place.region)]
+    if not points and region is not None:
         return centre(train)
     latitudes, longitudes = zip(*points, strict=True)
     return Point(fmean(latitudes), fmean(longitudes))
-
-
-def names_of_files(run: Run) -> tuple[str, str]:
-    """The submission files of the two sub-tasks."""
-    a, b = (f"{run.team}.standard.{subtask}.{run.run}.tsv" for subtask in "ab")
-    return a, b
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -351,44 +361,42 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from haversine import haversine
 
-    from stages.toolkit.scores import f1_unit, majority, mean_unit
+    from stages.toolkit.scores import f1_unit, mean_unit
 
-    by_split, regions = tweets(folder, hold_out)
-    names, points = gold(folder, by_split["test"], regions)
-    ids = [tweet.id for tweet in by_split["test"]]
-    path_a, path_b = (submission / name for name in names_of_files(run))
+    tweets, _ = read_items(folder, hold_out, with_gold=True)
+    test, train = tweets["test"], tweets["train"]
+    places = [tweet.gold for tweet in test if tweet.gold]
     units = {}
-    if names:
-        given = _submitted(path_a, ids, {"region": text})
-        official = (folder / TEST).is_file()
-        units["geolingit_a"] = f1_unit(
-            [names[i] for i in ids],
-            [row["region"] for row in given],
-            OFFICIAL if official else sorted(set(names.values())),
-            majority([tweet.region for tweet in by_split["train"]]),
+    if regions := [place.region for place in places if place.region is not None]:
+        rows = _read_submission(submission / run.file_name(SUBMISSIONS[A]), test, {"region": text})
+        official = FILES[A].path(folder, "test") is not None
+        units[A] = f1_unit(
+            regions,
+            [row["region"] for row in rows],
+            OFFICIAL if official else sorted(set(regions)),
+            majority_region(train),
             stratified=True,
             answer=str,
         )
-    if points:
-        given = _submitted(path_b, ids, {"latitude": LATITUDE, "longitude": LONGITUDE})
-        wanted = [points[i] for i in ids]
-        middle = centre(by_split["train"])
-        found = [_point(row) for row in given]
-        distances = [haversine(w, f) for w, f in zip(wanted, found, strict=True)]
-        units["geolingit_b"] = mean_unit(
+    if points := [place.point for place in places if place.point is not None]:
+        columns = {"latitude": LATITUDE, "longitude": LONGITUDE}
+        rows = _read_submission(submission / run.file_name(SUBMISSIONS[B]), test, columns)
+        submitted = [_point(row) for row in rows]
+        distances = [haversine(g, s) for g, s in zip(points, submitted, strict=True)]
+        middle = centre(train)
+        units[B] = mean_unit(
             "mean_km",
             distances,
-            fmean(haversine(w, middle) for w in wanted),
+            fmean(haversine(point, middle) for point in points),
             better="lower",
             perfect=0.0,
             details={"median_km": median(distances)},
-            outcome=Outcome("point", wanted, found),
+            outcome=Outcome("point", points, submitted),
         )
     return units
 
 
-def _submitted(path: Path, ids: Sequence[str], columns: Mapping[str, Parser]) -> list[Row]:
+def _read_submission(path: Path, test: Sequence[Tweet], columns: Mapping[str, Parser]) -> list[Row]:
     columns = {"id": identifier, "text": anything, **columns}
     rows = read_table(path, columns, delimiter="\t", quoted=False)
-    same_items(path, ids, [row["id"] for row in rows])
-    return rows
+    return match_items(path, rows, "id", test)

@@ -23,12 +23,12 @@ together.
 The question is ``ESSAY 1 [SEP] ESSAY 2``, white space as single blanks, each essay cut at the end
 of a sentence to at most 100 tokens, or within its first sentence where that alone has more. The
 answer is ``sì`` if they stand in the order in which they were written, otherwise ``no``. A training
-pair is asked once, in an order that depends on its essays' names alone, so that about half of the
-answers are ``sì``. Asking in both orders would double the work, and count every pair twice in the
-dev loss and in the score of held-out pairs.
+pair makes one question, in an order that depends on its essays' names alone, so that about half of
+the answers are ``sì``. Questions in both orders would double the work, and count every pair twice
+in the dev loss and in the score of held-out pairs.
 
 The submissions are ``Test_CItA.tsv`` and ``Test_COWS-L2H.tsv``: the test file with a further column
-Pred. The fallback for an answer that cannot be read is 0, in order, as good as 1: neither is the
+Pred. The fallback for an answer that cannot be parsed is 0, in order, as good as 1: neither is the
 majority of shuffled pairs.
 
 The score of each corpus is macro F1 over the two classes. The organisers rank by the average of the
@@ -36,79 +36,115 @@ two, which stands beside them, as accuracy does.
 """
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from stages.common.command import InputError
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, yes_no
 from stages.toolkit.documents import read_documents
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.sentences import Language, opening
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
-from stages.toolkit.tables import anything, flag, identifier, read_table, same_items, write_table
-
-log = logging.getLogger(__name__)
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
+from stages.toolkit.tables import (
+    Row,
+    anything,
+    flag,
+    identifier,
+    match_items,
+    read_table,
+    write_table,
+)
 
 NAME = "langlearn"
 TOKENS = 100  # of an essay, at most
-REQUIRED = ("CItA/Training_CItA.tsv", "CItA/Essays_CItA.xml")  # enough to run, as COWS-L2H's are
-UNITS = ("langlearn_cita", "langlearn_cows_l2h")
 
 IN_ORDER = yes_no(0, 1)
 CLOSED = {NAME: IN_ORDER.candidates}
 FALLBACK = 0
 
-# Files of a corpus, in the folder of its name; {} is that name.
-TEST, GOLD = "Test_{}.tsv", "Test_{}_gold.tsv"
-ESSAYS, TEST_ESSAYS = "Essays_{}.xml", "Essays_Test_{}.xml"
-
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus: its name, its language, and its file of training pairs."""
+    """A corpus.
 
+    Attributes:
+        unit: the ranked unit.
+        name: its name.
+        language: the language of its essays.
+        files: its files of pairs.
+        essays: the file of the essays of the training pairs.
+        test_essays: the file of the essays of the test pairs.
+        submission: the submission file, whose name has neither team nor run.
+    """
+
+    unit: str
     name: str
     language: Language
-    train: str
-
-    def path(self, folder: Path, file: str) -> Path:
-        """The path of one of its files."""
-        return folder / self.name / file.format(self.name)
-
-    @property
-    def unit(self) -> str:
-        """The name of the ranked unit."""
-        return f"{NAME}_{self.name.lower().replace('-', '_')}"
+    files: RawFiles
+    essays: str
+    test_essays: str
+    submission: str
 
 
 CORPORA = (
-    Corpus("CItA", "it", "Training_{}.tsv"),
-    Corpus("COWS-L2H", "es", "Train_{}.tsv"),
+    Corpus(
+        unit="langlearn_cita",
+        name="CItA",
+        language="it",
+        files=RawFiles(
+            train="CItA/Training_CItA.tsv",
+            test="CItA/Test_CItA.tsv",
+            gold="CItA/Test_CItA_gold.tsv",
+            needed=False,
+        ),
+        essays="CItA/Essays_CItA.xml",
+        test_essays="CItA/Essays_Test_CItA.xml",
+        submission="Test_CItA.tsv",
+    ),
+    Corpus(
+        unit="langlearn_cows_l2h",
+        name="COWS-L2H",
+        language="es",
+        files=RawFiles(
+            train="COWS-L2H/Train_COWS-L2H.tsv",
+            test="COWS-L2H/Test_COWS-L2H.tsv",
+            gold="COWS-L2H/Test_COWS-L2H_gold.tsv",
+            needed=False,
+        ),
+        essays="COWS-L2H/Essays_COWS-L2H.xml",
+        test_essays="COWS-L2H/Essays_Test_COWS-L2H.xml",
+        submission="Test_COWS-L2H.tsv",
+    ),
 )
+REQUIRED = (CORPORA[0].files.train, CORPORA[0].essays)  # enough to run, as COWS-L2H's are
+UNITS = tuple(corpus.unit for corpus in CORPORA)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two essays in the order in which they are asked about.
+    """Two essays in the order in which the question has them.
 
     Attributes:
-        corpus: that has them.
-        file: the corpus' file of the pair.
-        line: where the pair stands in it.
+        corpus: the corpus that has them.
+        file: the file in which the pair stands, relative to the raw folder.
+        line: the line on which it stands.
         cells: its identifiers and times by column.
-        label: 0 if Essay_1 was written first, 1 if Essay_2 was, None where it is unknown.
+        gold: 0 if Essay_1 was written first, 1 if Essay_2 was, None where it is unknown.
+        group: names the training pairs that are linked with it.
     """
 
     corpus: Corpus
     file: str
     line: int
     cells: Mapping[str, str]
-    label: int | None
+    gold: int | None = None
+    group: str = ""
 
     @property
     def essays(self) -> tuple[str, str]:
@@ -117,20 +153,71 @@ class Pair:
 
     @property
     def id(self) -> str:
-        """Corpus and essays: the two corpora have essays of the same names."""
+        """The corpus and the two essays, for the corpora have essays of the same names."""
         return f"{self.corpus.name}:{'-'.join(self.essays)}"
+
+    @property
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(NAME, self.id)
 
 
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def read(path: Path, corpus: Corpus, file: str, *, labelled: bool = False) -> list[Pair]:
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[Corpus, BySplit[Pair]]:
+    """Reads the pairs of each corpus and split, those of test files without or with their gold.
+
+    A corpus without training pairs is absent.
+
+    Raises:
+        InputError: for defects, and if there are no training pairs at all.
+    """
+    require_one(folder, [corpus.files for corpus in CORPORA])
+    return {
+        corpus: read_splits(
+            NAME,
+            folder,
+            corpus.files,
+            hold_out,
+            train=partial(_read_train, corpus),
+            test=partial(_read_pairs, corpus, corpus.files.test),
+            gold=partial(_read_labels, corpus, ordered=False) if with_gold else None,
+            group=lambda pair: pair.group,
+        )
+        for corpus in CORPORA
+        if corpus.files.path(folder, "train")
+    }
+
+
+def _read_train(corpus: Corpus, path: Path) -> list[Pair]:
+    """Reads training pairs and puts each in the order that its question has.
+
+    A hash of the two names decides on the order, whichever essay is the earlier.
+    """
+    chronological = _read_pairs(corpus, corpus.files.train, path)
+    groups = _groups(chronological)
+    pairs = []
+    for pair in chronological:
+        names = sorted(pair.essays)
+        digest = hashlib.sha256("\0".join([corpus.name, *names]).encode()).digest()
+        first, second = names if digest[0] % 2 else names[::-1]
+        cells = {**pair.cells, "Essay_1": first, "Essay_2": second}
+        group = f"{corpus.name}:{groups[first]}"
+        gold = int(first != pair.essays[0])
+        pairs.append(replace(pair, cells=cells, gold=gold, group=group))
+    return pairs
+
+
+def _read_pairs(corpus: Corpus, file: str, path: Path, *, labelled: bool = False) -> list[Pair]:
     """Reads a file of pairs.
 
     Args:
-        path: the file.
         corpus: to which the pairs belong.
-        file: what the file is in the corpus.
+        file: the raw file that it is, or whose pairs it has.
+        path: where it is.
         labelled: whether it has the column Pred.
 
     Raises:
@@ -151,8 +238,8 @@ def read(path: Path, corpus: Corpus, file: str, *, labelled: bool = False) -> li
         pair = Pair(corpus, file, row.line, cells, row.values.get("Pred"))
         if len(set(pair.essays)) < 2:
             defects.add(row.line, f"expected two essays, found {pair.essays[0]} twice")
-        # Both orders of a pair cannot be chronological, but can be asked for in a test.
-        key = tuple(sorted(pair.essays)) if file == corpus.train else pair.essays
+        # Both orders of a pair cannot be chronological, but both can stand in a test file.
+        key = tuple(sorted(pair.essays)) if file == corpus.files.train else pair.essays
         first = lines.setdefault(key, row.line)
         if first != row.line:
             defects.add(row.line, f"the pair {' '.join(pair.essays)} stands on line {first} too")
@@ -161,57 +248,17 @@ def read(path: Path, corpus: Corpus, file: str, *, labelled: bool = False) -> li
     return pairs
 
 
-def training_pairs(folder: Path, corpus: Corpus) -> list[Pair]:
-    """Reads the training pairs of a corpus and puts each in the order in which it is asked.
-
-    A hash of the two names decides on the order, whichever essay is the earlier.
-    """
-    pairs = []
-    for pair in read(corpus.path(folder, corpus.train), corpus, corpus.train):
-        names = sorted(pair.essays)
-        digest = hashlib.sha256("\0".join([corpus.name, *names]).encode()).digest()
-        shown = names if digest[0] % 2 else names[::-1]
-        cells = {**pair.cells, "Essay_1": shown[0], "Essay_2": shown[1]}
-        pairs.append(replace(pair, cells=cells, label=int(shown[0] != pair.essays[0])))
-    return pairs
+def _read_labels(
+    corpus: Corpus, path: Path, test: Sequence[Pair], *, ordered: bool = True
+) -> list[int]:
+    """Reads the labels of the test pairs from a gold file or a submission."""
+    pairs = _read_pairs(corpus, corpus.files.test, path, labelled=True)
+    rows = [Row(pair.line, {"id": pair.id, "label": pair.gold}) for pair in pairs]
+    return [row["label"] for row in match_items(path, rows, "id", test, ordered=ordered)]
 
 
-def pairs(folder: Path, hold_out: HoldOut) -> dict[Split, list[Pair]]:
-    """Reads a raw folder without the test set's gold: the pairs of each split.
-
-    Raises:
-        InputError: for defects, and if there are no training pairs at all.
-    """
-    by_split: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
-    for corpus in corpora(folder):
-        known = training_pairs(folder, corpus)
-        linked = groups(known)
-        test = corpus.path(folder, TEST)
-        for pair in known:
-            group = f"{corpus.name}:{linked[pair.essays[0]]}"
-            split = hold_out.split_of(NAME, group, has_dev=False, has_test=test.is_file())
-            by_split[split].append(replace(pair, label=None) if split == "test" else pair)
-        if test.is_file():
-            by_split["test"] += read(test, corpus, TEST)
-    return by_split
-
-
-def corpora(folder: Path) -> list[Corpus]:
-    """The corpora of which there are training pairs.
-
-    Raises:
-        InputError: if there is none.
-    """
-    paths = {corpus: corpus.path(folder, corpus.train) for corpus in CORPORA}
-    found = [corpus for corpus, path in paths.items() if path.is_file()]
-    if not found:
-        names = " and ".join(str(path.relative_to(folder)) for path in paths.values())
-        raise InputError(f"{folder}: no training pairs; expected one at least of {names}")
-    return found
-
-
-def groups(pairs: Sequence[Pair]) -> dict[str, str]:
-    """For each essay the first by name of all those that pairs link to it, itself included."""
+def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
+    """For each essay the first by name of the essays that pairs link to it, itself included."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -224,85 +271,58 @@ def groups(pairs: Sequence[Pair]) -> dict[str, str]:
     return {essay: first.setdefault(component[number[essay]], essay) for essay in essays}
 
 
-def gold_labels(folder: Path, test: Sequence[Pair]) -> dict[str, int | None]:
-    """Reads the labels of the test pairs by id; those of a corpus without gold are absent.
-
-    Raises:
-        InputError: for defects, and if the gold has other pairs than the test set.
-    """
-    labels: dict[str, int | None] = {}
-    for corpus in corpora(folder):
-        wanted = [pair.id for pair in test if pair.corpus == corpus]
-        path = corpus.path(folder, GOLD)
-        if not corpus.path(folder, TEST).is_file():
-            gold = training_pairs(folder, corpus)
-        elif path.is_file():
-            gold = read(path, corpus, GOLD, labelled=True)
-            same_items(path, wanted, [pair.id for pair in gold], ordered=False)
-        else:
-            continue
-        known = {pair.id: pair.label for pair in gold}
-        labels |= {i: known[i] for i in wanted}
-    return labels
-
-
 # --- Questions and answers ------------------------------------------------------------------------
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every pair; see `stages.tasks.Task.encode`."""
-    by_split = pairs(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    _log_absent(folder)
-    files: dict[tuple[Corpus, str], list[Pair]] = {}
-    for pair in (pair for split in SPLITS for pair in by_split[split]):
-        files.setdefault((pair.corpus, pair.file), []).append(pair)
-    notes = {"pairs": 0, "essays": 0, "cut_essays": 0}
-    shown: dict[tuple[Corpus, str, str], str] = {}  # each essay is cut once, whatever its pairs
-    for (corpus, file), members in files.items():
-        for essay, whole in essays(folder, corpus, file, members).items():
-            shown[corpus, file, essay] = opening(whole, TOKENS, corpus.language)
-            notes["essays"] += 1
-            notes["cut_essays"] += shown[corpus, file, essay] != " ".join(whole.split())
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for pair in by_split[split]:
-            notes["pairs"] += 1
-            label = gold.get(pair.id) if split == "test" else pair.label
-            question = " [SEP] ".join(shown[pair.corpus, pair.file, e] for e in pair.essays)
-            output = None if label is None else IN_ORDER.write(label)
-            examples[split].append(Example(_question(pair), NAME, question, output))
-    return Encoded(examples, notes)
+    """Makes a question of every pair; see `stages.tasks.Task.encode`."""
+    pairs = read_items(folder, hold_out, with_gold=True)
+    for corpus in CORPORA:
+        log_absent(folder, corpus.files, pairs.get(corpus, {}), corpus.name)
+    merged = merge_splits(pairs.values())
+    notes = {"pairs": sum(map(len, merged.values())), "essays": 0, "cut_essays": 0}
+    cut: dict[tuple[str, str], str] = {}  # by file of pairs and essay; each essay is cut once
+    for corpus, by_split in pairs.items():
+        for file in (corpus.files.train, corpus.files.test):
+            members = [pair for split in SPLITS for pair in by_split[split] if pair.file == file]
+            for essay, whole in read_essays(folder, corpus, file, members).items():
+                cut[file, essay] = opening(whole, TOKENS, corpus.language)
+                notes["essays"] += 1
+                notes["cut_essays"] += cut[file, essay] != " ".join(whole.split())
+
+    def text(pair: Pair) -> str:
+        return " [SEP] ".join(cut[pair.file, essay] for essay in pair.essays)
+
+    return Encoded(examples(merged, NAME, text=text, answer=IN_ORDER.write), notes)
 
 
-def essays(folder: Path, corpus: Corpus, file: str, pairs: Sequence[Pair]) -> dict[str, str]:
+def read_essays(folder: Path, corpus: Corpus, file: str, pairs: Sequence[Pair]) -> dict[str, str]:
     """Reads the texts of the essays that a file's pairs name.
+
+    Args:
+        folder: the task's raw folder.
+        corpus: the corpus of the pairs.
+        file: its file of training or of test pairs.
+        pairs: the pairs; none if the file is absent.
+
+    Returns:
+        The text of each essay, by its identifier.
 
     Raises:
         InputError: for defects, and for pairs of essays that are not there.
     """
-    path = required(corpus.path(folder, TEST_ESSAYS if file == TEST else ESSAYS))
+    if not pairs:
+        return {}
+    is_test = file == corpus.files.test
+    path = required(folder / (corpus.test_essays if is_test else corpus.essays))
     texts = read_documents(path)
-    defects = Defects(corpus.path(folder, file))
+    defects = Defects(folder / file)
     for pair in sorted(pairs, key=lambda pair: pair.line):
         for essay in pair.essays:
             if essay not in texts:
                 defects.add(pair.line, f"essay {essay}: expected one of {path.name}")
     defects.check()
     return {essay: texts[essay] for pair in pairs for essay in pair.essays}
-
-
-def _question(pair: Pair) -> str:
-    return f"{NAME}:{pair.id}"
-
-
-def _log_absent(folder: Path) -> None:
-    for corpus in CORPORA:
-        train, test = (corpus.path(folder, file) for file in (corpus.train, TEST))
-        if not train.is_file():
-            log.info("skipped %s: no %s", corpus.name, train)
-        elif not test.is_file():
-            log.info("no %s: training pairs are held out as test set", test)
 
 
 def interpret(subtask: str, answer: str) -> int | None:
@@ -314,19 +334,18 @@ def interpret(subtask: str, answer: str) -> int | None:
 
 
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
-    """Writes the submissions, whose names have neither team nor run; see `Task.decode`."""
+    """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    test = pairs(folder, hold_out)["test"]
-    labels = {p.id: parser.parse(NAME, _question(p), IN_ORDER.parse, FALLBACK) for p in test}
     files = {}
-    for corpus in CORPORA:
-        asked = [pair for pair in test if pair.corpus == corpus]
-        if asked:
-            rows = [[*pair.cells.values(), labels[pair.id]] for pair in asked]
-            header = [*asked[0].cells, "Pred"]
-            files[TEST.format(corpus.name)] = write_table(
-                header, rows, delimiter="\t", quoted=False
-            )
+    for corpus, by_split in read_items(folder, hold_out).items():
+        rows = []
+        for pair in by_split["test"]:
+            label = parser.parse(NAME, pair.question_id, IN_ORDER.parse, FALLBACK)
+            rows.append([*pair.cells.values(), label])
+        if rows:
+            header = [*by_split["test"][0].cells, "Pred"]
+            table = write_table(header, rows, delimiter="\t", quoted=False)
+            files[run.file_name(corpus.submission)] = table
     return Submission(files, parser.finish())
 
 
@@ -339,22 +358,17 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
 
     from stages.toolkit.scores import f1_unit, majority
 
-    by_split = pairs(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
     units = {}
-    for corpus in CORPORA:
-        asked = [p.id for p in by_split["test"] if p.corpus == corpus and p.id in gold]
-        if not asked:
+    for corpus, by_split in read_items(folder, hold_out, with_gold=True).items():
+        scored = [pair for pair in by_split["test"] if pair.gold is not None]
+        if not scored:
             continue
-        path = submission / TEST.format(corpus.name)
-        submitted = read(path, corpus, TEST, labelled=True)
-        same_items(path, asked, [pair.id for pair in submitted])
-        wanted, given = [gold[i] for i in asked], [pair.label for pair in submitted]
-        known = [pair.label for pair in by_split["train"] if pair.corpus == corpus]
-        baseline = majority(known) if known else FALLBACK
-        details = {"accuracy": float(accuracy_score(wanted, given))}
+        gold = [pair.gold for pair in scored]
+        submitted = _read_labels(corpus, submission / run.file_name(corpus.submission), scored)
+        baseline = majority([pair.gold for pair in by_split["train"]] or [FALLBACK])
+        details = {"accuracy": float(accuracy_score(gold, submitted))}
         units[corpus.unit] = f1_unit(
-            wanted, given, (0, 1), baseline, details=details, answer=IN_ORDER.write
+            gold, submitted, (0, 1), baseline, details=details, answer=IN_ORDER.write
         )
     if len(units) == len(CORPORA):
         average = {"average_of_corpora": fmean(unit.value for unit in units.values())}

@@ -31,7 +31,7 @@ def examples(
     subtask: str,
     *,
     text: Callable[[AnyQuestionItem], str],
-    answer: Callable[[Any], str],
+    answer: Callable[[Any], str | None],
 ) -> BySplit[Example]:
     """Makes an example of each item.
 
@@ -42,7 +42,7 @@ def examples(
         by_split: the items of a sub-task; those of the test set with their gold, if there is any.
         subtask: the sub-task's name.
         text: the input of the question about an item.
-        answer: the answer for an item's gold.
+        answer: the answer for an item's gold; None where the gold is not all that it needs.
 
     Returns:
         The examples of each split, in the order of the items.

@@ -6,11 +6,12 @@ sub-task, domain or corpus. `read_splits` reads a source, `log_absent` says what
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from stages.common.command import InputError
 from stages.common.files import required
 from stages.toolkit.records import AnyItem
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, Split
@@ -41,6 +42,21 @@ class RawFiles:
         name: str = getattr(self, kind)
         path = folder / name
         return path if name and path.is_file() else None
+
+
+def require_one(folder: Path, sources: Collection[RawFiles]) -> None:
+    """Makes sure that at least one of several sources has its training file.
+
+    Args:
+        folder: the task's raw folder.
+        sources: the sources, none of which is needed by itself.
+
+    Raises:
+        InputError: naming the training files, if all are absent.
+    """
+    if not any(files.path(folder, "train") for files in sources):
+        names = ", ".join(files.train for files in sources)
+        raise InputError(f"{folder}: no training file; expected at least one of {names}")
 
 
 def read_splits(

@@ -97,6 +97,7 @@ def field(block: str, label: str) -> str:
     return "\n".join(line.strip() for line in found[1].split("\n"))
 
 
+@pytest.mark.process
 def test_a_text_is_asked_about_and_nothing_is_written(folder: Path) -> None:
     before = files(folder)
     result = command(folder, "Che bella giornata.", "--task", "haspeede")
@@ -116,6 +117,7 @@ def test_a_text_is_asked_about_and_nothing_is_written(folder: Path) -> None:
     assert files(folder) == before
 
 
+@pytest.mark.process
 def test_lines_of_a_pipe_are_asked_about_one_by_one_with_one_model(folder: Path) -> None:
     result = command(folder, "--task", "hodi_b", given="Il paziente è qui.\n\n  \nAltro")
     assert result.returncode == 0, result.stderr
@@ -171,6 +173,7 @@ def test_without_encoded_files_every_subtask_is_open(
     assert field(shown, "read as") == ask.UNREADABLE
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -198,6 +201,7 @@ def test_what_is_missing_is_named_in_one_line(
     assert ("load base" in result.stderr) == ("--adapter" in arguments)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("more", [["x"], ["--task", "haspeede"]])
 def test_examples_stand_alone(folder: Path, more: list[str]) -> None:
     result = command(folder, "--examples", *more)
@@ -211,6 +215,7 @@ def test_a_text_that_is_not_utf8_is_refused() -> None:
         ask.check_text("perch\udce9")
 
 
+@pytest.mark.process
 def test_help_imports_nothing_heavy(root: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "analysis.ask", "--help"],

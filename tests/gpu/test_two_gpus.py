@@ -29,7 +29,7 @@ def learn(base: Path, out: Path, processes: str, sharded: str, root: Path) -> li
     """Losses of some updates, and the GiB that the base takes in the first process."""
     out.mkdir()
     variables = os.environ | {
-        "PYTHONPATH": str(root),
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
         "STAGE_PROCESSES": processes,
         "ACCELERATE_USE_FSDP": sharded,
     }
@@ -50,8 +50,8 @@ def test_a_sharded_base_learns_the_same_with_half_the_memory(
             ("sharded", "2", "true"),
         )
     }
-    print(results)
-    losses, memory = zip(*results.values(), strict=True)
-    assert losses[1] == pytest.approx(losses[0], abs=0.03)
-    assert losses[2] == pytest.approx(losses[0], abs=0.03)
-    assert memory[2] < 0.7 * memory[1]
+    one, two, sharded = (losses for losses, _ in results.values())
+    for losses in (two, sharded):
+        assert losses[0] == pytest.approx(one[0], rel=1e-5)
+        assert losses == pytest.approx(one, rel=0.01)  # updates differ by rounding in bf16
+    assert results["sharded"][1] < 0.6 * results["two"][1]

@@ -13,8 +13,7 @@ from pathlib import Path
 import torch
 
 from stages.common.command import InputError, run
-from stages.model import processes
-from stages.model.device import device_and_dtype
+from stages.model import device, processes
 from stages.model.loading import load_base
 from stages.training import loop, micro_batches
 from stages.training.adapter import add_lora, prepare
@@ -66,9 +65,10 @@ def learn(folder: str, base: str, quantization: str, fails_at: str) -> None:
 
 def learn_on_gpus(folder: str, base: str) -> None:
     """Makes some updates on the GPUs; writes their losses, and the memory of the base in GiB."""
-    device, dtype = device_and_dtype()
+    device.COMPILE_FROM = 10**12  # compiling takes longer than these updates
+    gpu, dtype = device.device_and_dtype()
     torch.manual_seed(1)
-    causal = add_lora(load_base(model_settings(base), device, dtype), LORA)
+    causal = add_lora(load_base(model_settings(base), gpu, dtype), LORA)
     trainer = Trainer(causal, dtype)
     torch.cuda.empty_cache()
     memory = torch.cuda.memory_allocated() / 2**30

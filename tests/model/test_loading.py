@@ -123,6 +123,7 @@ def test_quantised_bases_answer_almost_alike(
     assert 0 < difference < 0.3 * expected.abs().max()
 
 
+@pytest.mark.process
 def test_reads_a_hub_id_at_its_pinned_revision(
     tiny_base: Path, tmp_path: Path, root: Path, expected: torch.Tensor
 ) -> None:

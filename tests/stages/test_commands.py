@@ -15,6 +15,8 @@ from stages.answering.answers import Answerer, Question
 from tests.helpers.commands import command
 from tests.helpers.params import put
 
+pytestmark = pytest.mark.process
+
 STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
 
 

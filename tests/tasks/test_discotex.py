@@ -14,7 +14,7 @@ from recipes.sample import discotex as recipe
 from stages.common.command import InputError
 from stages.tasks import discotex
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import write_table
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
@@ -35,6 +35,11 @@ def write(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8", newline="")
     return folder
+
+
+def read_items(folder: Path) -> BySplit[discotex.Item]:
+    """The items of all sources, split by split."""
+    return merge_splits(discotex.read_items(folder, HOLD_OUT).values())
 
 
 def submit(folder: Path, answers: dict[str, str], out: Path) -> dict[str, str]:
@@ -93,13 +98,13 @@ def test_usual_reading_would_lose_blind_rows_of_the_sample(root: Path) -> None:
     folder = root / "data" / "sample" / "discotex"
     lines = (folder / "blind" / WIKI_TEST).read_text().splitlines()
     assert len(list(csv.reader(lines, delimiter="\t"))) < len(lines)
-    test = discotex.items(folder, HOLD_OUT)["test"]
-    wiki = [item for item in test if item.part.name == "wiki"]
+    items = discotex.read_items(folder, HOLD_OUT)
+    (wiki,) = (by_split["test"] for source, by_split in items.items() if source.name == "wiki")
     assert len(wiki) == len(lines) - 1 == recipe.TEST["wiki"]
     gold = pd.read_csv(folder / "gold" / WIKI_TEST, sep="\t")
     assert [item.id for item in wiki] == list(gold.ID)
     questions = (gold.PROMPT + " [SEP] " + gold.TARGET).map(discotex.plain)
-    assert [item.question for item in wiki] == list(questions)
+    assert [item.text for item in wiki] == list(questions)
 
 
 GOOD = "1\ta\tb\t0\n"
@@ -160,18 +165,25 @@ def test_a_gold_file_of_other_items_is_refused(tmp_path: Path) -> None:
         discotex.encode(folder, HOLD_OUT)
 
 
-def test_parts_may_be_absent_but_not_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The encyclopedia's training file is not at hand for everybody; its test items are asked."""
+def test_sources_may_be_absent_but_not_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the encyclopedia's training file its test items still make questions."""
     files = {SCORES: TRAIN_SCORES, f"blind/{WIKI_TEST}": ONE + "w1\ta\tb\t\n"}
     folder = write(tmp_path / "a", files)
     caplog.set_level(logging.INFO)
     encoded = discotex.encode(folder, HOLD_OUT)
     assert encoded.notes == {"discotex_1_ted": 0, "discotex_1_wiki": 1, "discotex_2_all": 30}
     assert [e.id for e in encoded.splits["test"]][0] == "discotex_1:wiki:test:w1"
-    for message in (f"neither {TED}", f"no {WIKI}: no training", f"no gold/{WIKI_TEST}"):
+    held_out = len(encoded.splits["test"]) - 1
+    for message in (
+        f"no {TED} and no blind/{TED_TEST}: discotex_1_ted is skipped",
+        f"no {WIKI}: no training on discotex_1_wiki",
+        f"no gold/{WIKI_TEST}: no score on blind/{WIKI_TEST}",
+        f"no blind/{SCORES_TEST}: {held_out} items of {SCORES} are held out for test",
+    ):
         assert message in caplog.text
-    assert f"no blind/{SCORES_TEST}: held out of train" in caplog.text
-    with pytest.raises(InputError, match="no training file; expected one at least of"):
+    with pytest.raises(InputError, match="no training file; expected at least one of"):
         discotex.encode(write(tmp_path / "b", {f"blind/{WIKI_TEST}": ONE + GOOD}), HOLD_OUT)
 
 
@@ -190,23 +202,21 @@ def test_the_score_may_be_called_mean(tmp_path: Path, header: str) -> None:
 def test_a_document_is_in_one_split_in_both_subtasks_and_any_order(tmp_path: Path) -> None:
     one = [f"t{i % 40}#{i}\tprima {i}\tpoi {i}\t{i % 2}\n" for i in range(80)]
     two = [f"t{i}#9\ttesto {i}\t3\n" for i in range(40)]
-    sides: list[dict[str, str]] = []
+    splits: list[dict[str, str]] = []
     for name, step in (("a", 1), ("b", -1)):
         files = {TED: ONE + "".join(one[::step]), SCORES: TWO + "".join(two[::step])}
-        by_split = discotex.items(write(tmp_path / name, files), HOLD_OUT)
+        by_split = read_items(write(tmp_path / name, files))
         documents = [{item.id.split("#")[0] for item in by_split[split]} for split in SPLITS]
         assert all(documents)
-        assert sum(map(len, documents)) == 40  # none on two sides
-        sides.append({item.example: split for split in SPLITS for item in by_split[split]})
-    assert sides[0] == sides[1]
+        assert sum(map(len, documents)) == 40  # none in two splits
+        splits.append({item.question_id: split for split in SPLITS for item in by_split[split]})
+    assert splits[0] == splits[1]
 
 
 def test_targets_of_one_prompt_stay_together_where_ids_name_no_document(tmp_path: Path) -> None:
     rows = [f'{i}\t"Prompt  {i % 40}"\ttarget {i}\t{i % 2}\n' for i in range(120)]
-    by_split = discotex.items(write(tmp_path, {TED: ONE + "".join(rows)}), HOLD_OUT)
-    prompts = [
-        {item.question.partition(" [SEP]")[0] for item in by_split[split]} for split in SPLITS
-    ]
+    by_split = read_items(write(tmp_path, {TED: ONE + "".join(rows)}))
+    prompts = [{item.text.partition(" [SEP]")[0] for item in by_split[split]} for split in SPLITS]
     assert all(prompts)
     assert sum(map(len, prompts)) == 40
 
@@ -246,12 +256,14 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
         ("٣", None),
     ],
 )
-def test_scores_are_read_strictly_and_cut_to_the_scale(answer: str, expected: float | None) -> None:
+def test_scores_are_parsed_strictly_and_cut_to_the_scale(
+    answer: str, expected: float | None
+) -> None:
     assert discotex.parse_score(answer) == expected
 
 
-def test_what_cannot_be_read_becomes_no_and_the_mean(tmp_path: Path) -> None:
-    """ExtremITA counts every unreadable class as coherent."""
+def test_unparsable_answers_become_no_and_the_mean(tmp_path: Path) -> None:
+    """ExtremITA counts every unparsable class as coherent."""
     files = {
         TED: TRAIN,
         SCORES: TWO + "1\ta\t2\n2\tb\t2.5\n3\tc\t5\n",
@@ -385,11 +397,11 @@ def test_encode_and_decode_invert_each_other(
     submitted = dict(row for row in rows if row[0].startswith("a"))
     assert submitted.keys() | {i for i in given_classes if i.startswith("a")} == {r[0] for r in one}
     for identifier, _, _, label in one:
-        wanted = {"1": "sì", "0": "no"}[str(label)]
+        expected = {"1": "sì", "0": "no"}[str(label)]
         if identifier in submitted:
             assert submitted[identifier] == str(label)
         else:
-            assert given_classes[identifier] == wanted
+            assert given_classes[identifier] == expected
     for identifier, _, value in two:
         assert math.isclose(float(dict(rows)[identifier]), round(value, 2), abs_tol=1e-9)
 
@@ -404,8 +416,9 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     assert (train.TARGET.str.contains('""') & train.TARGET.str.startswith('"')).sum() >= 5
     assert train.PROMPT.duplicated().sum() >= 10
     assert (folder / SCORES).read_text().count("666667\n") >= 10
+    items = discotex.read_items(folder, HOLD_OUT)
     documents = [
-        {item.group for item in discotex.of(subtask, discotex.items(folder, HOLD_OUT)["train"])}
+        {item.group for item in discotex.of_subtask(subtask, items)["train"]}
         for subtask in ("discotex_1", "discotex_2")
     ]
     assert documents[0] & documents[1]

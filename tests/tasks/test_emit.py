@@ -115,7 +115,7 @@ def test_answers_of_the_training_tweets(tmp_path: Path) -> None:
         ("", None, False),
     ],
 )
-def test_emotions_are_read_as_whole_words(
+def test_emotions_are_parsed_as_whole_words(
     answer: str, labels: set[str] | None, whole: bool
 ) -> None:
     assert parse_answer(A, answer) == (labels, whole)
@@ -131,12 +131,12 @@ def test_emotions_are_read_as_whole_words(
         ("argomento_direzione", None),
         ("direzione argomento", None),
         ("non specificato", None),
-        ("entrambi", None),  # what the reference's prompt asked for
+        ("entrambi", None),  # what the reference's prompt offered
         ("la direzione", None),
         ("", None),
     ],
 )
-def test_targets_are_read_as_a_whole(answer: str, labels: set[str] | None) -> None:
+def test_targets_are_parsed_as_a_whole(answer: str, labels: set[str] | None) -> None:
     assert parse_answer(B, answer) == (labels, labels is not None)
 
 
@@ -188,26 +188,24 @@ def test_equal_texts_are_in_one_split_of_both_subtasks_in_any_order(tmp_path: Pa
 
     one = {"emit_train_A": HEAD_A + rows(JOY, 1), "emit_train_B": HEAD_B + rows("0,1", -1)}
     other = {"emit_train_A": HEAD_A + rows(JOY, -1), "emit_train_B": HEAD_B + rows("0,1", 1)}
-    by_split = emit.tweets(write(tmp_path / "1", one), HOLD_OUT)
-    again = emit.tweets(write(tmp_path / "2", other), HOLD_OUT)
-    texts = [{t.text for t in by_split["emit_a"][split]} for split in SPLITS]
+    tweets = emit.read_items(write(tmp_path / "1", one), HOLD_OUT)
+    again = emit.read_items(write(tmp_path / "2", other), HOLD_OUT)
+    texts = [{t.text for t in tweets[A][split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
     for split in SPLITS:
-        ids = {t.id for t in by_split["emit_a"][split]}
-        assert ids == {t.id for t in by_split["emit_b"][split]}
-        assert ids == {t.id for t in again["emit_a"][split]}
-        assert ids == {t.id for t in again["emit_b"][split]}
+        ids = {t.id for t in tweets[A][split]}
+        assert ids == {t.id for t in tweets[B][split]}
+        assert ids == {t.id for t in again[A][split]}
+        assert ids == {t.id for t in again[B][split]}
 
 
 def test_a_tweet_whose_text_differs_between_the_files_is_in_one_split(tmp_path: Path) -> None:
     a = HEAD_A + "".join(f"t{i},Testo {i},{JOY}\n" for i in range(40))
     b = HEAD_B + "".join(f"t{i},Altro {i},0,1\n" for i in range(40))
-    by_split = emit.tweets(write(tmp_path, {"emit_train_A": a, "emit_train_B": b}), HOLD_OUT)
+    tweets = emit.read_items(write(tmp_path, {"emit_train_A": a, "emit_train_B": b}), HOLD_OUT)
     for split in SPLITS:
-        assert [t.id for t in by_split["emit_a"][split]] == [
-            t.id for t in by_split["emit_b"][split]
-        ]
+        assert [t.id for t in tweets[A][split]] == [t.id for t in tweets[B][split]]
 
 
 def test_without_sub_task_b_and_test_files(
@@ -217,8 +215,12 @@ def test_without_sub_task_b_and_test_files(
     with caplog.at_level(logging.INFO):
         test = emit.encode(tmp_path, HOLD_OUT).splits["test"]
     assert {e.task for e in test} == {"emit_a"}
-    assert f"{len(test)} training tweets are held out" in caplog.text
-    assert "emit_b is skipped" in caplog.text
+    for message in (
+        f"no emit_test_nolabel.csv: {len(test)} items of emit_train_A.csv are held out for test",
+        "no emit_test_nolabel_out_of_domain.csv: emit_a out-of-domain is skipped",
+        "no emit_train_B.csv and no emit_test_nolabel.csv: emit_b is skipped",
+    ):
+        assert message in caplog.text
     submission = emit.decode(tmp_path, HOLD_OUT, {e.id: "" for e in test}, RUN)
     assert list(submission.files) == ["prova_SubtaskA_in-domain_run2.csv"]
 
@@ -267,13 +269,13 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
             path = tmp_path / f"prova_Subtask{subtask}_{domain}_run2.csv"
             assert path.read_text().startswith(",".join(["id", *columns]) + "\n")
             table = pd.read_csv(path, dtype={"id": str})
-            asked = pd.read_csv(folder / f"{blind}.csv", dtype=str)
-            assert list(table.id) == list(asked.id)
+            tweets = pd.read_csv(folder / f"{blind}.csv", dtype=str)
+            assert list(table.id) == list(tweets.id)
             right = pd.read_csv(folder / f"{gold}.csv", dtype={"id": str})
             assert table.equals(right[["id", *columns]])
 
 
-def test_fallbacks_and_partly_read_answers(tmp_path: Path) -> None:
+def test_fallbacks_and_partly_parsed_answers(tmp_path: Path) -> None:
     """In training B has the topic alone twice and the direction once."""
     folder = write(tmp_path, RAW)
     answers = {
@@ -351,12 +353,14 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
             expected = f1_score(gold[columns], table[columns], average="macro")
             unit = units[f"emit_{subtask.lower()}"]
             in_domain = domain == "in-domain"
-            found = unit.value if in_domain else unit.details["out_of_domain_macro_f1"]
-            assert 0.0 < found == pytest.approx(expected)
+            value = unit.value if in_domain else unit.details["out_of_domain_macro_f1"]
+            assert 0.0 < value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("kept", ["A", "B"])
-def test_a_gold_file_may_have_one_sub_task_alone(root: Path, tmp_path: Path, kept: str) -> None:
+def test_a_gold_file_may_have_one_sub_task_alone(
+    root: Path, tmp_path: Path, kept: str, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copytree(root / "data" / "sample" / "emit", tmp_path, dirs_exist_ok=True)
     answers = gold_of(tmp_path)
     columns = EMOTIONS.split(",") if kept == "A" else ["Direction", "Topic"]
@@ -366,7 +370,10 @@ def test_a_gold_file_may_have_one_sub_task_alone(root: Path, tmp_path: Path, kep
     units = emit.score(tmp_path, HOLD_OUT, tmp_path, RUN)
     assert list(units) == [f"emit_{kept.lower()}"]
     assert units[f"emit_{kept.lower()}"].value == 1.0
-    for example in emit.encode(tmp_path, HOLD_OUT).splits["test"]:
+    with caplog.at_level(logging.INFO):
+        test = emit.encode(tmp_path, HOLD_OUT).splits["test"]
+    assert f"emit_test.csv: no column of emit_{'b' if kept == 'A' else 'a'}: no" in caplog.text
+    for example in test:
         scored = example.task == f"emit_{kept.lower()}" or ":out-of-domain:" in example.id
         assert (example.output is not None) == scored
 
@@ -438,11 +445,11 @@ def test_encode_and_decode_invert_each_other(
     submission = emit.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
     assert not any(tally.unparsable for tally in submission.tallies.values())
     for name, content in submission.files.items():
-        wanted = a if "SubtaskA" in name else b
-        assert list(csv.reader(io.StringIO(content)))[1:] == [[str(c) for c in r] for r in wanted]
+        expected = a if "SubtaskA" in name else b
+        assert list(csv.reader(io.StringIO(content)))[1:] == [[str(c) for c in r] for r in expected]
 
 
-def test_all_answers_can_be_written_and_read() -> None:
+def test_all_answers_can_be_written_and_parsed() -> None:
     for subtask, columns in ((A, A.columns), (B, B.columns)):
         for number in range(2 ** len(columns)):
             labels = frozenset(c for bit, c in enumerate(columns) if number >> bit & 1)

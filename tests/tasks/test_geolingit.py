@@ -1,5 +1,6 @@
 """GeoLingIt: files, defects, answers, submissions and scores."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import geolingit
-from stages.tasks.geolingit import Point, parse_answer
+from stages.tasks.geolingit import Place, Point, parse_answer
 from stages.toolkit.answers import Labels
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut
@@ -67,13 +68,14 @@ def test_coordinates_are_rounded_not_cut(tmp_path: Path) -> None:
 @given(latitude=st.floats(-90, 90), longitude=st.floats(-180, 180))
 def test_a_point_survives_within_80_m(latitude: float, longitude: float) -> None:
     gold = Point(latitude, longitude)
-    name, point, whole = parse_answer(geolingit.write_answer("Lazio", gold), BOTH)
-    assert whole and name == "Lazio" and point is not None
+    answer = geolingit.write_answer(Place("Lazio", gold))
+    (region, point), whole = parse_answer(str(answer), BOTH)
+    assert whole and region == "Lazio" and point is not None
     assert haversine(gold, point) < 0.08
 
 
 @pytest.mark.parametrize(
-    ("answer", "name", "point", "whole"),
+    ("answer", "region", "point", "whole"),
     [
         ("[regione] Lazio [geo] 41.900 12.500", "Lazio", (41.9, 12.5), True),
         (" [REGIONE] emilia  romagna. [Geo] 44,5 11,3\n", "Emilia Romagna", (44.5, 11.3), True),
@@ -95,10 +97,10 @@ def test_a_point_survives_within_80_m(latitude: float, longitude: float) -> None
         ("", None, None, False),
     ],
 )
-def test_answers_are_read_strictly_and_their_parts_apart(
-    answer: str, name: str | None, point: tuple[float, float] | None, whole: bool
+def test_region_and_point_are_parsed_strictly_and_apart(
+    answer: str, region: str | None, point: tuple[float, float] | None, whole: bool
 ) -> None:
-    assert parse_answer(answer, BOTH) == (name, point, whole)
+    assert parse_answer(answer, BOTH) == ((region, point), whole)
 
 
 @pytest.mark.parametrize(
@@ -158,10 +160,10 @@ def test_equal_texts_are_in_one_split_in_any_order_of_the_files(tmp_path: Path) 
     rows = [(i, f"Aò  {i % 40}") for i in range(80)]
     a = [f"{i}\t{text}\tLazio\n" for i, text in rows]
     b = [f"{i}\t{text}\t41\t12\n" for i, text in rows]
-    one, _ = geolingit.tweets(
+    one, _ = geolingit.read_items(
         write(tmp_path / "a", train_a=A + "".join(a), train_b=B + "".join(b)), HOLD_OUT
     )
-    other, _ = geolingit.tweets(
+    other, _ = geolingit.read_items(
         write(tmp_path / "b", train_a=A + "".join(a[::-1]), train_b=B + "".join(b)), HOLD_OUT
     )
     texts = [{t.text for t in one[split]} for split in SPLITS]
@@ -171,11 +173,15 @@ def test_equal_texts_are_in_one_split_in_any_order_of_the_files(tmp_path: Path) 
         assert {t.id for t in one[split]} == {t.id for t in other[split]}
 
 
-def test_a_dev_file_alone_is_not_used(root: Path, tmp_path: Path) -> None:
-    """A question needs region and point, so the tweets of one dev file cannot be asked about."""
+def test_a_dev_file_alone_is_not_used(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer has region and point, so the tweets of one dev file make no questions."""
     shutil.copytree(root / "data" / "sample" / "geolingit", tmp_path, dirs_exist_ok=True)
     (tmp_path / "dev_b.tsv").unlink()
-    dev = geolingit.encode(tmp_path, HOLD_OUT).splits["dev"]
+    with caplog.at_level(logging.INFO):
+        dev = geolingit.encode(tmp_path, HOLD_OUT).splits["dev"]
+    assert f"no dev_b.tsv: {len(dev)} items of train_b.tsv are held out for dev" in caplog.text
     train = pd.read_csv(tmp_path / "train_a.tsv", sep="\t", quoting=3, dtype=str)
     assert dev and {e.id.partition(":")[2] for e in dev} < set(train.id)
 
@@ -247,13 +253,19 @@ def test_the_scores_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", ["a", "b"])
-def test_one_gold_file_scores_its_sub_task(root: Path, tmp_path: Path, kept: str) -> None:
+def test_one_gold_file_scores_its_sub_task(
+    root: Path, tmp_path: Path, kept: str, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copytree(root / "data" / "sample" / "geolingit", tmp_path, dirs_exist_ok=True)
     gold = {e.id: str(e.output) for e in geolingit.encode(tmp_path, HOLD_OUT).splits["test"]}
     (tmp_path / f"test_gold_{'b' if kept == 'a' else 'a'}.tsv").unlink()
     submitted(tmp_path, gold, tmp_path)
     assert list(geolingit.score(tmp_path, HOLD_OUT, tmp_path, RUN)) == [f"geolingit_{kept}"]
-    assert {e.output for e in geolingit.encode(tmp_path, HOLD_OUT).splits["test"]} == {None}
+    with caplog.at_level(logging.INFO):
+        test = geolingit.encode(tmp_path, HOLD_OUT).splits["test"]
+    assert {e.output for e in test} == {None}
+    absent = "test_gold_b.tsv" if kept == "a" else "test_gold_a.tsv"
+    assert f"no {absent}: no score on test.tsv" in caplog.text
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
@@ -310,5 +322,5 @@ def test_encode_and_decode_invert_each_other(
     assert submission.tallies["geolingit"].unparsable == 0
     a, b = ([r.split("\t") for r in c.split("\n")[1:-1]] for c in submission.files.values())
     assert [(r[0], r[2]) for r in a] == [(m[0], m[2]) for m in members]
-    for found, member in zip(b, members, strict=True):
-        assert haversine((float(found[2]), float(found[3])), member[3:]) < 0.08
+    for cells, member in zip(b, members, strict=True):
+        assert haversine((float(cells[2]), float(cells[3])), member[3:]) < 0.08

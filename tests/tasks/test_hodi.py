@@ -1,4 +1,4 @@
-"""HODI: files, defects, places of stretches, submissions and score."""
+"""HODI: files, defects, places of spans, submissions and score."""
 
 import ast
 import logging
@@ -58,10 +58,10 @@ def outputs(folder: Path, split: str = "test") -> dict[str, str | None]:
     return {e.id: e.output for e in hodi.encode(folder, HOLD_OUT).splits[split]}
 
 
-def read_again(text: str, answer: str) -> str:
-    """The stretches that an answer means, between angle brackets."""
-    found = [span for span in hodi.locate(text, hodi.parse_answer(answer)[0]) if span]
-    for start, end in sorted(found, reverse=True):
+def with_spans(text: str, answer: str) -> str:
+    """A text with the spans that an answer means between angle brackets."""
+    spans = [span for span in hodi.locate(text, hodi.parse_answer(answer)[0]) if span]
+    for start, end in sorted(spans, reverse=True):
         text = f"{text[:start]}<{text[start:end]}>{text[end:]}"
     return text
 
@@ -87,10 +87,10 @@ def test_questions_are_posts_as_they_are(tmp_path: Path) -> None:
     assert encoded.notes == {
         "questions": 8,
         "rationales": 2,
-        "stretches": 2,
-        "marked_stretches": 1,
-        "stretches_with_blanks": 0,
-        "stretches_inside_words": 0,
+        "spans": 2,
+        "marked_spans": 1,
+        "spans_with_blanks": 0,
+        "spans_inside_words": 0,
     }
 
 
@@ -114,8 +114,8 @@ def test_quoted_files_have_the_same_posts(tmp_path: Path, quoted: tuple[str, ...
 def test_texts_between_quotes_are_no_quoted_cells(tmp_path: Path) -> None:
     train = HEADS[TRAIN_A] + '1\t"tutto qui"\t1\n2\t"e qui\t0\n3\te qui"\t0\n'
     folder = write(tmp_path, {**FILES, TRAIN_A: train})
-    read = [post.text for post in hodi.read(folder / TRAIN_A, "homotransphobic")]
-    assert read == ['"tutto qui"', '"e qui', 'e qui"']
+    posts = hodi.read_items(folder, HoldOut(seed=0, dev=0, test=0))["hodi_a"]["train"]
+    assert [post.text for post in posts] == ['"tutto qui"', '"e qui', 'e qui"']
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_texts_between_quotes_are_no_quoted_cells(tmp_path: Path) -> None:
     ],
 )
 def test_positions_are_a_set(cell: str, expected: list[int]) -> None:
-    assert sorted(hodi.rationale(cell)) == expected
+    assert sorted(hodi.rationale_cell(cell)) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_positions_are_a_set(cell: str, expected: list[int]) -> None:
      "[٣]", "[1_0]", "None", "nan", "[__import__('os')]", "[1] [2]", "[1]\n[2]", "[9999999999]"],
 )  # fmt: skip
 def test_nothing_else_is_a_list_of_positions(cell: str) -> None:
-    for parse in (hodi.rationale, hodi.positions):
+    for parse in (hodi.rationale_cell, hodi.positions_cell):
         with pytest.raises(ValueError, match="expected a list of positions"):
             parse(cell)
 
@@ -228,7 +228,7 @@ def test_without_a_test_file_the_sub_task_has_the_posts_of_the_other(
         (folder / name).unlink()
         with caplog.at_level(logging.INFO):
             assert outputs(folder) == whole
-        assert f"no {name}: " in caplog.text
+        assert f"no {name}: {TEST_A if name == TEST_B else TEST_B} has the posts" in caplog.text
 
 
 def test_without_training_file_sub_task_b_is_skipped(
@@ -258,8 +258,9 @@ def test_gold_survives_where_both_sub_tasks_are_held_out(
     shutil.copytree(root / "data/sample/hodi", folder, ignore=lambda *_: [TEST_A, TEST_B, GOLD])
     with caplog.at_level(logging.INFO):
         answers = {i: str(output) for i, output in outputs(folder).items()}
-    assert "held out of train" in caplog.text
     posts = {i.partition(":")[2] for i in answers}
+    for test, train in ((TEST_A, TRAIN_A), (TEST_B, TRAIN_B)):
+        assert f"no {test}: {len(posts)} items of {train} are held out for test" in caplog.text
     assert sorted(answers) == sorted(f"hodi_{s}:{post}" for post in posts for s in "ab")
     files = hodi.decode(folder, HOLD_OUT, answers, RUN).files
     units = hodi.score(folder, HOLD_OUT, write(tmp_path / "out", dict(files)), RUN)
@@ -270,7 +271,7 @@ def test_equal_posts_are_in_one_split_in_both_sub_tasks_and_any_order(tmp_path: 
     texts = [f"{'Ciao' if i % 2 else 'ciao '} {i % 40}" for i in range(120)]
     rows_a = [f"{i}\t{t}\t{i % 2}\n" for i, t in enumerate(texts)]
     rows_b = [f"{i + 50}\t{t}\t[]\n" for i, t in enumerate(texts)]  # other ids, equal posts
-    sides = []
+    ids = []
     for seed in (1, 2):
         shuffled = [random.Random(seed).sample(rows, len(rows)) for rows in (rows_a, rows_b)]
         folder = write(
@@ -281,11 +282,11 @@ def test_equal_posts_are_in_one_split_in_both_sub_tasks_and_any_order(tmp_path: 
             },
         )
         by_split = hodi.encode(folder, HOLD_OUT).splits
-        sides.append({split: {e.id for e in by_split[split]} for split in SPLITS})
+        ids.append({split: {e.id for e in by_split[split]} for split in SPLITS})
         seen = [{" ".join(e.input.casefold().split()) for e in by_split[split]} for split in SPLITS]
         assert all(seen)
         assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
-    assert sides[0] == sides[1]
+    assert ids[0] == ids[1]
 
 
 def test_ids_are_unique_even_if_the_test_set_counts_anew(tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ def test_ids_are_unique_even_if_the_test_set_counts_anew(tmp_path: Path) -> None
     assert "hodi_b:8" in {e.id for e in encoded.splits["test"]}
 
 
-# --- Places of stretches --------------------------------------------------------------------------
+# --- Places of spans ------------------------------------------------------------------------------
 
 HARD = {
     "several": ("<a> b <c>", "a [gap] c"),
@@ -342,7 +343,7 @@ def test_gold_is_written_with_marks_only_where_needed(marked: str, answer: str) 
     written, marks = hodi.write_answer(post.text, {*post.rationale})
     assert written == answer
     assert marks == len(re.findall(r" \[[124]\](?= \[gap\]|$)", answer))
-    assert read_again(post.text, written) == marked
+    assert with_spans(post.text, written) == marked
 
 
 @pytest.mark.parametrize(
@@ -370,10 +371,8 @@ def test_gold_is_written_with_marks_only_where_needed(marked: str, answer: str) 
         pytest.param("oca", "[blank]", "oca", id="no blank at all"),
     ],
 )  # fmt: skip
-def test_stretches_are_found_as_the_model_writes_them(
-    text: str, answer: str, expected: str
-) -> None:
-    assert read_again(text, answer) == expected
+def test_spans_are_located_as_the_model_writes_them(text: str, answer: str, expected: str) -> None:
+    assert with_spans(text, answer) == expected
 
 
 @pytest.mark.parametrize(
@@ -392,11 +391,11 @@ def test_stretches_are_found_as_the_model_writes_them(
         ("oca [gap] nessuna", ["oca", "nessuna"], True),
     ],
 )
-def test_answers_are_read_strictly(answer: str, segments: list[str], parsed: bool) -> None:
+def test_answers_are_parsed_strictly(answer: str, segments: list[str], parsed: bool) -> None:
     assert hodi.parse_answer(answer) == (segments, parsed)
 
 
-def test_unreadable_answers_are_counted_and_have_a_fallback(tmp_path: Path) -> None:
+def test_unparsable_answers_are_counted_and_have_a_fallback(tmp_path: Path) -> None:
     texts = ["oca e gallo"] * 7
     rows = "".join(f"{i}\t{text}\n" for i, text in enumerate(texts))
     folder = write(tmp_path, {**FILES, TEST_A: HEADS[TEST_A] + rows, TEST_B: HEADS[TEST_B] + rows})
@@ -457,8 +456,8 @@ def test_any_gold_survives_the_whole_way(
     answers = {e.id: str(e.output) for e in encoded.splits["test"]}
     assert all(answer == answer.strip() for answer in answers.values())
     submission = hodi.decode(folder, HOLD_OUT, answers, RUN)
-    wanted = "".join(f"{i}\t{sorted({*p})}\n" for i, (_, p) in enumerate(data))
-    assert submission.files["prova.B.run2.tsv"] == "id\trationales\n" + wanted
+    expected = "".join(f"{i}\t{sorted({*p})}\n" for i, (_, p) in enumerate(data))
+    assert submission.files["prova.B.run2.tsv"] == "id\trationales\n" + expected
     assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
 
 
@@ -484,9 +483,9 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     )
     assert list(b.columns) == ["id", "rationales"]
     assert list(b.id) == list(gold.id)
-    for found, cell in zip(b.rationales, gold.rationales, strict=True):
-        assert isinstance(found, list)
-        assert found == (ast.literal_eval(cell) if cell else [])
+    for submitted, cell in zip(b.rationales, gold.rationales, strict=True):
+        assert isinstance(submitted, list)
+        assert submitted == (ast.literal_eval(cell) if cell else [])
         assert cell != "[]"  # two characters to the official scorer, so no rationale would score 0
 
 
@@ -514,7 +513,7 @@ def test_scores_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gold", "found", "expected"),
+    ("gold", "submitted", "expected"),
     [
         (set(), set(), 1.0),
         ({1}, set(), 0.0),
@@ -523,8 +522,8 @@ def test_scores_by_hand(tmp_path: Path) -> None:
         ({3}, {3}, 1.0),
     ],
 )
-def test_dice(gold: set[int], found: set[int], expected: float) -> None:
-    assert hodi.dice(gold, found) == pytest.approx(expected)
+def test_dice(gold: set[int], submitted: set[int], expected: float) -> None:
+    assert hodi.dice(gold, submitted) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -559,14 +558,14 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     folder = root / "data/sample/hodi"
     notes = hodi.encode(folder, HOLD_OUT).notes
     assert notes["questions"] == 2 * (220 + 60)
-    assert notes["marked_stretches"] >= 5
-    assert notes["stretches_with_blanks"] >= 2
-    assert notes["stretches_inside_words"] == 0
+    assert notes["marked_spans"] >= 5
+    assert notes["spans_with_blanks"] >= 2
+    assert notes["spans_inside_words"] == 0
     train = (folder / TRAIN_B).read_text(encoding="utf-8")
     for hard in ('\t"', "İ", "🤷🏽", "👨‍👩‍👧", "\t[]\n", "\t\n", "bignè  vuoto"):
         assert hard in train, hard
     cells = [line.rsplit("\t", 1)[1] for line in train.splitlines()[1:]]
     lists = [ast.literal_eval(cell) for cell in cells if cell]
-    assert any(len({*found}) < len(found) for found in lists)
-    assert any(sorted(found) != found for found in lists)
+    assert any(len({*positions}) < len(positions) for positions in lists)
+    assert any(sorted(positions) != positions for positions in lists)
     assert "\t[]\n" not in (folder / GOLD).read_text(encoding="utf-8")

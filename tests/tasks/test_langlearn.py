@@ -65,8 +65,9 @@ def write_all(folder: Path, **files: str) -> Path:
     return write(folder, "CItA", **(usual | files))
 
 
-def asked(folder: Path, splits: HoldOut = ALL) -> dict[Split, dict[str, Example]]:
-    encoded = langlearn.encode(folder, splits).splits
+def questions(folder: Path, hold_out: HoldOut = ALL) -> dict[Split, dict[str, Example]]:
+    """The examples of each split by question id."""
+    encoded = langlearn.encode(folder, hold_out).splits
     return {split: {e.id: e for e in encoded[split]} for split in SPLITS}
 
 
@@ -74,7 +75,7 @@ def asked(folder: Path, splits: HoldOut = ALL) -> dict[Split, dict[str, Example]
 
 
 def test_names_keep_zeros_and_corpora_stay_apart(tmp_path: Path) -> None:
-    test = asked(write_all(tmp_path))["test"]
+    test = questions(write_all(tmp_path))["test"]
     assert list(test) == [
         "langlearn:CItA:70-071", "langlearn:CItA:73-72",
         "langlearn:COWS-L2H:70-071", "langlearn:COWS-L2H:73-72",
@@ -85,13 +86,13 @@ def test_names_keep_zeros_and_corpora_stay_apart(tmp_path: Path) -> None:
 
 
 def test_line_ends_become_blanks_and_none_is_left_at_the_ends(tmp_path: Path) -> None:
-    questions = {e.input for e in asked(write_all(tmp_path))["train"].values()}
-    assert questions & {"Ciao. Poi & basta. [SEP] Due.", "Due. [SEP] Ciao. Poi & basta."}
+    inputs = {e.input for e in questions(write_all(tmp_path))["train"].values()}
+    assert inputs & {"Ciao. Poi & basta. [SEP] Due.", "Due. [SEP] Ciao. Poi & basta."}
 
 
-def test_a_pair_is_asked_once_and_half_of_the_answers_are_yes(tmp_path: Path) -> None:
+def test_a_pair_makes_one_question_and_half_of_the_answers_are_yes(tmp_path: Path) -> None:
     pairs = [(f"{i:03}", f"{i + 500:03}") for i in range(400)]
-    train = asked(write_pairs(tmp_path, pairs))["train"]
+    train = questions(write_pairs(tmp_path, pairs))["train"]
     assert len(train) == len(pairs)
     for example in train.values():
         first, second = example.input.split(" [SEP] ")
@@ -100,11 +101,11 @@ def test_a_pair_is_asked_once_and_half_of_the_answers_are_yes(tmp_path: Path) ->
 
 
 def test_the_order_does_not_tell_the_answer(tmp_path: Path) -> None:
-    """The same two essays are asked about in the same order, whichever came first."""
+    """The same two essays stand in the same order, whichever was written first."""
     pairs = [(f"a{i}", f"b{i}") for i in range(30)]
-    one = asked(write_pairs(tmp_path / "a", pairs))["train"]
+    one = questions(write_pairs(tmp_path / "a", pairs))["train"]
     reverse = write_pairs(tmp_path / "b", [pair[::-1] for pair in pairs])
-    other = asked(reverse, HoldOut(seed=4, dev=0.0, test=0.0))["train"]
+    other = questions(reverse, HoldOut(seed=4, dev=0.0, test=0.0))["train"]
     assert {i: e.input for i, e in one.items()} == {i: e.input for i, e in other.items()}
     assert all(other[i].output != e.output for i, e in one.items())
 
@@ -114,8 +115,8 @@ def test_linked_pairs_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) 
     pairs = [
         (f"{x}{n}", f"{y}{n}") for n in range(40) for x, y in (("c", "d"), ("a", "b"), ("b", "c"))
     ]
-    one = asked(write_pairs(tmp_path / "a", pairs), HOLD_OUT)
-    other = asked(write_pairs(tmp_path / "b", pairs[::-1]), HOLD_OUT)
+    one = questions(write_pairs(tmp_path / "a", pairs), HOLD_OUT)
+    other = questions(write_pairs(tmp_path / "b", pairs[::-1]), HOLD_OUT)
     learners = [{e.input.split()[0][1:] for e in one[split].values()} for split in SPLITS]
     assert all(learners)
     assert sum(map(len, learners)) == 40
@@ -139,7 +140,7 @@ def test_spanish_is_split_as_spanish(tmp_path: Path) -> None:
     text = " ".join(["Uno dos tres cuatro cinco."] * 16 + ["Uno dos tres.", "¿Quién sabe?"])
     table = "Essay_1\tEssay_2\n1\t2\n"
     folder = write(tmp_path, "COWS-L2H", train=table, essays=xml({"1": text, "2": "Fin."}))
-    (example,) = asked(folder)["train"].values()
+    (example,) = questions(folder)["train"].values()
     assert text.removesuffix(" ¿Quién sabe?") in example.input.split(" [SEP] ")
 
 
@@ -220,15 +221,18 @@ def test_either_corpus_is_enough(
 ) -> None:
     folder = write(tmp_path, corpus, train=TRAIN, essays=xml(ESSAYS))
     with caplog.at_level(logging.INFO):
-        train = asked(folder)["train"]
+        train = questions(folder)["train"]
     assert {i.split(":")[1] for i in train} == {corpus}
     (other,) = {"CItA", "COWS-L2H"} - {corpus}
-    assert f"skipped {other}: no " in caplog.text
-    assert "held out" in caplog.text
+    assert f"{file_name('train', other)} and no {other}/Test_{other}.tsv: {other} is skipped" in (
+        caplog.text
+    )
+    assert f"no {corpus}/Test_{corpus}.tsv: " in caplog.text
+    assert "are held out for test" in caplog.text
 
 
 def test_no_corpus_at_all_is_refused(tmp_path: Path) -> None:
-    names = r"CItA/Training_CItA\.tsv and COWS-L2H/Train_COWS-L2H\.tsv"
+    names = r"CItA/Training_CItA\.tsv, COWS-L2H/Train_COWS-L2H\.tsv"
     with pytest.raises(InputError, match=names):
         langlearn.encode(tmp_path, ALL)
 
@@ -244,7 +248,7 @@ def scored(folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Uni
 
 def test_a_submission_is_the_test_file_with_a_column_pred(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "langlearn"
-    answers = dict.fromkeys(asked(folder)["test"], "no")
+    answers = dict.fromkeys(questions(folder)["test"], "no")
     submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     assert list(submission.files) == ["Test_CItA.tsv", "Test_COWS-L2H.tsv"]
     for name, content in submission.files.items():
@@ -258,34 +262,34 @@ def test_a_submission_is_the_test_file_with_a_column_pred(root: Path, tmp_path: 
 
 def test_times_are_optional_and_columns_keep_their_order(tmp_path: Path) -> None:
     folder = write_all(tmp_path, test="Essay_2\tEssay_1\n071\t70\n")
-    answers = dict.fromkeys(asked(folder)["test"], "sì")
+    answers = dict.fromkeys(questions(folder)["test"], "sì")
     content = langlearn.decode(folder, HOLD_OUT, answers, RUN).files["Test_CItA.tsv"]
     assert content == "Essay_2\tEssay_1\tPred\n071\t70\t0\n"
 
 
 @pytest.mark.parametrize(
-    ("answer", "label", "unreadable"),
+    ("answer", "label", "unparsable"),
     [
         ("sì", 0, 0), (" Si.", 0, 0), ("NO", 1, 0), ("no!", 1, 0),
         ("incorretto", 0, 1), ("corretto", 0, 1), ("sì no", 0, 1), ("UNK", 0, 1), ("", 0, 1),
     ],
 )  # fmt: skip
-def test_answers_are_read_strictly(
-    tmp_path: Path, answer: str, label: int, unreadable: int
+def test_answers_are_parsed_strictly(
+    tmp_path: Path, answer: str, label: int, unparsable: int
 ) -> None:
     folder = write_all(tmp_path)
-    answers = dict.fromkeys(asked(folder)["test"], "no") | {"langlearn:CItA:73-72": answer}
+    answers = dict.fromkeys(questions(folder)["test"], "no") | {"langlearn:CItA:73-72": answer}
     submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     assert submission.files["Test_CItA.tsv"].endswith(f"73\t72\t2\t3\t{label}\n")
     tally = submission.tallies["langlearn"]
-    assert (tally.rows, tally.unparsable, tally.fallback) == (4, unreadable, unreadable)
+    assert (tally.rows, tally.unparsable, tally.fallback) == (4, unparsable, unparsable)
 
 
 def test_macro_f1_by_hand(tmp_path: Path) -> None:
     """CItA: gold 0 1, submitted 0 0: F1 2/3 and 0. COWS-L2H, in another order: both right."""
     gold = GOLD + "73\t72\t2\t3\t1\n70\t071\t1\t3\t0\n"
     folder = write(write_all(tmp_path / "raw", gold=gold), "COWS-L2H", gold=gold)
-    answers = dict(zip(asked(folder)["test"], ("sì", "boh", "sì", "no"), strict=True))
+    answers = dict(zip(questions(folder)["test"], ("sì", "boh", "sì", "no"), strict=True))
     units = scored(folder, answers, tmp_path)
     assert list(units) == ["langlearn_cita", "langlearn_cows_l2h"]
     cita, cows = units.values()
@@ -301,14 +305,14 @@ def test_macro_f1_by_hand(tmp_path: Path) -> None:
 def test_without_one_gold_there_is_no_average(tmp_path: Path) -> None:
     gold = GOLD + "73\t72\t2\t3\t1\n70\t071\t1\t3\t0\n"
     folder = write_all(tmp_path / "raw", gold=gold)
-    units = scored(folder, dict.fromkeys(asked(folder)["test"], "sì"), tmp_path)
+    units = scored(folder, dict.fromkeys(questions(folder)["test"], "sì"), tmp_path)
     assert list(units) == ["langlearn_cita"]
     assert "average_of_corpora" not in units["langlearn_cita"].details
 
 
 def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "langlearn"
-    scored(folder, {i: str(e.output) for i, e in asked(folder)["test"].items()}, tmp_path)
+    scored(folder, {i: str(e.output) for i, e in questions(folder)["test"].items()}, tmp_path)
     path = tmp_path / "Test_CItA.tsv"
     header, first, second, *rest = path.read_text().splitlines(keepends=True)
     cells = first.split("\t")
@@ -361,7 +365,7 @@ def test_decode_inverts_encode(
             gold="Essay_1\tEssay_2\tPred\n" + gold,
             test_essays=xml({name: name for pair in test for name in pair}),
         )
-    answers = {i: str(e.output) for i, e in asked(folder, HOLD_OUT)["test"].items()}
+    answers = {i: str(e.output) for i, e in questions(folder, HOLD_OUT)["test"].items()}
     submission = langlearn.decode(folder, HOLD_OUT, answers, RUN)
     rows = [r.split("\t") for c in submission.files.values() for r in c.splitlines()[1:]]
     assert len(rows) == len(answers) == (len(pairs) if has_test else len(rows))
@@ -374,8 +378,8 @@ def test_the_sample_shows_what_is_hard_about_the_data(root: Path) -> None:
     encoded = langlearn.encode(folder, HOLD_OUT)
     assert encoded.notes["cut_essays"] > 0
     pairs = {
-        corpus.name: {tuple(sorted(p.essays)) for p in langlearn.training_pairs(folder, corpus)}
-        for corpus in langlearn.CORPORA
+        corpus.name: {tuple(sorted(pair.essays)) for pair in by_split["train"]}
+        for corpus, by_split in langlearn.read_items(folder, ALL).items()
     }
     assert pairs["CItA"] & pairs["COWS-L2H"]
     assert any(name.startswith("0") for pair in pairs["CItA"] for name in pair)

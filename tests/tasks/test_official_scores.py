@@ -15,7 +15,7 @@ from stages.common.command import InputError
 from stages.tasks import langlearn
 from stages.toolkit.records import Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import HoldOut
+from stages.toolkit.splits import HoldOut, merge_splits
 from tests.helpers.official import LACKING, WHOLE, Campaign, Figures, Said, accuracy
 
 NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
@@ -132,8 +132,8 @@ def test_saying_the_usual_of_every_item_scores_the_baseline(
 def test_the_usual_order_of_training_pairs_is_that_of_the_baseline(folders: Folders) -> None:
     """Of LangLearn alone the files do not say how often the training data have a label."""
     folder = folders[WHOLE["langlearn"]]
-    train = langlearn.pairs(folder, NOTHING_HELD_OUT)["train"]
-    assert Counter((pair.corpus.name, pair.label) for pair in train) == {
+    train = merge_splits(langlearn.read_items(folder, NOTHING_HELD_OUT).values())["train"]
+    assert Counter((pair.corpus.name, pair.gold) for pair in train) == {
         ("CItA", 0): 1,
         ("CItA", 1): 4,
         ("COWS-L2H", 0): 4,
