@@ -27,6 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option of `make quick`."""
+    parser.addoption("--quick", action="store_true", help="draw fewer random cases")
+
+
 @pytest.fixture
 def root() -> Path:
     """The project's root."""

@@ -179,6 +179,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert learning_rate(settings, 1.0) == pytest.approx(0.0)
 
 
+@pytest.mark.long
 def test_a_tiny_run_writes_a_model_that_loads(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM

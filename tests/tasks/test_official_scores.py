@@ -20,7 +20,7 @@ from tests.helpers.official import LACKING, WHOLE, Campaign, Figures, Said, accu
 
 NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
-SUBMISSIONS = 1000
+SUBMISSIONS, FEW = 1000, 30  # random submissions of each task; few in `make quick`
 
 BASELINES = {
     # What the majority or mean of the training data scores. A label that n of N items have, said
@@ -142,9 +142,11 @@ def test_the_usual_order_of_training_pairs_is_that_of_the_baseline(folders: Fold
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_random_submissions_score_as_defined(name: str, folders: Folders, tmp_path: Path) -> None:
+def test_random_submissions_score_as_defined(
+    name: str, folders: Folders, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     campaign, random = LACKING.get(name, WHOLE[name]), Random(name)
-    for _ in range(SUBMISSIONS):
+    for _ in range(FEW if request.config.getoption("quick") else SUBMISSIONS):
         said = {key: sheet.guess(random) for key, sheet in campaign.sheets.items()}
         found = figures(score(campaign, folders, said, tmp_path))
         assert found == close(campaign.figures(said)), said
