@@ -170,13 +170,15 @@ def test_what_is_absent_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
     folder = write_files(tmp_path, RAW)
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert not caplog.messages
+    no_dev = f"{folder}: no dev file: 0 items of {TRAIN} are held out for dev"
+    assert caplog.messages == [no_dev]
     (folder / GOLD).unlink()
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert caplog.messages.pop() == f"{folder}: no {GOLD}: no score"
+    assert caplog.messages[1:] == [no_dev, f"{folder}: no {GOLD}: no score on {TEST}"]
     (folder / TEST).unlink()
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert caplog.messages[-1] == f"{folder}: no {TEST}: 0 authors are held out"
+    no_test = f"{folder}: no {TEST}: 0 items of {TRAIN} are held out for test"
+    assert caplog.messages[3:] == [no_dev, no_test]
 
 
 # --- Chunks ---------------------------------------------------------------------------------------
