@@ -28,7 +28,6 @@ The score is the share of the rows whose whole answer is right, but for case, ac
 and punctuation around it. There is no official one.
 """
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,17 +39,18 @@ from statistics import fmean
 from stages.common.command import InputError
 from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent
 from stages.toolkit.records import Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import anything, one_of, read_table, same_items, text, write_table
 
-log = logging.getLogger(__name__)
-
 NAME = "lecture"
-TRAIN, DEV = "train_100.txt", "dev_100.txt"
-REQUIRED = (TRAIN,)
+FILES = RawFiles(train="train_100.txt", dev="dev_100.txt", needed=False)
+REQUIRED = (FILES.train,)
 UNITS = ("lecture",)
+SUBMISSION = "{team}_run{run}.txt"
 
 YES_NO = yes_no(True, False)
 WORDS = {
@@ -83,21 +83,21 @@ UNKNOWN = "UNK"
 
 @dataclass(frozen=True)
 class Row:
-    """An encoded row; the answer is None where it is unknown, and as the model writes it.
+    """An encoded row.
 
     Attributes:
         id: the file's; several rows of an author may have the same.
-        question: unique over both files.
+        question_id: unique over both files.
         subtask: its name.
         text: the input.
-        answer: the expected output.
+        gold: the expected answer, as the model writes it; None where it is unknown.
     """
 
     id: str
-    question: str
+    question_id: str
     subtask: str
     text: str
-    answer: str | None
+    gold: str | None
 
 
 # --- Four columns ---------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ COLUMNS = {"id": text, "sub-task": one_of(*SUBTASKS), "input": text}
 def write_rows(examples: Iterable[Example]) -> str:
     """Writes examples in the reference's four columns, which `read_examples` reads back.
 
-    The first column is the identifier without the sub-task's name, the last the label word where
+    The first column is the question id without the sub-task's name, the last the label word where
     the sub-task has one; it is empty where the answer is unknown.
     """
     rows = []
@@ -132,14 +132,14 @@ def read_examples(path: Path) -> list[Example]:
             row.subtask + (row.id if row.id[0] in "@:" else f":{row.id}"),
             row.subtask,
             row.text,
-            row.answer,
+            row.gold,
         )
-        for row in _read(path, answered=False)
+        for row in _read_rows(path, answered=False)
     ]
 
 
-def _read(path: Path, *, answered: bool = True) -> list[Row]:
-    """Reads a file; identifiers are not made unique."""
+def _read_rows(path: Path, *, answered: bool = True) -> list[Row]:
+    """Reads a file; question ids are not made unique."""
     columns = {**COLUMNS, "answer": text if answered else anything}
     table = read_table(path, columns, delimiter="\t", header=list(columns))
     defects = Defects(path)
@@ -166,37 +166,38 @@ def _word(subtask: str, answer: str) -> str:
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-def rows(folder: Path, hold_out: HoldOut) -> dict[Split, list[Row]]:
-    """Reads a raw folder: the rows of each split, without the answers of the test rows."""
-    train, dev = _files(folder)
-    by_split: dict[Split, list[Row]] = {"train": [], "dev": [*dev], "test": []}
+def read_items(folder: Path, hold_out: HoldOut, *, with_gold: bool = False) -> BySplit[Row]:
+    """Reads the rows of each split, those to test without their answers or with them.
+
+    There is no test file: rows of the training file are held out.
+    """
+    train, dev = _read_files(folder)
+    by_split: BySplit[Row] = {"train": [], "dev": [*dev], "test": []}
     for row in train:
         split = hold_out.split_of(NAME, _group(row), has_dev=bool(dev), has_test=False)
-        by_split[split].append(replace(row, answer=None) if split == "test" else row)
+        known = split != "test" or with_gold
+        by_split[split].append(row if known else replace(row, gold=None))
     return by_split
 
 
-def gold_answers(folder: Path) -> dict[str, str]:
-    """Reads the answers of the rows from which the test rows are held out, by question."""
-    return {row.question: str(row.answer) for row in _files(folder)[0]}
-
-
-def _files(folder: Path) -> tuple[list[Row], list[Row]]:
-    """The rows of the two files; no row where one is absent."""
-    found = [_read(path) if path.is_file() else [] for path in (folder / TRAIN, folder / DEV)]
-    if not any(found):
-        raise InputError(f"{folder}: neither {TRAIN} nor {DEV}, of which the task needs one")
-    train, dev = found
-    questions = unique([f"{row.subtask}@{NAME}:{row.id}" for row in train + dev])
-    named = [replace(row, question=q) for row, q in zip(train + dev, questions, strict=True)]
-    return named[: len(train)], named[len(train) :]
+def _read_files(folder: Path) -> tuple[list[Row], list[Row]]:
+    """The rows of the two files, with unique question ids; no rows where a file is absent."""
+    paths = (FILES.path(folder, "train"), FILES.path(folder, "dev"))
+    if not any(paths):
+        raise InputError(
+            f"{folder}: neither {FILES.train} nor {FILES.dev}, of which the task needs one"
+        )
+    train, dev = (_read_rows(path) if path else [] for path in paths)
+    ids = unique([question_id(f"{row.subtask}@{NAME}", row.id) for row in train + dev])
+    rows = [replace(row, question_id=i) for row, i in zip(train + dev, ids, strict=True)]
+    return rows[: len(train)], rows[len(train) :]
 
 
 def unique(names: Sequence[str]) -> list[str]:
     """Makes names unique: the second ``x`` becomes ``x#2``, or the next that is not taken."""
     taken = set(names)
     counts: Counter[str] = Counter()
-    found = []
+    distinct = []
     for name in names:
         counts[name] += 1
         candidate = name if counts[name] == 1 else f"{name}#{counts[name]}"
@@ -204,8 +205,8 @@ def unique(names: Sequence[str]) -> list[str]:
             counts[name] += 1
             candidate = f"{name}#{counts[name]}"
         taken.add(candidate)
-        found.append(candidate)
-    return found
+        distinct.append(candidate)
+    return distinct
 
 
 _PAIR = re.compile(r"\[SEP\]", re.IGNORECASE)
@@ -222,36 +223,31 @@ def _group(row: Row) -> str:
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks the rows' questions; see `stages.tasks.Task.encode`."""
-    by_split = rows(folder, hold_out)
-    for file in (TRAIN, DEV):
-        if not (folder / file).is_file():
-            sizes = ", ".join(f"{len(by_split[split])} {split}" for split in SPLITS)
-            log.info("%s: no %s; rows: %s", folder, file, sizes)
-    gold = gold_answers(folder)
-    by_split["test"] = [replace(row, answer=gold[row.question]) for row in by_split["test"]]
+    """Makes an example of every row; see `stages.tasks.Task.encode`."""
+    by_split = read_items(folder, hold_out, with_gold=True)
+    log_absent(folder, FILES, by_split, NAME)
     everything = [row for split in SPLITS for row in by_split[split]]
     notes = {
         "rows": len(everything),
         "repeated_ids": len(everything) - len({(row.subtask, row.id) for row in everything}),
         "misspelt_answers": sum(_misspelt(row) for row in everything),
     }
-    examples = {
-        split: [Example(row.question, row.subtask, row.text, row.answer) for row in by_split[split]]
+    encoded: BySplit[Example] = {
+        split: [Example(r.question_id, r.subtask, r.text, r.gold) for r in by_split[split]]
         for split in SPLITS
     }
-    return Encoded(examples, notes)
+    return Encoded(encoded, notes)
 
 
 def _misspelt(row: Row) -> bool:
     """Whether an answer has a word that its sub-task does not know, or is no answer."""
-    words = set(str(row.answer).casefold().split())
+    words = set(str(row.gold).casefold().split())
     known = VOCABULARY.get(row.subtask)
     return words == {"nan"} or (known is not None and not words <= set(known.split()))
 
 
 def parse_answer(subtask: str, answer: str) -> str | None:
-    """Reads ``sì`` or ``no``, or else any answer that is not empty, as one line."""
+    """Parses ``sì`` or ``no``, or else takes any answer that is not empty, as one line."""
     if subtask in WORDS:
         label = YES_NO.parse(answer)
         return None if label is None else YES_NO.write(label)
@@ -260,8 +256,8 @@ def parse_answer(subtask: str, answer: str) -> str | None:
 
 def interpret(subtask: str, answer: str) -> str | None:
     """The label word, or the answer as one line; see `stages.tasks.Task.interpret`."""
-    read = parse_answer(subtask, answer)
-    return None if read is None else _word(subtask, read)
+    parsed = parse_answer(subtask, answer)
+    return None if parsed is None else _word(subtask, parsed)
 
 
 # --- Submission -----------------------------------------------------------------------------------
@@ -269,33 +265,29 @@ def interpret(subtask: str, answer: str) -> str | None:
 
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
-    by_split = rows(folder, hold_out)
+    by_split = read_items(folder, hold_out)
     parser = AnswerParser(answers, folder)
-    fallbacks = usual_answers(by_split["train"])
+    fallbacks = majority_answers(by_split["train"])
     table = []
     for row in by_split["test"]:
         tally, parse = f"{row.subtask}@{NAME}", partial(parse_answer, row.subtask)
-        answer = parser.parse(tally, row.question, parse, fallbacks[row.subtask])
+        answer = parser.parse(tally, row.question_id, parse, fallbacks[row.subtask])
         table.append((row.id, row.subtask, row.text, _word(row.subtask, answer)))
-    files = {_file(run): write_table(None, table, delimiter="\t")} if table else {}
+    files = {run.file_name(SUBMISSION): write_table(None, table, delimiter="\t")} if table else {}
     return Submission(files, parser.finish())
 
 
-def usual_answers(train: Sequence[Row]) -> dict[str, str]:
-    """The most frequent answer to each sub-task, or what stands for it where there is none."""
+def majority_answers(train: Sequence[Row]) -> dict[str, str]:
+    """The most frequent answer to each sub-task; a constant where it has no training row."""
     from stages.toolkit.scores import majority
 
-    given: dict[str, list[str]] = {subtask: [] for subtask in SUBTASKS}
+    known: dict[str, list[str]] = {subtask: [] for subtask in SUBTASKS}
     for row in train:
-        given[row.subtask] += [" ".join(str(row.answer).split())]
+        known[row.subtask] += [" ".join(str(row.gold).split())]
     return {
-        subtask: majority(found) if found else "no" if subtask in WORDS else UNKNOWN
-        for subtask, found in given.items()
+        subtask: majority(answers) if answers else "no" if subtask in WORDS else UNKNOWN
+        for subtask, answers in known.items()
     }
-
-
-def _file(run: Run) -> str:
-    return f"{run.team}_run{run.run}.txt"
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -305,19 +297,19 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submission; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import mean_unit
 
-    by_split = rows(folder, hold_out)
-    test, gold, usual = by_split["test"], gold_answers(folder), usual_answers(by_split["train"])
+    by_split = read_items(folder, hold_out, with_gold=True)
+    test, majority_answer = by_split["test"], majority_answers(by_split["train"])
     if not test:
         return {}
-    path = submission / _file(run)
-    given = _read(path)
-    wanted, found = [unique([f"{r.subtask}:{r.id}" for r in part]) for part in (test, given)]
-    same_items(path, wanted, found)
-    if other := [i for i, a, b in zip(wanted, test, given, strict=True) if a.text != b.text]:
+    path = submission / run.file_name(SUBMISSION)
+    submitted = _read_rows(path)
+    expected, found = (unique([f"{r.subtask}:{r.id}" for r in rows]) for rows in (test, submitted))
+    same_items(path, expected, found)
+    pairs = list(zip(test, submitted, strict=True))
+    if other := [i for i, (a, b) in zip(expected, pairs, strict=True) if a.text != b.text]:
         raise InputError(f"{path}: rows with another input: {', '.join(other[:20])}")
-    golds = [gold[row.question] for row in test]
-    hits = [float(_same(str(g.answer), w)) for g, w in zip(given, golds, strict=True)]
-    baseline = fmean(_same(usual[r.subtask], w) for r, w in zip(test, golds, strict=True))
+    hits = [float(_same(str(row.gold), str(item.gold))) for item, row in pairs]
+    baseline = fmean(_same(majority_answer[item.subtask], str(item.gold)) for item in test)
     details = {
         f"accuracy_{subtask}": fmean(
             hit for row, hit in zip(test, hits, strict=True) if row.subtask == subtask

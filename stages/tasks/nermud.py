@@ -29,19 +29,20 @@ domains that have gold together. The organisers' scorer prints micro F1 too; tha
 likely, not confirmed.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
 from stages.toolkit.answers import AnswerParser, normalised
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
+from stages.toolkit.records import Array, Encoded, Example, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
@@ -51,21 +52,25 @@ from stages.toolkit.spans import (
     token_occurrences,
     with_mark,
 )
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import Parser, one_of, text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-
-log = logging.getLogger(__name__)
 
 NAME = "nermud"
 DOMAINS = ("WN", "FIC", "ADG")
 KINDS = ("PER", "LOC", "ORG")
 OUTSIDE = "O"
-REQUIRED = ("WN_train.tsv",)  # enough to run, and so is the training file of another domain
+FILES = {
+    domain: RawFiles(
+        train=f"{domain}_train.tsv",
+        dev=f"{domain}_dev.tsv",
+        test=f"{domain}_test_nolabel.tsv",
+        gold=f"{domain}_test.tsv",
+        needed=False,
+    )
+    for domain in DOMAINS
+}
+REQUIRED = (FILES["WN"].train,)  # enough to run, and so is the training file of another domain
+SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
 CLOSED: dict[str, tuple[str, ...]] = {}
 
@@ -85,18 +90,18 @@ class Sentence:
         id: domain, file and number in the file, from 1: ``WN:test:00012``.
         line: the line of its first token.
         tokens: none of them blank.
-        labels: a label for each token; None where they are unknown.
+        gold: a label for each token; None where they are unknown.
     """
 
     id: str
     line: int
     tokens: tuple[str, ...]
-    labels: tuple[str, ...] | None
+    gold: tuple[str, ...] | None
 
     @property
-    def domain(self) -> str:
-        """WN, FIC or ADG."""
-        return self.id.partition(":")[0]
+    def question_id(self) -> str:
+        """The id of the question about it."""
+        return question_id(NAME, self.id)
 
     @property
     def text(self) -> str:
@@ -105,11 +110,6 @@ class Sentence:
 
 
 # --- Raw files ------------------------------------------------------------------------------------
-
-
-def file_of(domain: str, name: str) -> str:
-    """The name of a domain's train, dev, test or test_nolabel file."""
-    return f"{domain}_{name}.tsv"
 
 
 _NATIVE = one_of(OUTSIDE, *(f"{prefix}-{kind}" for kind in KINDS for prefix in "BI"))
@@ -129,12 +129,12 @@ def scored_label(cell: str) -> str:
     return str(_SCORED(plain.removeprefix("B-").removeprefix("I-")))
 
 
-def read(path: Path, parse: Parser | None = label) -> list[Sentence]:
+def read_sentences(path: Path, parse: Parser | None = label) -> list[Sentence]:
     """Reads a file of sentences.
 
     Args:
         path: the file.
-        parse: reads a label; None for a file of tokens alone.
+        parse: parses a label; None for a file of tokens alone.
 
     Raises:
         InputError: with file and line of every defect.
@@ -174,95 +174,83 @@ def read(path: Path, parse: Parser | None = label) -> list[Sentence]:
     return sentences
 
 
-def sentences(folder: Path, hold_out: HoldOut) -> dict[Split, list[Sentence]]:
-    """Reads a raw folder without the test set's gold: the sentences of each split.
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[str, BySplit[Sentence]]:
+    """Reads the sentences of each domain and split, those to test without gold or with it.
 
     Raises:
         InputError: for defects, and if there is no training file.
     """
-    by_split: dict[Split, list[Sentence]] = {split: [] for split in SPLITS}
-    if not any((folder / file_of(domain, "train")).is_file() for domain in DOMAINS):
-        names = ", ".join(file_of(domain, "train") for domain in DOMAINS)
-        raise InputError(f"{folder}: no training file; expected one at least of {names}")
-    for domain in DOMAINS:
-        train, dev = folder / file_of(domain, "train"), folder / file_of(domain, "dev")
-        test = test_file(folder, domain)
-        if dev.is_file():
-            by_split["dev"] += read(dev)
-        if test:
-            blind = test.name == file_of(domain, "test_nolabel")
-            by_split["test"] += read(test, None if blind else label)
-        for sentence in read(train) if train.is_file() else ():
-            split = hold_out.split_of(
-                NAME, normalised(sentence.text), has_dev=dev.is_file(), has_test=test is not None
-            )
-            by_split[split].append(sentence)
-    by_split["test"] = [replace(sentence, labels=None) for sentence in by_split["test"]]
-    return by_split
+    require_one(folder, FILES.values())
+    return {
+        domain: read_splits(
+            NAME,
+            folder,
+            _files(folder, domain),
+            hold_out,
+            train=read_sentences,
+            test=_read_test,
+            gold=_read_gold if with_gold else None,
+            group=lambda sentence: normalised(sentence.text),
+        )
+        for domain in DOMAINS
+    }
 
 
-def test_file(folder: Path, domain: str) -> Path | None:
-    """The file that has a domain's test tokens; None where training sentences are held out."""
-    paths = [folder / file_of(domain, name) for name in ("test_nolabel", "test")]
-    return next((path for path in paths if path.is_file()), None)
+def _files(folder: Path, domain: str) -> RawFiles:
+    """The files of a domain; its gold has the test tokens, too, where they have no other file."""
+    files = FILES[domain]
+    if files.path(folder, "test") is None and files.path(folder, "gold"):
+        return replace(files, test=files.gold)
+    return files
 
 
-def gold_labels(folder: Path, test: Sequence[Sentence]) -> dict[str, tuple[str, ...]]:
-    """Reads the labels of the test sentences by id; those of a domain without gold are absent.
-
-    Raises:
-        InputError: for defects, and if the gold has other tokens or sentences than the test set.
-    """
-    labels: dict[str, tuple[str, ...]] = {}
-    for domain in DOMAINS:
-        asked = [sentence for sentence in test if sentence.domain == domain]
-        held_out = test_file(folder, domain) is None
-        path = folder / file_of(domain, "train" if held_out else "test")
-        if not asked or not path.is_file():
-            continue
-        gold = read(path)
-        if held_out:
-            known = {sentence.id: sentence for sentence in gold}
-            gold = [known[sentence.id] for sentence in asked]
-        _same_tokens(path, asked, gold)
-        if [len(s.tokens) for s in asked] != [len(s.tokens) for s in gold]:
-            raise InputError(f"{path}: sentences end elsewhere than in {test_file(folder, domain)}")
-        for sentence, other in zip(asked, gold, strict=True):
-            labels[sentence.id] = other.labels or ()
-    return labels
+def _read_test(path: Path) -> list[Sentence]:
+    blind = path.stem.endswith("_nolabel")
+    return [replace(s, gold=None) for s in read_sentences(path, None if blind else label)]
 
 
-def _same_tokens(path: Path, wanted: Sequence[Sentence], found: Sequence[Sentence]) -> None:
-    tokens = [token for sentence in wanted for token in sentence.tokens]
-    others = [(t, s.line + i) for s in found for i, t in enumerate(s.tokens)]
-    for token, (other, line) in zip(tokens, others, strict=False):
+def _read_gold(path: Path, test: Sequence[Sentence]) -> list[tuple[str, ...] | None]:
+    gold = read_sentences(path)
+    _check_tokens(path, test, gold)
+    if [len(sentence.tokens) for sentence in test] != [len(s.tokens) for s in gold]:
+        raise InputError(f"{path}: sentences end elsewhere than in the test set without labels")
+    return [sentence.gold for sentence in gold]
+
+
+def _check_tokens(path: Path, test: Sequence[Sentence], sentences: Sequence[Sentence]) -> None:
+    """Makes sure that a file has the tokens of the test set, in the same order."""
+    expected = [token for sentence in test for token in sentence.tokens]
+    found = [(t, s.line + i) for s in sentences for i, t in enumerate(s.tokens)]
+    for token, (other, line) in zip(expected, found, strict=False):
         if token != other:
             raise InputError(f"{path}:{line}: expected the test set's token {token!r}: {other!r}")
-    if len(tokens) != len(others):
-        raise InputError(f"{path}: {len(others)} tokens, but the test set has {len(tokens)}")
+    if len(expected) != len(found):
+        raise InputError(f"{path}: {len(found)} tokens, but the test set has {len(expected)}")
 
 
 # --- Labels and entities --------------------------------------------------------------------------
 
 
-def entities(labels: Sequence[str]) -> list[Entity]:
+def entities_of(labels: Sequence[str]) -> list[Entity]:
     """The entities that labels mark."""
-    found: list[Entity] = []
+    entities: list[Entity] = []
     previous = OUTSIDE
     for i, current in enumerate(labels):
         prefix, _, kind = current.partition("-")
         if prefix == "I" and previous.endswith(f"-{kind}"):
-            found[-1] = Entity(kind, Span(found[-1].place.start, i + 1))
+            entities[-1] = Entity(kind, Span(entities[-1].place.start, i + 1))
         elif kind:
-            found.append(Entity(kind, Span(i, i + 1)))
+            entities.append(Entity(kind, Span(i, i + 1)))
         previous = current
-    return found
+    return entities
 
 
-def labelled(length: int, found: Sequence[Entity]) -> list[str]:
-    """The labels that mark entities in a sentence of so many tokens."""
+def labels_of(length: int, entities: Sequence[Entity]) -> list[str]:
+    """The labels that mark entities in a sentence of ``length`` tokens."""
     labels = [OUTSIDE] * length
-    for kind, (start, end) in found:
+    for kind, (start, end) in entities:
         labels[start:end] = [f"B-{kind}"] + [f"I-{kind}"] * (end - start - 1)
     return labels
 
@@ -281,61 +269,49 @@ class Mention(NamedTuple):
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every sentence; see `stages.tasks.Task.encode`."""
-    by_split = sentences(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    _log_absent(folder)
+    """Makes a question of every sentence; see `stages.tasks.Task.encode`."""
+    by_domain = read_items(folder, hold_out, with_gold=True)
+    for domain, by_split in by_domain.items():
+        log_absent(folder, _files(folder, domain), by_split, domain)
+    sentences = merge_splits(by_domain.values())
     notes = {"sentences": 0, "entities": 0, "marked_entities": 0, "repaired_labels": 0}
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    for split in SPLITS:
-        for sentence in by_split[split]:
-            notes["sentences"] += 1
-            output = None
-            labels = gold.get(sentence.id) if split == "test" else sentence.labels
-            if labels is not None:
-                found = entities(labels)
-                output, marked = write_answer(sentence.tokens, found)
-                notes["entities"] += len(found)
-                notes["marked_entities"] += marked
-                pairs = zip(labels, labelled(len(labels), found), strict=True)
-                notes["repaired_labels"] += sum(a != b for a, b in pairs)
-            examples[split].append(Example(_question(sentence), NAME, sentence.text, output))
-    return Encoded(examples, notes)
+    encoded: BySplit[Example] = {
+        split: [
+            Example(sentence.question_id, NAME, sentence.text, _gold_answer(sentence, notes))
+            for sentence in sentences[split]
+        ]
+        for split in SPLITS
+    }
+    return Encoded(encoded, notes)
 
 
-def _question(sentence: Sentence) -> str:
-    return f"{NAME}:{sentence.id}"
+def _gold_answer(sentence: Sentence, notes: dict[str, int]) -> str | None:
+    """The gold answer about a sentence, None where it is unknown; adds to the notes."""
+    notes["sentences"] += 1
+    if sentence.gold is None:
+        return None
+    entities = entities_of(sentence.gold)
+    answer, marked = write_answer(sentence.tokens, entities)
+    repaired = labels_of(len(sentence.gold), entities)
+    notes["entities"] += len(entities)
+    notes["marked_entities"] += marked
+    notes["repaired_labels"] += sum(a != b for a, b in zip(sentence.gold, repaired, strict=True))
+    return answer
 
 
-def _log_absent(folder: Path) -> None:
-    for domain in DOMAINS:
-        names = ("train", "dev", "test_nolabel", "test")
-        there = {name: (folder / file_of(domain, name)).is_file() for name in names}
-        if not any(there.values()):
-            log.info("%s: no files of the domain %s, which is skipped", folder, domain)
-            continue
-        if not there["train"]:
-            log.info("%s: no %s: no training", folder, file_of(domain, "train"))
-        for name, other in (("dev", False), ("test", there["test_nolabel"])):
-            if not there[name] and other:
-                log.info("%s: no %s: no score", folder, file_of(domain, name))
-            elif not there[name] and there["train"]:
-                log.info("%s: no %s: held out of train", folder, file_of(domain, name))
-
-
-def write_answer(tokens: Sequence[str], found: Sequence[Entity]) -> tuple[str, int]:
-    """Writes the gold answer, every mention so that it will be read as just its entity.
+def write_answer(tokens: Sequence[str], entities: Sequence[Entity]) -> tuple[str, int]:
+    """Writes the gold answer, every mention so that it is located at its own entity.
 
     Args:
         tokens: of the sentence.
-        found: its entities, in order.
+        entities: those of the sentence, in order.
 
     Returns:
-        The answer, and how many mentions needed an occurrence mark.
+        The answer, and the number of mentions that needed an occurrence mark.
     """
     pieces = []
     marked = cursor = 0
-    for kind, place in found:
+    for kind, place in entities:
         mention = " ".join(" ".join(tokens[place.start : place.end]).split())
         ahead = (p for p in _places(tokens, mention) if p.start >= cursor)
         if next(ahead, None) != place:  # the decoder takes the first place after the last mention
@@ -347,13 +323,13 @@ def write_answer(tokens: Sequence[str], found: Sequence[Entity]) -> tuple[str, i
 
 
 def parse_answer(answer: str) -> tuple[list[Mention], bool]:
-    """Reads whatever a model answered.
+    """Parses an answer.
 
     Args:
         answer: the model's text.
 
     Returns:
-        The mentions in order, and whether the whole answer was well-formed.
+        The mentions in order, and whether the whole answer is well-formed.
     """
     if normalised(answer) == NONE:
         return [], True
@@ -363,7 +339,7 @@ def parse_answer(answer: str) -> tuple[list[Mention], bool]:
 
 
 def locate(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Entity | None]:
-    """Finds the entities that an answer's mentions mean.
+    """Locates the entities that an answer's mentions name.
 
     Args:
         tokens: of the sentence.
@@ -409,24 +385,24 @@ def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run
     """Writes the submissions; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
     blocks: dict[str, list[str]] = {}
-    for sentence in sentences(folder, hold_out)["test"]:
-        mentions, parsed = parse_answer(parser.answer(_question(sentence)))
-        located = locate(sentence.tokens, mentions)
-        found = [entity for entity in located if entity]
-        parser.count(
-            NAME,
-            parsed=parsed and len(found) == len(mentions),
-            fallback=not found and bool(mentions or not parsed),
-        )
-        rows = zip(sentence.tokens, labelled(len(sentence.tokens), found), strict=True)
-        block = "".join(f"{token}\t{label}\n" for token, label in rows)
-        blocks.setdefault(file_name(sentence.domain, run), []).append(block)
+    for domain, by_split in read_items(folder, hold_out).items():
+        for sentence in by_split["test"]:
+            mentions, parsed = parse_answer(parser.answer(sentence.question_id))
+            entities = [entity for entity in locate(sentence.tokens, mentions) if entity]
+            parser.count(
+                NAME,
+                parsed=parsed and len(entities) == len(mentions),
+                fallback=not entities and bool(mentions or not parsed),
+            )
+            rows = zip(sentence.tokens, labels_of(len(sentence.tokens), entities), strict=True)
+            block = "".join(f"{token}\t{label}\n" for token, label in rows)
+            blocks.setdefault(submission_file(domain, run), []).append(block)
     return Submission({name: "\n".join(b) for name, b in blocks.items()}, parser.finish())
 
 
-def file_name(domain: str, run: Run) -> str:
-    """The submission's file name for a domain."""
-    return f"DAC_{domain}_{run.team}_{run.run}.tsv"
+def submission_file(domain: str, run: Run) -> str:
+    """The name of a domain's submission file."""
+    return run.file_name(SUBMISSION.format(domain=domain))
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -443,33 +419,31 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
         majority,
     )
 
-    by_split = sentences(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    wanted: dict[str, list[str]] = {}
-    given: dict[str, list[str]] = {}
+    by_domain = read_items(folder, hold_out, with_gold=True)
+    gold: dict[str, list[str]] = {}
+    submitted: dict[str, list[str]] = {}
     numbers: list[int] = []  # the number of each token's sentence
-    for domain in DOMAINS:
-        asked = [sentence for sentence in by_split["test"] if sentence.domain == domain]
-        if not asked:
+    for domain, by_split in by_domain.items():
+        test = by_split["test"]
+        if not test:
             continue
-        path = submission / file_name(domain, run)
-        submitted = read(path, scored_label)
-        _same_tokens(path, asked, submitted)
-        if asked[0].id not in gold:
+        path = submission / submission_file(domain, run)
+        sentences = read_sentences(path, scored_label)
+        _check_tokens(path, test, sentences)
+        if test[0].gold is None:
             continue
-        wanted[domain] = [scored_label(cell) for s in asked for cell in gold[s.id]]
-        given[domain] = [kind for sentence in submitted for kind in sentence.labels or ()]
+        gold[domain] = [scored_label(cell) for s in test for cell in s.gold or ()]
+        submitted[domain] = [kind for sentence in sentences for kind in sentence.gold or ()]
         first = numbers[-1] + 1 if numbers else 0
-        numbers += [first + i for i, sentence in enumerate(asked) for _ in sentence.tokens]
-    if not wanted:
+        numbers += [first + i for i, sentence in enumerate(test) for _ in sentence.tokens]
+    if not gold:
         return {}
 
     counts = {
-        d: f1_counts(*(indicator(labels[d], KINDS) for labels in (wanted, given))).sum(0)
-        for d in wanted
+        d: f1_counts(indicator(gold[d], KINDS), indicator(submitted[d], KINDS)).sum(0) for d in gold
     }
 
-    def micro(sums: "Array") -> float:
+    def micro(sums: Array) -> float:
         return float(f1_of_counts(*sums.reshape(3, -1).sum(1)))
 
     details = {"micro_f1": micro(sum(counts.values()))}
@@ -478,10 +452,11 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     for domain, sums in counts.items():
         details[f"{domain.lower()}_macro_f1"] = macros[domain]
         details[f"{domain.lower()}_micro_f1"] = micro(sums)
-    known = [scored_label(cell) for sentence in by_split["train"] for cell in sentence.labels or ()]
+    train = merge_splits(by_domain.values())["train"]
+    known = [scored_label(cell) for sentence in train for cell in sentence.gold or ()]
     unit = f1_unit(
-        [kind for domain in wanted for kind in wanted[domain]],
-        [kind for domain in wanted for kind in given[domain]],
+        [kind for domain in gold for kind in gold[domain]],
+        [kind for domain in gold for kind in submitted[domain]],
         KINDS,
         majority(known) if known else OUTSIDE,
         details=details,

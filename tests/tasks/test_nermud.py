@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import nermud
 from stages.tasks.nermud import Mention
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.splits import SPLITS, BySplit, merge_splits
 from tests.helpers.intervals import ends
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import HOLD_OUT, RUN, write_files
 
 TRAIN = "Anna\tB-PER\nRossi\tI-PER\nva\tO\na\tO\nRoma\tB-LOC\n.\tO\n\nPiove\tO\n.\tO\n\n"
 
 
 def write(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"{name}.tsv").write_text(content, encoding="utf-8", newline="")
-    return folder
+    """Writes files, given without their extension."""
+    return write_files(folder, {f"{name}.tsv": content for name, content in files.items()})
+
+
+def read_all(folder: Path) -> BySplit[nermud.Sentence]:
+    """The sentences of all domains."""
+    return merge_splits(nermud.read_items(folder, HOLD_OUT).values())
 
 
 def rows(tokens: str, labels: str = "") -> str:
@@ -39,16 +39,13 @@ def rows(tokens: str, labels: str = "") -> str:
 
 def save(folder: Path, files: dict[str, str]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_text(content, encoding="utf-8", newline="")
-    return folder
+    return write_files(folder, files)
 
 
 def read_again(tokens: str, answer: str) -> str:
     """The labels that an answer gives to the tokens."""
     found = nermud.locate(tokens.split(), nermud.parse_answer(answer)[0])
-    return " ".join(nermud.labelled(len(tokens.split()), [e for e in found if e]))
+    return " ".join(nermud.labels_of(len(tokens.split()), [e for e in found if e]))
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -77,7 +74,7 @@ def test_the_last_sentence_counts_whatever_ends_the_file(tmp_path: Path, end: st
     content = "\n\n" + TRAIN.rstrip("\n").replace("\n\n", "\n\n\n") + end
     for newline in ("\n", "\r\n"):
         folder = write(tmp_path, WN_train=content.replace("\n", newline))
-        sentences = nermud.read(folder / "WN_train.tsv")
+        sentences = nermud.read_sentences(folder / "WN_train.tsv")
         assert [s.text for s in sentences] == ["Anna Rossi va a Roma .", "Piove ."]
         assert [s.line for s in sentences] == [3, 11]
 
@@ -97,8 +94,8 @@ def test_labels_are_read_as_the_scorer_reads_them(tmp_path: Path) -> None:
     """In any case, without what follows a bar; an I- that continues nothing begins an entity."""
     labels = "b-per I-PER|LOC o I-LOC B-ORG I-LOC B-LOC B-LOC"
     folder = write(tmp_path, ADG_train=rows("A B c D E F G H", labels))
-    (sentence,) = nermud.read(folder / "ADG_train.tsv")
-    found = nermud.entities(sentence.labels or ())
+    (sentence,) = nermud.read_sentences(folder / "ADG_train.tsv")
+    found = nermud.entities_of(sentence.gold or ())
     assert [(e.kind, *e.place) for e in found] == [
         *[("PER", 0, 2), ("LOC", 3, 4), ("ORG", 4, 5), ("LOC", 5, 6), ("LOC", 6, 7)],
         ("LOC", 7, 8),
@@ -163,14 +160,17 @@ def test_one_domain_is_enough(
     examples = [e for split in SPLITS for e in encoded.splits[split]]
     assert all(e.id.startswith(f"nermud:{domain}:train:") for e in examples)
     for other in {*nermud.DOMAINS} - {domain}:
-        assert f"no files of the domain {other}, which is skipped" in caplog.text
-    for name in ("dev", "test"):
-        assert f"no {domain}_{name}.tsv: held out of train" in caplog.text
+        absent = f"no {other}_train.tsv and no {other}_test_nolabel.tsv: {other} is skipped"
+        assert absent in caplog.text
+    for split, file in (("dev", "dev"), ("test", "test_nolabel")):
+        count = len(encoded.splits[split])
+        held_out = f"{count} items of {domain}_train.tsv are held out for {split}"
+        assert f"no {domain}_{file}.tsv: {held_out}" in caplog.text
 
 
 def test_without_any_training_file_there_is_nothing_to_do(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_dev=TRAIN, ADG_test=TRAIN)
-    with pytest.raises(InputError, match="no training file; expected one at least of WN_train"):
+    with pytest.raises(InputError, match="no training file; expected at least one of WN_train"):
         nermud.encode(folder, HOLD_OUT)
 
 
@@ -187,10 +187,10 @@ def test_without_blind_file_the_gold_file_gives_the_tokens_alone(tmp_path: Path)
     blind = write(tmp_path / "blind", WN_train=TRAIN)
     lines = (line.partition("\t")[0] for line in TRAIN.splitlines())
     write(blind, WN_test_nolabel="\n".join(lines))
-    seen = nermud.sentences(folder, HOLD_OUT)["test"]
-    assert seen == nermud.sentences(blind, HOLD_OUT)["test"]
-    assert all(sentence.labels is None for sentence in seen)
-    answers = {f"nermud:{s.id}": "nessuna" for s in seen}
+    seen = read_all(folder)["test"]
+    assert seen == read_all(blind)["test"]
+    assert all(sentence.gold is None for sentence in seen)
+    answers = {sentence.question_id: "nessuna" for sentence in seen}
     one, other = (nermud.decode(f, HOLD_OUT, answers, RUN) for f in (folder, blind))
     assert one == other
     assert "PER" not in one.files["DAC_WN_prova_2.tsv"]
@@ -218,7 +218,7 @@ def test_equal_sentences_are_in_one_split_in_any_order_of_the_file(tmp_path: Pat
     blocks = [rows(f"Frase {'numero' if i % 2 else 'Numero'} {i % 40} .") for i in range(120)]
     shuffled = random.Random(5).sample(blocks, len(blocks))
     one, other = (
-        nermud.sentences(write(tmp_path / name, WN_train="\n".join(b), FIC_train=b[0]), HOLD_OUT)
+        read_all(write(tmp_path / name, WN_train="\n".join(b), FIC_train=b[0]))
         for name, b in (("a", blocks), ("b", shuffled))
     )
     texts = [{s.text.casefold() for s in one[split]} for split in SPLITS]
@@ -282,7 +282,7 @@ HARD = {
 def test_gold_is_written_with_marks_only_where_needed(
     tokens: str, labels: str, answer: str
 ) -> None:
-    found = nermud.entities(labels.split())
+    found = nermud.entities_of(labels.split())
     written, marked = nermud.write_answer(tokens.split(), found)
     assert written == answer
     assert marked == (" [2]" in answer)
@@ -495,9 +495,9 @@ def test_a_submission_without_a_domain_is_refused(root: Path, tmp_path: Path) ->
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     folder = root / "data/sample/nermud"
     for domain in nermud.DOMAINS:
-        sentences = nermud.read(folder / f"{domain}_test.tsv")
+        sentences = nermud.read_sentences(folder / f"{domain}_test.tsv")
         assert not (folder / f"{domain}_test.tsv").read_text(encoding="utf-8").endswith("\n\n")
-        found = [nermud.entities(s.labels or ()) for s in sentences]
+        found = [nermud.entities_of(s.gold or ()) for s in sentences]
         assert {entity.kind for e in found for entity in e} == set(nermud.KINDS)
         assert any(not e for e in found)
         marks = [nermud.write_answer(s.tokens, e)[1] for s, e in zip(sentences, found, strict=True)]
