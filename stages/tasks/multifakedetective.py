@@ -22,7 +22,7 @@ The question is the text, or ``(senza testo)`` where there are pictures only. Th
 
 The submissions are ``TEAM_Task1_runN.tsv`` and ``TEAM_Task1_additional_runN.tsv``, tab-separated
 with the header ``ID Label``: the organisers ask for two columns of these names. An item is a row.
-The fallback for an answer that cannot be read is the most frequent label of the training split.
+The fallback for an answer that cannot be parsed is the most frequent label of the training split.
 
 The score is F1, averaged over the labels by their frequency in the gold, on the official test set.
 The organisers scored only the items that all participants could retrieve, so the gold may hold
@@ -33,17 +33,21 @@ stands beside it.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from stages.common.files import Defects, required
+from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.questions import examples, question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Row,
     anything,
     identifier,
+    match_items,
     one_of,
     read_table,
     same_items,
@@ -53,8 +57,34 @@ from stages.toolkit.tables import (
 log = logging.getLogger(__name__)
 
 NAME = "multifakedetective"
-FILE = "MULTI-Fake-Detective_Task1_{}.tsv"
-REQUIRED = (FILE.format("Data"),)
+BEGINNING = "MULTI-Fake-Detective_Task1_"  # of the names of all raw files
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A test set: its name in question ids, its raw files and its submission file."""
+
+    name: str
+    files: RawFiles
+    submission: str
+
+
+OFFICIAL = TestSet(
+    "test",
+    RawFiles(
+        train=f"{BEGINNING}Data.tsv",
+        test=f"{BEGINNING}Test.tsv",
+        gold=f"{BEGINNING}Test_gold.tsv",
+    ),
+    "{team}_Task1_run{run}.tsv",
+)
+ADDITIONAL = TestSet(
+    "additional",
+    RawFiles(test=f"{BEGINNING}Additional.tsv", gold=f"{BEGINNING}Additional_gold.tsv"),
+    "{team}_Task1_additional_run{run}.tsv",
+)
+SETS = (OFFICIAL, ADDITIONAL)
+REQUIRED = (OFFICIAL.files.train,)
 UNITS = ("multifakedetective",)
 NO_TEXT = "(senza testo)"
 
@@ -70,25 +100,27 @@ CLOSED = {NAME: TRUTH.candidates}
 
 
 @dataclass(frozen=True)
-class Item:
-    """A tweet or an article; the label is None where it is unknown.
+class Article:
+    """A tweet or an article.
 
     Attributes:
         id: its ID.
         text: its text.
-        label: its label.
-        source: the file that it stands in: Data, Test or Additional.
+        test_set: the name of its test set; "" where it stands in the training file.
+        repeats: number of rows that repeat it.
+        gold: its label, None where it is unknown.
     """
 
     id: str
     text: str
-    label: int | None
-    source: str
+    test_set: str
+    repeats: int
+    gold: int | None = None
 
     @property
-    def question(self) -> str:
-        """The identifier of the question about it."""
-        return f"{NAME}:{'' if self.source == 'Data' else f'{self.source.lower()}:'}{self.id}"
+    def question_id(self) -> str:
+        """The id of the question about it; the files may have the same IDs."""
+        return question_id(NAME, *filter(None, (self.test_set, self.id)))
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -99,15 +131,60 @@ def label(cell: str) -> int:
     return int(one_of("0", "1", "2", "3")(cell.removesuffix(".0")))
 
 
-def read(path: Path, *columns: str) -> tuple[list[Row], int]:
-    """Reads a file: an item is the first of the rows with its ID.
+def read_items(
+    folder: Path, hold_out: HoldOut, *, with_gold: bool = False
+) -> dict[TestSet, BySplit[Article]]:
+    """Reads the articles of each test set and split, those to test without gold or with it.
+
+    The training file belongs to the official set.
+    """
+    return {
+        test_set: read_splits(
+            NAME,
+            folder,
+            test_set.files,
+            hold_out,
+            train=_read_train,
+            test=partial(_read_test, test_set),
+            gold=_read_gold if with_gold else None,
+            group=lambda article: normalised(article.text),
+        )
+        for test_set in SETS
+    }
+
+
+def _read_train(path: Path) -> list[Article]:
+    return [
+        Article(row["ID"], row["Text"], "", repeats, row["Label"])
+        for row, repeats in _read_rows(path, "Text", "Label")
+    ]
+
+
+def _read_test(test_set: TestSet, path: Path) -> list[Article]:
+    return [
+        Article(row["ID"], row["Text"], test_set.name, repeats)
+        for row, repeats in _read_rows(path, "Text")
+    ]
+
+
+def _read_gold(path: Path, test: Sequence[Article]) -> list[int | None]:
+    """Reads the gold, which may lack test items."""
+    labels = {row["ID"]: row["Label"] for row, _ in _read_rows(path, "Label")}
+    same_items(path, [a.id for a in test if a.id in labels], list(labels), ordered=False)
+    if len(labels) < len(test):
+        log.info("%s: scores %d of %d test items", path, len(labels), len(test))
+    return [labels.get(article.id) for article in test]
+
+
+def _read_rows(path: Path, *columns: str) -> list[tuple[Row, int]]:
+    """Reads the rows of a file, those with the same ID as one.
 
     Args:
         path: the file.
         columns: those that must be there beside ID, and be the same in all rows of an item.
 
     Returns:
-        The items, and how many rows repeat one.
+        The first row of each item, and the number of rows that repeat it.
 
     Raises:
         InputError: with file and line of every defect.
@@ -120,91 +197,40 @@ def read(path: Path, *columns: str) -> tuple[list[Row], int]:
         optional=dict.fromkeys(("Date", "Type", "Media", "Text"), anything),
     )
     defects = Defects(path)
-    items: dict[str, Row] = {}
+    firsts: dict[str, tuple[Row, int]] = {}
     for row in rows:
-        first = items.setdefault(row["ID"], row)
+        first, repeats = firsts.get(row["ID"], (row, -1))
+        firsts[row["ID"]] = first, repeats + 1
         for column in columns:
             if row[column] != first[column]:
                 problem = f"ID {row['ID']} has another {column} than on line {first.line}"
                 defects.add(row.line, f"{problem}; expected the same in all rows of an item")
     defects.check()
-    return list(items.values()), len(rows) - len(items)
-
-
-def items(folder: Path, hold_out: HoldOut) -> tuple[dict[Split, list[Item]], int]:
-    """Reads a raw folder without the test sets' gold.
-
-    Returns:
-        The items of each split, and how many rows repeat one.
-    """
-    by_split: dict[Split, list[Item]] = {split: [] for split in SPLITS}
-    has_test = (folder / FILE.format("Test")).is_file()
-    rows, repeated = read(required(folder / FILE.format("Data")), "Text", "Label")
-    for row in rows:
-        group = normalised(row["Text"])
-        split = hold_out.split_of(NAME, group, has_dev=False, has_test=has_test)
-        known = row["Label"] if split != "test" else None
-        by_split[split].append(Item(row["ID"], row["Text"], known, "Data"))
-    for source in ("Test", "Additional"):
-        path = folder / FILE.format(source)
-        if path.is_file():
-            rows, more = read(path, "Text")
-            repeated += more
-            by_split["test"] += [Item(row["ID"], row["Text"], None, source) for row in rows]
-    return by_split, repeated
-
-
-def gold_labels(folder: Path, test: Sequence[Item]) -> dict[str, int]:
-    """Reads the gold of the test items by question; items without gold are absent."""
-    labels: dict[str, int] = {}
-    for source in ("Data", "Test", "Additional"):
-        held_out = source == "Data"
-        path = folder / FILE.format(source if held_out else f"{source}_gold")
-        wanted = {item.id: item.question for item in test if item.source == source}
-        if not wanted or not path.is_file():
-            continue
-        gold = {row["ID"]: row["Label"] for row in read(path, "Label")[0]}
-        scored = [i for i in wanted if i in gold]
-        if not held_out:
-            same_items(path, scored, list(gold), ordered=False)
-        if len(scored) < len(wanted):
-            log.info("%s: scores %d of %d test items", path, len(scored), len(wanted))
-        labels |= {wanted[i]: gold[i] for i in scored}
-    return labels
+    return list(firsts.values())
 
 
 # --- Questions and answers ------------------------------------------------------------------------
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every item; see `stages.tasks.Task.encode`."""
-    by_split, repeated = items(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    notes = {"items": 0, "repeated_rows": repeated, "items_without_text": 0}
-    for split in SPLITS:
-        for item in by_split[split]:
-            known = gold.get(item.question) if split == "test" else item.label
-            output = None if known is None else TRUTH.write(known)
-            blank = not item.text.strip()
-            notes["items"] += 1
-            notes["items_without_text"] += blank
-            question = NO_TEXT if blank else item.text
-            examples[split].append(Example(item.question, NAME, question, output))
-    _report(folder, by_split["test"])
-    return Encoded(examples, notes)
-
-
-def _report(folder: Path, test: Sequence[Item]) -> None:
-    """Says which files are absent, and what that means."""
-    for source in ("Test", "Additional"):
-        path, gold = folder / FILE.format(source), folder / FILE.format(f"{source}_gold")
-        if not path.is_file():
-            held_out = sum(item.source == "Data" for item in test)
-            instead = f"{held_out} items are held out" if source == "Test" else "it is skipped"
-            log.info("no %s: %s", path, instead)
-        elif not gold.is_file():
-            log.info("no %s: its items are not scored", gold)
+    """Makes a question of every article; see `stages.tasks.Task.encode`."""
+    by_set = read_items(folder, hold_out, with_gold=True)
+    for test_set, by_split in by_set.items():
+        log_absent(folder, test_set.files, by_split, f"the {test_set.name} set")
+    by_split = merge_splits(by_set.values())
+    articles = [article for items in by_split.values() for article in items]
+    notes = {
+        "items": len(articles),
+        "repeated_rows": sum(article.repeats for article in articles),
+        "items_without_text": sum(not article.text.strip() for article in articles),
+    }
+    encoded = examples(
+        by_split,
+        NAME,
+        text=lambda article: article.text if article.text.strip() else NO_TEXT,
+        answer=TRUTH.write,
+    )
+    return Encoded(encoded, notes)
 
 
 def interpret(subtask: str, answer: str) -> int | None:
@@ -220,24 +246,18 @@ def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run
     from stages.toolkit.scores import majority
 
     parser = AnswerParser(answers, folder)
-    by_split, _ = items(folder, hold_out)
-    fallback = majority([item.label for item in by_split["train"]])
+    by_set = read_items(folder, hold_out)
+    fallback = majority([article.gold for article in by_set[OFFICIAL]["train"]])
     files = {}
-    for name, members in parts(by_split["test"], run):
-        rows = [(i.id, parser.parse(NAME, i.question, TRUTH.parse, fallback)) for i in members]
+    for test_set, by_split in by_set.items():
+        rows = [
+            (article.id, parser.parse(NAME, article.question_id, TRUTH.parse, fallback))
+            for article in by_split["test"]
+        ]
         if rows:
+            name = run.file_name(test_set.submission)
             files[name] = write_table(["ID", "Label"], rows, delimiter="\t")
     return Submission(files, parser.finish())
-
-
-def parts(test: Sequence[Item], run: Run) -> tuple[tuple[str, list[Item]], ...]:
-    """The submission file and the items of the official test set, and of the additional one."""
-    official = [item for item in test if item.source != "Additional"]
-    additional = [item for item in test if item.source == "Additional"]
-    return (
-        (f"{run.team}_Task1_run{run.run}.tsv", official),
-        (f"{run.team}_Task1_additional_run{run.run}.tsv", additional),
-    )
 
 
 # --- Score ----------------------------------------------------------------------------------------
@@ -247,26 +267,29 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     """Scores the submissions; see `stages.tasks.Task.score`."""
     from stages.toolkit.scores import f1_unit, majority
 
-    by_split, _ = items(folder, hold_out)
-    gold = gold_labels(folder, by_split["test"])
-    baseline = majority([item.label for item in by_split["train"]])
+    by_set = read_items(folder, hold_out, with_gold=True)
+    baseline = majority([article.gold for article in by_set[OFFICIAL]["train"]])
 
-    def unit(name: str, members: Sequence[Item], details: Mapping[str, float]) -> Unit | None:
-        scored = [item for item in members if item.question in gold]
-        if not scored:
+    def unit(test_set: TestSet, details: Mapping[str, float]) -> Unit | None:
+        test = by_set[test_set]["test"]
+        if all(article.gold is None for article in test):
             return None
-        rows = read_table(submission / name, {"ID": identifier, "Label": label}, delimiter="\t")
-        same_items(submission / name, [i.id for i in members], [row["ID"] for row in rows])
-        submitted = {row["ID"]: row["Label"] for row in rows}
-        wanted, given = [gold[i.question] for i in scored], [submitted[i.id] for i in scored]
+        path = submission / run.file_name(test_set.submission)
+        rows = read_table(path, {"ID": identifier, "Label": label}, delimiter="\t")
+        submitted = match_items(path, rows, "ID", test)
+        pairs = zip(test, submitted, strict=True)
+        scored = [(a.gold, row["Label"]) for a, row in pairs if a.gold is not None]
+        gold, given = zip(*scored, strict=True)
         return f1_unit(
-            *(wanted, given, range(4), baseline),
+            gold,
+            given,
+            range(4),
+            baseline,
             average="weighted",
             details=details,
             answer=TRUTH.write,
         )
 
-    official, additional = parts(by_split["test"], run)
-    extra = unit(*additional, {})
-    scored = unit(*official, {"additional_weighted_f1": extra.value} if extra else {})
-    return {NAME: scored} if scored else {}
+    extra = unit(ADDITIONAL, {})
+    ranked = unit(OFFICIAL, {"additional_weighted_f1": extra.value} if extra else {})
+    return {NAME: ranked} if ranked else {}

@@ -31,41 +31,42 @@ The score is the mean of three macro F1, one a trait, over authors. With held-ou
 of a trait are those that they have. Resamples keep the number of authors of each set of traits.
 """
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.common.files import Defects, required
+from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import (
     Row,
     anything,
     identifier,
+    match_items,
     one_of,
     read_table,
-    same_items,
     text,
     write_table,
 )
 
-log = logging.getLogger(__name__)
-
 NAME = "politicit"
-TRAIN = "politicIT_phase_2_train_public.csv"
-TEST = "politicIT_phase_2_test_codalab.csv"
-GOLD = "politicIT_phase_2_test_gold.csv"
-REQUIRED = (TRAIN,)
+FILES = RawFiles(
+    train="politicIT_phase_2_train_public.csv",
+    test="politicIT_phase_2_test_codalab.csv",
+    gold="politicIT_phase_2_test_gold.csv",
+)
+REQUIRED = (FILES.train,)
 UNITS = ("politicit",)
-SUBMITTED = "results_post_eval.csv"  # ExtremITA's name; the organisers' is unknown
+SUBMISSION = "results_post_eval.csv"  # ExtremITA's name; the organisers' is unknown
 
 TOKENS = 200  # of a chunk, at most
 
@@ -90,7 +91,7 @@ SIDES = {"left": "left", "moderate_left": "left", "moderate_right": "right", "ri
 
 
 class Traits(NamedTuple):
-    """What is to be said of an author, as the files have it."""
+    """The traits of an author, as the files have them."""
 
     gender: str
     ideology_binary: str
@@ -113,7 +114,7 @@ CLOSED = {
 
 
 class Chunk(NamedTuple):
-    """Tweets that are asked about together, one a line, and their number of tokens."""
+    """Tweets about which there is one question, one a line, and their number of tokens."""
 
     text: str
     tokens: int
@@ -121,57 +122,71 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Author:
-    """An author; the traits are None where they are unknown.
+    """An author.
 
     Attributes:
-        label: the organisers' identifier.
-        file: where the tweets stand.
+        id: the organisers' label.
+        source: train or test, the file of the tweets.
         tweets: in the order of the file.
-        traits: gender and ideologies.
+        gold: gender and ideologies, None where they are unknown.
     """
 
-    label: str
-    file: str
+    id: str
+    source: str
     tweets: tuple[str, ...]
-    traits: Traits | None = None
+    gold: Traits | None = None
 
     def questions(self) -> dict[str, Chunk]:
-        """The chunks by identifier of the question; the same label may be in both files."""
-        source = "test" if self.file == TEST else "train"
+        """The chunks by question id; the same author may be in both files."""
         numbered = enumerate(chunks(self.tweets), start=1)
-        return {f"{NAME}:{source}:{self.label}:{number}": chunk for number, chunk in numbered}
+        return {question_id(NAME, self.source, self.id, number): c for number, c in numbered}
 
 
 # --- Raw files ------------------------------------------------------------------------------------
 
 
-_CELLS = {column: one_of(*labels.answers) for column, labels in TRAITS.items()}
+TRAIT_CELLS = {column: one_of(*labels.answers) for column, labels in TRAITS.items()}
 
 
-def authors(folder: Path, hold_out: HoldOut) -> dict[Split, list[Author]]:
-    """Reads a raw folder without the test set's gold: the authors of each split."""
-    by_split: dict[Split, list[Author]] = {split: [] for split in SPLITS}
-    has_test = (folder / TEST).is_file()
-    path = required(folder / TRAIN)
-    rows = read_table(path, {"label": identifier, **_CELLS, "tweet": text})
+def read_items(folder: Path, hold_out: HoldOut, *, with_gold: bool = False) -> BySplit[Author]:
+    """Reads the authors of each split, those of the test set without their gold or with it."""
+    return read_splits(
+        NAME,
+        folder,
+        FILES,
+        hold_out,
+        train=_read_train,
+        test=_read_test,
+        gold=_read_gold if with_gold else None,
+        group=lambda author: author.id,
+    )
+
+
+def _read_train(path: Path) -> list[Author]:
+    rows = read_table(path, {"label": identifier, **TRAIT_CELLS, "tweet": text})
     traits = _traits(path, rows)
-    for author in _grouped(TRAIN, rows):
-        split = hold_out.split_of(NAME, author.label, has_dev=False, has_test=has_test)
-        known = None if split == "test" else traits[author.label]
-        by_split[split].append(replace(author, traits=known))
-    if has_test:
-        by_split["test"] = _grouped(
-            TEST, read_table(folder / TEST, {"label": identifier, "tweet": text})
-        )
-    return by_split
+    return [Author(name, "train", tweets, traits[name]) for name, tweets in _tweets(rows).items()]
 
 
-def _grouped(file: str, rows: Iterable[Row]) -> list[Author]:
-    """The authors in order of first appearance; their rows need not stand together."""
+def _read_test(path: Path) -> list[Author]:
+    rows = read_table(path, {"label": identifier, "tweet": text})
+    return [Author(name, "test", tweets) for name, tweets in _tweets(rows).items()]
+
+
+def _read_gold(path: Path, test: Sequence[Author]) -> list[Traits]:
+    rows = read_table(path, {"label": identifier, **TRAIT_CELLS}, optional={"tweet": anything})
+    traits = _traits(path, rows)
+    firsts = {row["label"]: row for row in reversed(rows)}  # an author may have several rows
+    matched = match_items(path, list(firsts.values()), "label", test, ordered=False)
+    return [traits[row["label"]] for row in matched]
+
+
+def _tweets(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
+    """The tweets by author, in order of first appearance; their rows need not stand together."""
     tweets: dict[str, list[str]] = {}
     for row in rows:
         tweets.setdefault(row["label"], []).append(row["tweet"])
-    return [Author(label, file, tuple(found)) for label, found in tweets.items()]
+    return {name: tuple(own) for name, own in tweets.items()}
 
 
 def _traits(path: Path, rows: Iterable[Row]) -> dict[str, Traits]:
@@ -182,7 +197,7 @@ def _traits(path: Path, rows: Iterable[Row]) -> dict[str, Traits]:
     """
     defects = Defects(path)
     first: dict[str, Row] = {}
-    found: dict[str, Traits] = {}
+    by_author: dict[str, Traits] = {}
     for row in rows:
         traits = Traits(*(row[column] for column in TRAITS))
         _, binary, multiclass = traits
@@ -192,29 +207,16 @@ def _traits(path: Path, rows: Iterable[Row]) -> dict[str, Traits]:
                 f"ideology_binary {binary!r}: expected {SIDES[multiclass]!r} beside"
                 f" ideology_multiclass {multiclass!r}",
             )
-        label = row["label"]
-        if found.setdefault(label, traits) != traits:
+        author = row["label"]
+        if by_author.setdefault(author, traits) != traits:
             defects.add(
                 row.line,
-                f"label {label}: expected {', '.join(found[label])} as on line"
-                f" {first[label].line}; found {', '.join(traits)}",
+                f"label {author}: expected {', '.join(by_author[author])} as on line"
+                f" {first[author].line}; found {', '.join(traits)}",
             )
-        first.setdefault(label, row)
+        first.setdefault(author, row)
     defects.check()
-    return found
-
-
-def gold_traits(folder: Path, test: Sequence[Author]) -> dict[str, Traits]:
-    """Reads the gold of the test authors by label; empty where there is none."""
-    held_out = not (folder / TEST).is_file()
-    path = folder / (TRAIN if held_out else GOLD)
-    if not path.is_file():
-        return {}
-    rows = read_table(path, {"label": identifier, **_CELLS}, optional={"tweet": anything})
-    traits = _traits(path, rows)
-    if not held_out:
-        same_items(path, [author.label for author in test], list(traits), ordered=False)
-    return {author.label: traits[author.label] for author in test}
+    return by_author
 
 
 # --- Questions and answers ------------------------------------------------------------------------
@@ -226,19 +228,19 @@ _TOKEN = re.compile(r"https?://\S+|@?\w+['’]?|[^\w\s]")
 
 def chunks(tweets: Iterable[str]) -> list[Chunk]:
     """Joins an author's tweets, none of which is blank, into chunks of at most 200 tokens."""
-    found: list[Chunk] = []
+    joined: list[Chunk] = []
     room = 0  # tokens for which the last chunk has room
     for tweet in tweets:
         pieces = _pieces(" ".join(tweet.split()))
         longer = len(pieces) > 1
         if longer or pieces[0].tokens > room:
-            found += pieces
+            joined += pieces
             room = 0 if longer else TOKENS - pieces[0].tokens
         else:
-            last, (piece,) = found[-1], pieces
-            found[-1] = Chunk(f"{last.text}\n{piece.text}", last.tokens + piece.tokens)
+            last, (piece,) = joined[-1], pieces
+            joined[-1] = Chunk(f"{last.text}\n{piece.text}", last.tokens + piece.tokens)
             room -= piece.tokens
-    return found
+    return joined
 
 
 def _pieces(tweet: str) -> list[Chunk]:
@@ -253,43 +255,38 @@ def _pieces(tweet: str) -> list[Chunk]:
 
 
 def parse_answer(answer: str) -> tuple[dict[str, str], bool]:
-    """Reads whatever a model answered, each word in its place and apart from the others.
+    """Parses an answer, each word in its place and apart from the others.
 
     Returns:
-        The traits that could be read, by column; and whether the whole answer was well-formed:
+        The traits that could be parsed, by column; and whether the whole answer is well-formed:
         three known words, of which the two ideologies agree.
     """
     words = [word for word in map(normalised, answer.split()) if word]
-    read = {
+    traits = {
         column: label
         for (column, labels), word in zip(TRAITS.items(), words, strict=False)
         if (label := labels.parse(word)) is not None
     }
-    whole = len(words) == len(read) == len(TRAITS)
-    return read, whole and SIDES[read["ideology_multiclass"]] == read["ideology_binary"]
+    whole = len(words) == len(traits) == len(TRAITS)
+    return traits, whole and SIDES[traits["ideology_multiclass"]] == traits["ideology_binary"]
 
 
 def encode(folder: Path, hold_out: HoldOut) -> Encoded:
-    """Asks about every chunk of tweets; see `stages.tasks.Task.encode`."""
-    by_split = authors(folder, hold_out)
-    gold = gold_traits(folder, by_split["test"])
-    if not (folder / TEST).is_file():
-        log.info("%s: no %s: %d authors are held out", folder, TEST, len(by_split["test"]))
-    elif not gold:
-        log.info("%s: no %s: no score", folder, GOLD)
-    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    """Makes a question of every chunk of tweets; see `stages.tasks.Task.encode`."""
+    by_split = read_items(folder, hold_out, with_gold=True)
+    log_absent(folder, FILES, by_split)
+    examples: BySplit[Example] = {split: [] for split in SPLITS}
     for split in SPLITS:
         for author in by_split[split]:
-            traits = gold.get(author.label) if split == "test" else author.traits
-            output = None if traits is None else write_answer(traits)
+            output = None if author.gold is None else write_answer(author.gold)
             examples[split] += [
-                Example(question, NAME, chunk.text, output)
-                for question, chunk in author.questions().items()
+                Example(name, NAME, chunk.text, output)
+                for name, chunk in author.questions().items()
             ]
     everybody = [author for split in SPLITS for author in by_split[split]]
     notes = {
         "authors": len(everybody),
-        "authors_in_both_files": len(everybody) - len({author.label for author in everybody}),
+        "authors_in_both_files": len(everybody) - len({author.id for author in everybody}),
         "tweets": sum(len(author.tweets) for author in everybody),
         "tweets_cut": sum(len(chunks([t])) > 1 for author in everybody for t in author.tweets),
     }
@@ -297,7 +294,7 @@ def encode(folder: Path, hold_out: HoldOut) -> Encoded:
 
 
 def interpret(subtask: str, answer: str) -> dict[str, str] | None:
-    """The traits that could be read, by column; see `stages.tasks.Task.interpret`."""
+    """The traits that an answer names, by column; see `stages.tasks.Task.interpret`."""
     traits, _ = parse_answer(answer)
     return traits or None
 
@@ -306,37 +303,37 @@ def interpret(subtask: str, answer: str) -> dict[str, str] | None:
 
 
 Votes = Counter[tuple[str, str]]
-"""How much speaks for a label, by column and label."""
+"""The weight of votes by column and label."""
 
 
 def decode(folder: Path, hold_out: HoldOut, answers: Mapping[str, str], run: Run) -> Submission:
     """Writes the submission; see `stages.tasks.Task.decode`."""
     parser = AnswerParser(answers, folder)
-    by_split = authors(folder, hold_out)
+    by_split = read_items(folder, hold_out)
     training = frequencies(by_split["train"])
     rows = []
     for author in by_split["test"]:
         votes: Votes = Counter()
-        wholes = []
-        for question, chunk in author.questions().items():
-            read, whole = parse_answer(parser.answer(question))
-            wholes.append(whole)
-            for column, label in read.items():
+        well_formed = []
+        for name, chunk in author.questions().items():
+            traits, whole = parse_answer(parser.answer(name))
+            well_formed.append(whole)
+            for column, label in traits.items():
                 votes[column, label] += chunk.tokens
-        for whole in wholes:
+        for whole in well_formed:
             parser.count(NAME, parsed=whole, fallback=not votes)
-        rows.append((author.label, *elected(votes, training)))
-    return Submission({SUBMITTED: write_table(["label", *TRAITS], rows)}, parser.finish())
+        rows.append((author.id, *elected(votes, training)))
+    return Submission({SUBMISSION: write_table(["label", *TRAITS], rows)}, parser.finish())
 
 
 def frequencies(train: Iterable[Author]) -> Votes:
-    """How many training authors have each label."""
-    known = [author.traits._asdict() for author in train if author.traits is not None]
+    """The number of training authors that have each label."""
+    known = [author.gold._asdict() for author in train if author.gold is not None]
     return Counter(item for traits in known for item in traits.items())
 
 
 def elected(votes: Votes, training: Votes) -> Traits:
-    """The gender and the pair of agreeing ideologies that most votes speak for.
+    """The gender and the pair of agreeing ideologies with most votes.
 
     Args:
         votes: of the answers about an author.
@@ -365,31 +362,32 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
 
     from stages.toolkit.scores import average_f1, f1_counts, indicator, labelled
 
-    by_split = authors(folder, hold_out)
-    gold = gold_traits(folder, by_split["test"])
-    if not gold:
+    by_split = read_items(folder, hold_out, with_gold=True)
+    scored = [author for author in by_split["test"] if author.gold is not None]
+    if not scored:
         return {}
-    wanted = list(gold.values())
-    given = _submitted(submission / SUBMITTED, list(gold))
+    gold = [author.gold for author in scored if author.gold is not None]
+    submitted = _read_submission(submission / SUBMISSION, scored)
     training = frequencies(by_split["train"])
-    official = (folder / TEST).is_file()
+    official = FILES.path(folder, "test") is not None
     values, baselines, counts, outcomes = [], [], [], {}
     for number, (column, answers) in enumerate(TRAITS.items()):
-        right, said = [traits[number] for traits in wanted], [traits[number] for traits in given]
-        most = max(answers.answers, key=lambda label: training[column, label])
-        labels = [label for label in answers.answers if official or label in right]
-        macro = partial(f1_score, right, labels=labels, average="macro", zero_division=0)
-        values.append(float(macro(said)))
-        truth = indicator(right, labels)
-        constant = f1_counts(truth, indicator([most] * len(right), labels)).sum(0)
+        expected = [traits[number] for traits in gold]
+        given = [traits[number] for traits in submitted]
+        majority_label = max(answers.answers, key=lambda label: training[column, label])
+        labels = [label for label in answers.answers if official or label in expected]
+        macro = partial(f1_score, expected, labels=labels, average="macro", zero_division=0)
+        values.append(float(macro(given)))
+        truth = indicator(expected, labels)
+        constant = f1_counts(truth, indicator([majority_label] * len(gold), labels)).sum(0)
         baselines.append(float(average_f1(constant, "macro")))
-        counts.append(f1_counts(truth, indicator(said, labels)))
-        outcomes[column] = labelled(right, said, answers.write)
+        counts.append(f1_counts(truth, indicator(given, labels)))
+        outcomes[column] = labelled(expected, given, answers.write)
     ends = np.cumsum([part.shape[1] for part in counts])[:-1]
     sample = Sample(
         np.hstack(counts),
         lambda s: np.mean([average_f1(part, "macro") for part in np.split(s, ends, axis=1)], 0),
-        strata=wanted,
+        strata=gold,
     )
     unit = Unit(
         "mean_macro_f1",
@@ -402,7 +400,8 @@ def score(folder: Path, hold_out: HoldOut, submission: Path, run: Run) -> dict[s
     return {NAME: unit}
 
 
-def _submitted(path: Path, everybody: Sequence[str]) -> list[Traits]:
-    rows = read_table(path, {"label": identifier, **_CELLS})
-    same_items(path, everybody, [row["label"] for row in rows])
+def _read_submission(path: Path, authors: Sequence[Author]) -> list[Traits]:
+    rows = match_items(
+        path, read_table(path, {"label": identifier, **TRAIT_CELLS}), "label", authors
+    )
     return [Traits(*(row[column] for column in TRAITS)) for row in rows]

@@ -10,12 +10,9 @@ from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import multifakedetective
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.splits import SPLITS, BySplit
 from stages.toolkit.tables import write_table
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import HOLD_OUT, RUN, submit, write_files
 
 HEADER = "ID\tDate\tType\tText\tMedia\tLabel\n"
 BLIND = "ID\tDate\tType\tText\tMedia\n"
@@ -32,23 +29,25 @@ TEST_GOLD = "ID\tLabel\n0012\t3\n12\t1\n1497000000000000123\t0\n"
 
 
 def write(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        path = folder / f"MULTI-Fake-Detective_Task1_{name}.tsv"
-        path.write_text(content, encoding="utf-8", newline="")
-    return folder
+    """Writes files, given by the part of their names that differs."""
+    names = {f"{multifakedetective.BEGINNING}{name}.tsv": text for name, text in files.items()}
+    return write_files(folder, names)
 
 
 def save(folder: Path, answers: dict[str, str], out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in multifakedetective.decode(folder, HOLD_OUT, answers, RUN).files.items():
-        (out / name).write_text(content, encoding="utf-8", newline="")
+    submit(multifakedetective, folder, answers, out)
     return out
 
 
 def gold_answers(folder: Path) -> dict[str, str]:
+    """The gold answers, also where some are unknown."""
     encoded = multifakedetective.encode(folder, HOLD_OUT)
     return {e.id: str(e.output) for e in encoded.splits["test"]}
+
+
+def official(folder: Path) -> BySplit[multifakedetective.Article]:
+    """The articles of the official set."""
+    return multifakedetective.read_items(folder, HOLD_OUT)[multifakedetective.OFFICIAL]
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -162,8 +161,9 @@ def test_media_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_absent_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         encoded = multifakedetective.encode(write(tmp_path, Data=DATA), HOLD_OUT).splits
-    assert f"Test.tsv: {len(encoded['test'])} items are held out" in caplog.text
-    assert "Additional.tsv: it is skipped" in caplog.text
+    held_out = f"{len(encoded['test'])} items of MULTI-Fake-Detective_Task1_Data.tsv are held out"
+    assert f"Test.tsv: {held_out} for test" in caplog.text
+    assert "Additional.tsv: the additional set is skipped" in caplog.text
 
 
 def test_without_training_data_it_does_not_run(tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_without_training_data_it_does_not_run(tmp_path: Path) -> None:
 
 def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> None:
     rows = [f"{i}\td\ttweet\tTesto  {i % 40}\t[]\t{i % 4}\n" for i in range(80)]
-    one, _ = multifakedetective.items(write(tmp_path / "a", Data=HEADER + "".join(rows)), HOLD_OUT)
+    one = official(write(tmp_path / "a", Data=HEADER + "".join(rows)))
     turned = write(tmp_path / "b", Data=HEADER + "".join(rows[::-1]))
-    other, _ = multifakedetective.items(turned, HOLD_OUT)
+    other = official(turned)
     texts = [{item.text for item in one[split]} for split in SPLITS]
     assert all(texts)
     assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]

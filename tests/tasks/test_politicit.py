@@ -15,13 +15,11 @@ from sklearn.metrics import f1_score
 from stages.common.command import InputError
 from stages.tasks import politicit
 from stages.tasks.politicit import (
+    FILES,
     GENDER,
-    GOLD,
     MULTICLASS,
     SIDES,
-    TEST,
     TOKENS,
-    TRAIN,
     Traits,
     chunks,
     elected,
@@ -29,13 +27,11 @@ from stages.tasks.politicit import (
     write_answer,
 )
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.splits import SPLITS, Split
 from tests.helpers.intervals import ends
+from tests.helpers.tasks import HOLD_OUT, NOTHING_HELD_OUT, RUN, write_files
 
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
-RUN = Run(team="prova", run=2)
+TRAIN, TEST, GOLD = FILES.train, FILES.test, FILES.gold
 
 COLUMNS = ["label", "gender", "ideology_binary", "ideology_multiclass"]
 HEAD = '"label","gender","ideology_binary","ideology_multiclass","tweet"\n'
@@ -52,13 +48,6 @@ RAW = {TRAIN: HEAD + A1 + B2 + C3, TEST: BLIND + TEST_ROWS, GOLD: TRAITS + GOLD_
 EVERY = [Traits(g, split, m) for g in GENDER.answers for m, split in SIDES.items()]
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_text(content, encoding="utf-8", newline="")
-    return folder
-
-
 def quoted(*rows: list[str]) -> str:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows(rows)
@@ -71,7 +60,7 @@ def gold_of(folder: Path) -> dict[str, str]:
 
 def submitted(folder: Path, answers: dict[str, str], out: Path) -> Path:
     submission = politicit.decode(folder, HOLD_OUT, answers, RUN)
-    return write(out, dict(submission.files)) / "results_post_eval.csv"
+    return write_files(out, dict(submission.files)) / "results_post_eval.csv"
 
 
 # --- Raw files ------------------------------------------------------------------------------------
@@ -79,7 +68,7 @@ def submitted(folder: Path, answers: dict[str, str], out: Path) -> Path:
 
 def test_an_authors_tweets_are_joined_one_a_line(tmp_path: Path) -> None:
     """Rows of an author need not stand together; a line end in a tweet becomes a blank."""
-    test = politicit.encode(write(tmp_path, RAW), HOLD_OUT).splits["test"]
+    test = politicit.encode(write_files(tmp_path, RAW), HOLD_OUT).splits["test"]
     first = 'prima, "citata" 😡 seconda riga\nNA'
     assert test == [
         Example("politicit:test:00123e45:1", "politicit", first, "donna destra centrodestra"),
@@ -129,7 +118,7 @@ def test_an_authors_tweets_are_joined_one_a_line(tmp_path: Path) -> None:
 def test_defects_are_told_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
-    folder = write(tmp_path, RAW | {file: content})
+    folder = write_files(tmp_path, RAW | {file: content})
     with pytest.raises(InputError, match=rf"{file}:{line}: ") as error:
         politicit.encode(folder, HOLD_OUT)
     assert message in str(error.value)
@@ -143,21 +132,21 @@ def test_defects_are_told_by_file_and_line(
     ],
 )
 def test_gold_of_other_authors_is_refused(tmp_path: Path, gold: str, message: str) -> None:
-    folder = write(tmp_path, RAW | {GOLD: TRAITS + gold})
+    folder = write_files(tmp_path, RAW | {GOLD: TRAITS + gold})
     with pytest.raises(InputError, match=rf"gold\.csv: .*{message}"):
         politicit.encode(folder, HOLD_OUT)
 
 
 def test_gold_may_have_a_row_for_each_tweet(tmp_path: Path) -> None:
-    by_author = gold_of(write(tmp_path / "a", RAW))
+    by_author = gold_of(write_files(tmp_path / "a", RAW))
     rows = GOLD_ROWS.replace("\n", ',"testo"\n') + GOLD_ROWS.replace("\n", ',""\n')
-    assert gold_of(write(tmp_path / "b", RAW | {GOLD: HEAD + rows})) == by_author
+    assert gold_of(write_files(tmp_path / "b", RAW | {GOLD: HEAD + rows})) == by_author
 
 
 def test_an_author_is_in_one_split_in_any_order_of_the_file(root: Path, tmp_path: Path) -> None:
     header, *rows = csv.reader(io.StringIO((root / "data/sample/politicit" / TRAIN).read_text()))
-    one = write(tmp_path / "a", {TRAIN: quoted(header, *rows)})
-    other = write(tmp_path / "b", {TRAIN: quoted(header, *rows[::-1])})
+    one = write_files(tmp_path / "a", {TRAIN: quoted(header, *rows)})
+    other = write_files(tmp_path / "b", {TRAIN: quoted(header, *rows[::-1])})
 
     def labels(folder: Path) -> dict[Split, set[str]]:
         by_split = politicit.encode(folder, HOLD_OUT).splits
@@ -170,7 +159,7 @@ def test_an_author_is_in_one_split_in_any_order_of_the_file(root: Path, tmp_path
 
 
 def test_a_label_may_be_in_both_files(tmp_path: Path) -> None:
-    folder = write(tmp_path, RAW | {TEST: BLIND + '"a1","Quattro"\n', GOLD: HEAD + A1})
+    folder = write_files(tmp_path, RAW | {TEST: BLIND + '"a1","Quattro"\n', GOLD: HEAD + A1})
     encoded = politicit.encode(folder, NOTHING_HELD_OUT)
     assert encoded.notes["authors_in_both_files"] == 1
     assert [e.id for e in encoded.splits["train"]][0] == "politicit:train:a1:1"
@@ -179,15 +168,17 @@ def test_a_label_may_be_in_both_files(tmp_path: Path) -> None:
 
 def test_what_is_absent_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    folder = write(tmp_path, RAW)
+    folder = write_files(tmp_path, RAW)
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert not caplog.messages
+    no_dev = f"{folder}: no dev file: 0 items of {TRAIN} are held out for dev"
+    assert caplog.messages == [no_dev]
     (folder / GOLD).unlink()
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert caplog.messages.pop() == f"{folder}: no {GOLD}: no score"
+    assert caplog.messages[1:] == [no_dev, f"{folder}: no {GOLD}: no score on {TEST}"]
     (folder / TEST).unlink()
     politicit.encode(folder, NOTHING_HELD_OUT)
-    assert caplog.messages[-1] == f"{folder}: no {TEST}: 0 authors are held out"
+    no_test = f"{folder}: no {TEST}: 0 items of {TRAIN} are held out for test"
+    assert caplog.messages[3:] == [no_dev, no_test]
 
 
 # --- Chunks ---------------------------------------------------------------------------------------
@@ -353,7 +344,7 @@ def test_words_vote(said: list[tuple[str, int]], traits: str) -> None:
 
 def test_the_submission_has_a_row_for_each_author(tmp_path: Path) -> None:
     rows = "".join(f'"00123e45","{words(100 * n, 100)}"\n' for n in range(4)) + '"d4","Ciao"\n'
-    folder = write(tmp_path, RAW | {TEST: BLIND + TEST_ROWS + rows})
+    folder = write_files(tmp_path, RAW | {TEST: BLIND + TEST_ROWS + rows})
     (folder / GOLD).unlink()
     answers = {
         "politicit:test:00123e45:1": "Donna, destra, boh",
@@ -386,7 +377,7 @@ FOUR = {
 
 def four_authors(folder: Path) -> Path:
     gold = [[label, *parse_answer(answer)[0].values()] for label, answer in FOUR.items()]
-    return write(
+    return write_files(
         folder,
         RAW
         | {
@@ -404,7 +395,7 @@ def test_the_score_by_hand(tmp_path: Path) -> None:
     said = {**FOUR, "b": "donna destra destra", "c": "donna sinistra sinistra"}
     answers = {f"politicit:test:{label}:1": answer for label, answer in said.items()}
     submission = politicit.decode(folder, NOTHING_HELD_OUT, answers, RUN)
-    write(tmp_path, dict(submission.files))
+    write_files(tmp_path, dict(submission.files))
     unit = politicit.score(folder, NOTHING_HELD_OUT, tmp_path, RUN)["politicit"]
     gender, multiclass = (4 / 5 + 2 / 3) / 2, (2 / 3 + 0 + 1 + 1) / 4
     assert (unit.metric, unit.n) == ("mean_macro_f1", 4)
@@ -442,7 +433,7 @@ def test_the_score_is_scikit_learns_on_the_columns(root: Path, tmp_path: Path) -
 
 def test_held_out_authors_are_scored_on_the_labels_that_they_have(tmp_path: Path) -> None:
     rows = [[f"a{n}", "female", "left", "left", f"Testo {n}"] for n in range(40)]
-    folder = write(tmp_path, {TRAIN: quoted([*COLUMNS, "tweet"], *rows)})
+    folder = write_files(tmp_path, {TRAIN: quoted([*COLUMNS, "tweet"], *rows)})
     answers = gold_of(folder)
     assert len(answers) > 3
     submitted(folder, answers, tmp_path)
@@ -507,7 +498,7 @@ def test_encode_and_decode_invert_each_other(
         TEST: quoted(["label", "tweet"], *tweets),
         GOLD: quoted(COLUMNS, *gold[::-1]),
     }
-    folder = write(tmp_path_factory.mktemp("raw"), RAW | files)
+    folder = write_files(tmp_path_factory.mktemp("raw"), RAW | files)
     test = politicit.encode(folder, HOLD_OUT).splits["test"]
     assert len({e.id for e in test}) == len(test) >= len(authors)
     submission = politicit.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
