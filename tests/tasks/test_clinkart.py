@@ -1,5 +1,6 @@
 """CLinkaRT: files, questions, answers, submission and score."""
 
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
-from stages.toolkit.settings import Run
 from stages.toolkit.spans import Span
-from stages.toolkit.splits import HoldOut
 from tests.helpers.intervals import ends
-
-SPLITS = HoldOut(seed=1, dev=0.2, test=0.2)
-RUN = Run(team="prova", run=2)
+from tests.helpers.tasks import (
+    HOLD_OUT,
+    RUN,
+    assert_defect,
+    gold_answers,
+    submit,
+    write_files,
+)
 
 TEXT = "Hb 9,8 g/dl e PCR 98%. La saturazione era del 98%; il BMI 34."
 
@@ -35,10 +39,8 @@ def relation(text: str, result: str, test: str, at: int = 0, test_at: int = 0) -
 
 
 def write(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"{name}.txt").write_text(content, encoding="utf-8")
-    return folder
+    """Writes files, given without their extension."""
+    return write_files(folder, {f"{name}.txt": content for name, content in files.items()})
 
 
 def block(document: Document, quoted: bool = True) -> str:
@@ -102,15 +104,13 @@ def test_defects_are_told_by_file_and_line(
     tmp_path: Path, content: str, line: int, message: str
 ) -> None:
     folder = write(tmp_path, training=content)
-    with pytest.raises(InputError, match=f"training.txt:{line}: ") as error:
-        clinkart.encode(folder, SPLITS)
-    assert message in str(error.value)
+    assert_defect(clinkart, folder, "training.txt", line, message)
 
 
 def test_invalid_utf8_is_told_by_line(tmp_path: Path) -> None:
     (tmp_path / "training.txt").write_bytes(GOOD.encode() + b"\n2|t|citt\xe0\n")
     with pytest.raises(InputError, match=r"training.txt:4: byte 9 is not UTF-8 \(0xe0\)"):
-        clinkart.encode(tmp_path, SPLITS)
+        clinkart.encode(tmp_path, HOLD_OUT)
 
 
 def test_all_defects_of_a_file_are_told_the_first_twenty_in_full(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_all_defects_of_a_file_are_told_the_first_twenty_in_full(tmp_path: Path)
 
 def test_a_missing_training_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no training\.txt"):
-        clinkart.encode(tmp_path, SPLITS)
+        clinkart.encode(tmp_path, HOLD_OUT)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_a_missing_training_file_is_an_error(tmp_path: Path) -> None:
 def test_gold_must_be_of_the_test_documents(tmp_path: Path, gold: str, message: str) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n\n2|t|PCR 3", test_gold=gold)
     with pytest.raises(InputError, match=message):
-        clinkart.encode(tmp_path, SPLITS)
+        clinkart.encode(tmp_path, HOLD_OUT)
 
 
 def test_a_test_document_in_the_training_file_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, training="1|t|Hb 1\n", test="1|t|Hb 1\n")
     with pytest.raises(InputError, match="stand in training.txt too: 1"):
-        clinkart.encode(tmp_path, SPLITS)
+        clinkart.encode(tmp_path, HOLD_OUT)
 
 
 # --- Questions ---
@@ -172,9 +172,9 @@ def test_the_test_sets_chunks_do_not_depend_on_its_gold(tmp_path: Path) -> None:
     text = f"{long} {long} Il valore finale risultava 3,2 mg/dl."
     gold = Document("2", text, (relation(text, "3,2 mg/dl", "creatinina"),))
     write(tmp_path, training="T|t|Hb 1\n", test=f"2|t|{text}\n")
-    blind = clinkart.encode(tmp_path, SPLITS).splits["test"]
+    blind = clinkart.encode(tmp_path, HOLD_OUT).splits["test"]
     write(tmp_path, test_gold=block(gold))
-    seen = clinkart.encode(tmp_path, SPLITS).splits["test"]
+    seen = clinkart.encode(tmp_path, HOLD_OUT).splits["test"]
     assert [(e.id, e.input) for e in blind] == [(e.id, e.input) for e in seen]
     assert all(e.output is None for e in blind)
     assert all(e.output is not None for e in seen)
@@ -331,16 +331,15 @@ def test_whatever_the_model_writes_the_submission_is_valid(
 ) -> None:
     folder = tmp_path_factory.mktemp("raw")
     write(folder, training="T|t|Hb 1\n", test=f"1|t|{TEXT}\n\n2|t|{TEXT}\n")
-    ids = [e.id for e in clinkart.encode(folder, SPLITS).splits["test"]]
+    ids = question_ids(folder)
     assert len(ids) == 2
-    submission = clinkart.decode(folder, SPLITS, dict(zip(ids, answers, strict=True)), RUN)
-    write(folder, prova_run2=submission.files["prova_run2.txt"])
+    submission = submit(clinkart, folder, dict(zip(ids, answers, strict=True)), folder)
     documents = clinkart.read(folder / "prova_run2.txt")
     assert [(d.id, d.text) for d in documents] == [("1", TEXT), ("2", TEXT)]
     tally = submission.tallies["clinkart"]
     assert tally.rows == 2
     assert tally.fallback <= tally.unparsable
-    assert clinkart.score(folder, SPLITS, folder, RUN) == {}
+    assert clinkart.score(folder, HOLD_OUT, folder, RUN) == {}
     assert tally.unparsable == sum(
         not parsed or None in clinkart.locate(TEXT, Span(0, len(TEXT)), pairs)
         for pairs, parsed in map(clinkart.parse_answer, answers)
@@ -350,17 +349,14 @@ def test_whatever_the_model_writes_the_submission_is_valid(
 # --- Submission and score ---
 
 
-def gold_answers(folder: Path) -> dict[str, str]:
-    test = clinkart.encode(folder, SPLITS).splits["test"]
-    return {example.id: str(example.output) for example in test}
+def question_ids(folder: Path) -> list[str]:
+    return [example.id for example in clinkart.encode(folder, HOLD_OUT).splits["test"]]
 
 
 def perfect(folder: Path, tmp_path: Path) -> tuple[float, int]:
     """Answers with the gold and scores; also counts the submitted documents."""
-    submission = clinkart.decode(folder, SPLITS, gold_answers(folder), RUN)
-    (name, content) = next(iter(submission.files.items()))
-    (tmp_path / name).write_text(content, encoding="utf-8")
-    unit = clinkart.score(folder, SPLITS, tmp_path, RUN)["clinkart"]
+    submission = submit(clinkart, folder, gold_answers(clinkart, folder), tmp_path)
+    unit = clinkart.score(folder, HOLD_OUT, tmp_path, RUN)["clinkart"]
     assert unit.details["precision"] == unit.details["recall"] == unit.value
     assert unit.details["overlap_f1"] == 1.0
     assert ends(unit) == (1.0, 1.0)
@@ -388,15 +384,15 @@ def test_gold_survives_on_the_real_documents(shared: Path, tmp_path: Path) -> No
     texts = "\n\n".join(line for line in content.split("\n") if "|t|" in line)
     folder = write(tmp_path / "raw", training="T|t|Hb 1\n", test=texts, test_gold=content)
     assert perfect(folder, tmp_path) == (1.0, 83)
-    notes = clinkart.encode(folder, SPLITS).notes
+    notes = clinkart.encode(folder, HOLD_OUT).notes
     assert (notes["relations"], notes["marked_relations"]) == (658, 2)
 
 
 def test_a_submission_has_every_document_its_text_and_no_gold(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="0007|t|  Hb 9,8 e PCR 3\n\n2|t|Niente.\n")
-    ids = [e.id for e in clinkart.encode(tmp_path, SPLITS).splits["test"]]
+    ids = question_ids(tmp_path)
     answers = dict.fromkeys(ids, "[NOREL]") | {ids[0]: "[BREL] 9,8 [SEP] Hb [EREL]"}
-    submission = clinkart.decode(tmp_path, SPLITS, answers, RUN)
+    submission = clinkart.decode(tmp_path, HOLD_OUT, answers, RUN)
     assert submission.files == {
         "prova_run2.txt": "0007|t|  Hb 9,8 e PCR 3\n0007\tREL\t5-8\t2-4\t9,8\tHb\n\n2|t|Niente.\n"
     }
@@ -414,18 +410,16 @@ def test_any_gold_survives_the_whole_way(
     gold = block(document, quoted=False)
     text = f"1|t|{document.text}\n"
     write(folder, training="T|t|Hb 1\n", test=text, test_gold=gold)
-    answers = gold_answers(folder)
-    submission = clinkart.decode(folder, SPLITS, answers, RUN)
-    write(folder, prova_run2=submission.files["prova_run2.txt"])
-    unit = clinkart.score(folder, SPLITS, folder, RUN)["clinkart"]
+    submit(clinkart, folder, gold_answers(clinkart, folder), folder)
+    unit = clinkart.score(folder, HOLD_OUT, folder, RUN)["clinkart"]
     assert unit.value == (1.0 if document.gold else 0.0)
     assert unit.details["recall"] == unit.value
 
 
 def test_a_mention_across_a_tab_does_not_break_the_submission(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9\tg/dl\n")
-    answers = dict.fromkeys(gold_answers(tmp_path), "[BREL] 9 g/dl [SEP] Hb [EREL]")
-    content = clinkart.decode(tmp_path, SPLITS, answers, RUN).files["prova_run2.txt"]
+    answers = dict.fromkeys(question_ids(tmp_path), "[BREL] 9 g/dl [SEP] Hb [EREL]")
+    content = clinkart.decode(tmp_path, HOLD_OUT, answers, RUN).files["prova_run2.txt"]
     assert content == "1|t|Hb 9\tg/dl\n1\tREL\t3-9\t0-2\n"
 
 
@@ -437,37 +431,35 @@ def test_an_answer_whose_mentions_do_not_occur_is_a_fallback(tmp_path: Path) -> 
         ("boh", 1, 1),
         ("[BREL] 9 [SEP] Hb [EREL] boh", 1, 0),
     ):
-        answers = dict.fromkeys(gold_answers(tmp_path), answer)
-        tally = clinkart.decode(tmp_path, SPLITS, answers, RUN).tallies["clinkart"]
+        answers = dict.fromkeys(question_ids(tmp_path), answer)
+        tally = clinkart.decode(tmp_path, HOLD_OUT, answers, RUN).tallies["clinkart"]
         assert (tally.unparsable, tally.fallback) == (unparsable, fallback), answer
 
 
 def test_relations_in_the_test_file_are_refused(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n1\tREL\t3-6\t0-2\n")
     with pytest.raises(InputError, match=r"test\.txt:2: expected text lines only"):
-        clinkart.encode(tmp_path, SPLITS)
+        clinkart.encode(tmp_path, HOLD_OUT)
 
 
-def test_decode_never_reads_the_gold(tmp_path: Path) -> None:
-    write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n")
-    answers = gold_answers(tmp_path)
-    write(tmp_path, test_gold="damaged")
-    assert clinkart.decode(tmp_path, SPLITS, answers, RUN).files
-
-
-@pytest.mark.parametrize("change", ["missing", "unknown", "shifted"])
-def test_answers_to_other_questions_are_refused(tmp_path: Path, change: str) -> None:
+def test_answers_about_other_chunks_are_refused(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test=f"1|t|{TEXT}\n\n2|t|Niente.\n")
-    answers = gold_answers(tmp_path)
-    first = next(iter(answers))
-    if change == "missing":
-        del answers[first]
-    elif change == "unknown":
-        answers["clinkart:9:0-5"] = "[NOREL]"
-    else:
-        answers[first.replace(":0-", ":3-")] = answers.pop(first)
-    with pytest.raises(InputError, match=r"no answer to|not in the test set"):
-        clinkart.decode(tmp_path, SPLITS, answers, RUN)
+    first, *others = question_ids(tmp_path)
+    answers = dict.fromkeys([first.replace(":0-", ":3-"), *others], "[NOREL]")
+    with pytest.raises(InputError, match=f"no answer to {first}"):
+        clinkart.decode(tmp_path, HOLD_OUT, answers, RUN)
+
+
+def test_held_out_documents_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    documents = [f"{i}|t|Hb {i}\n" for i in range(40)]
+    folder = write(tmp_path, training="\n".join(documents))
+    with caplog.at_level(logging.INFO):
+        encoded = clinkart.encode(folder, HOLD_OUT).splits
+    held_out = "items of training.txt are held out for"
+    assert caplog.messages == [
+        f"{folder}: no dev file: {len(encoded['dev'])} {held_out} dev",
+        f"{folder}: no test.txt: {len(encoded['test'])} {held_out} test",
+    ]
 
 
 def test_the_score_counts_exact_pairs_over_all_documents(tmp_path: Path) -> None:
@@ -487,7 +479,7 @@ def test_the_score_counts_exact_pairs_over_all_documents(tmp_path: Path) -> None
         test_gold="\n".join(map(block, gold)),
         prova_run2="\n".join(map(block, given)),
     )
-    unit = clinkart.score(tmp_path, SPLITS, tmp_path, RUN)["clinkart"]
+    unit = clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN)["clinkart"]
     assert unit.details["precision"] == pytest.approx(1 / 2)
     assert unit.details["recall"] == pytest.approx(2 / 3)
     assert unit.value == pytest.approx(4 / 7)
@@ -499,9 +491,9 @@ def test_the_score_counts_exact_pairs_over_all_documents(tmp_path: Path) -> None
 
 def test_no_gold_no_score_and_no_relation_found_is_zero(tmp_path: Path) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n", prova_run2="1|t|Hb 9,8\n")
-    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN) == {}
+    assert clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN) == {}
     write(tmp_path, test_gold="1|t|Hb 9,8\n1\tREL\t3-6\t0-2\n")
-    assert clinkart.score(tmp_path, SPLITS, tmp_path, RUN)["clinkart"].value == 0.0
+    assert clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN)["clinkart"].value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -518,4 +510,4 @@ def test_a_submission_of_other_documents_is_refused(
 ) -> None:
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n\n2|t|PCR\n", prova_run2=submitted)
     with pytest.raises(InputError, match=message):
-        clinkart.score(tmp_path, SPLITS, tmp_path, RUN)
+        clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN)

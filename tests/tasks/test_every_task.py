@@ -1,5 +1,6 @@
 """What holds for every task, on its sample: gold survives, and any answer gives a submission."""
 
+import logging
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,16 +16,14 @@ from stages.common.command import InputError
 from stages.model import prompts
 from stages.tasks import lecture
 from stages.toolkit.answers import normalised
-from stages.toolkit.records import Example, Submission, Unit
-from stages.toolkit.settings import Run
-from stages.toolkit.splits import SPLITS, HoldOut
+from stages.toolkit.records import Example, Unit
+from stages.toolkit.splits import SPLITS
 from tests.helpers.intervals import ends
+from tests.helpers.tasks import HOLD_OUT, RUN, gold_answers, submit
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "sample"
 TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
 
 LOCATED = ("clinkart", "hodi_b", "nermud")  # decode looks for what they list in the text
 
@@ -32,23 +31,8 @@ each_task = pytest.mark.parametrize("name", TASKS)
 each_closed_task = pytest.mark.parametrize("name", [t for t in TASKS if tasks.load(t).CLOSED])
 
 
-def gold_answers(name: str, folder: Path) -> dict[str, str]:
-    test = tasks.load(name).encode(folder, HOLD_OUT).splits["test"]
-    assert test
-    assert all(example.output is not None for example in test)
-    return {example.id: str(example.output) for example in test}
-
-
 def scored(name: str, folder: Path, answers: Mapping[str, str], out: Path) -> dict[str, Unit]:
-    submission = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
-    return score(name, folder, submission, out)
-
-
-def score(name: str, folder: Path, submission: Submission, out: Path) -> dict[str, Unit]:
-    shutil.rmtree(out, ignore_errors=True)
-    for file, content in submission.files.items():
-        (out / file).parent.mkdir(parents=True, exist_ok=True)
-        (out / file).write_bytes(content.encode("utf-8", "backslashreplace"))
+    submit(tasks.load(name), folder, answers, out)
     return tasks.load(name).score(folder, HOLD_OUT, out, RUN)
 
 
@@ -73,11 +57,11 @@ def assert_perfect(units: Mapping[str, Unit]) -> None:
 @each_task
 def test_gold_survives_on_the_sample(name: str, tmp_path: Path) -> None:
     folder = SAMPLE / name
-    answers = gold_answers(name, folder)
-    submission = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
+    answers = gold_answers(tasks.load(name), folder)
+    submission = submit(tasks.load(name), folder, answers, tmp_path)
     assert not any(t.unparsable or t.fallback for t in submission.tallies.values())
     assert sum(t.rows for t in submission.tallies.values()) == len(answers)
-    units = score(name, folder, submission, tmp_path)
+    units = tasks.load(name).score(folder, HOLD_OUT, tmp_path, RUN)
     assert_perfect(units)
     assert tuple(units) == tasks.load(name).UNITS
 
@@ -85,7 +69,7 @@ def test_gold_survives_on_the_sample(name: str, tmp_path: Path) -> None:
 @each_task
 def test_gold_survives_on_held_out_training_data(name: str, tmp_path: Path) -> None:
     folder = training_only(name, tmp_path / "raw")
-    assert_perfect(scored(name, folder, gold_answers(name, folder), tmp_path / "out"))
+    assert_perfect(scored(name, folder, gold_answers(tasks.load(name), folder), tmp_path / "out"))
 
 
 @each_task
@@ -204,14 +188,15 @@ def test_any_answer_gives_a_valid_submission(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = SAMPLE / name
-    answers = gold_answers(name, folder)
+    answers = gold_answers(tasks.load(name), folder)
     whatever = data.draw(st.lists(hard | st.text(), min_size=4, max_size=4))
     replaced = {i: whatever[n % 4] for n, i in enumerate(answers) if n % 3}
-    submission = tasks.load(name).decode(folder, HOLD_OUT, answers | replaced, RUN)
+    out = tmp_path_factory.mktemp("out")
+    submission = submit(tasks.load(name), folder, answers | replaced, out)
     for tally in submission.tallies.values():
         assert tally.fallback <= tally.unparsable <= tally.rows
     assert sum(tally.rows for tally in submission.tallies.values()) == len(answers)
-    for unit in score(name, folder, submission, tmp_path_factory.mktemp("out")).values():
+    for unit in tasks.load(name).score(folder, HOLD_OUT, out, RUN).values():
         low, high = ends(unit)
         assert low <= high
         whole = unit.sample.statistic(unit.sample.terms.sum(0, keepdims=True))
@@ -223,7 +208,7 @@ def test_decode_never_reads_the_gold(name: str, tmp_path: Path) -> None:
     """All files that are no input to encode's questions are damaged first."""
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
-    answers = gold_answers(name, folder)
+    answers = gold_answers(tasks.load(name), folder)
     whole = tasks.load(name).decode(folder, HOLD_OUT, answers, RUN)
     gold = [p for p in folder.rglob("*") if "gold" in str(p.relative_to(folder)).lower()]
     for path in gold:
@@ -236,7 +221,7 @@ def test_decode_never_reads_the_gold(name: str, tmp_path: Path) -> None:
 def test_without_gold_there_is_no_score_and_no_answer(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
-    answers = gold_answers(name, folder)
+    answers = gold_answers(tasks.load(name), folder)
     gold = [p for p in folder.rglob("*") if "gold" in str(p.relative_to(folder)).lower()]
     for path in gold:
         if path.is_file():
@@ -251,7 +236,7 @@ def test_without_gold_there_is_no_score_and_no_answer(name: str, tmp_path: Path)
 @each_task
 @pytest.mark.parametrize("change", ["missing", "unknown"])
 def test_answers_to_other_questions_are_refused(name: str, change: str) -> None:
-    answers = gold_answers(name, SAMPLE / name)
+    answers = gold_answers(tasks.load(name), SAMPLE / name)
     first = next(iter(answers))
     if change == "missing":
         del answers[first]
@@ -272,3 +257,36 @@ def test_every_file_of_the_sample_is_read(name: str, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=re.escape(path.name)):
             tasks.load(name).encode(folder, HOLD_OUT)
         path.write_bytes(kept)
+
+
+@each_task
+def test_every_absent_file_is_named(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Encode goes on without it and says so, or refuses to."""
+    folder = tmp_path / name
+    shutil.copytree(SAMPLE / name, folder)
+    caplog.set_level(logging.INFO)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        kept = path.read_bytes()
+        path.unlink()
+        caplog.clear()
+        try:
+            tasks.load(name).encode(folder, HOLD_OUT)
+        except InputError as error:
+            assert path.name in str(error)
+        else:
+            assert str(path.relative_to(folder)) in caplog.text
+        path.write_bytes(kept)
+
+
+@each_task
+def test_the_numbers_of_held_out_items_are_told(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    tasks.load(name).encode(training_only(name, tmp_path / "raw"), HOLD_OUT)
+    for split in ("dev", "test"):
+        assert re.search(
+            rf": [1-9][0-9]* items of \S.* are held out for {split}$", caplog.text, re.M
+        )
