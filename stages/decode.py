@@ -2,7 +2,7 @@
 
 Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. Writes SUBMISSIONS, one
 folder a task, and METRICS/decode.json: for each sub-task how many answers there were, how many
-could not be read in full, and how many had to be replaced by the fallback; to plot, the same as
+could not be parsed in full, and how many had to be replaced by the fallback; to plot, the same as
 shares in METRICS/decode/answers.csv. Where predictions have probabilities, as those of closed
 sub-tasks do, SUBMISSIONS/probabilities.csv has them for evaluate: a row for each question and
 candidate answer, with 1 in the column answered for the candidate that the model gave.
@@ -18,9 +18,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.common import settings
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, whole_folder, write_csv, write_json, write_text
+from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Submission, Tally
 from stages.toolkit.settings import Run
@@ -33,7 +33,7 @@ KEYS = ("id", "task", "answer", "finish", "tokens")
 TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ from 1
 
 
-class Settings(settings.StageSettings):
+class Settings(StageSettings):
     """What decode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
@@ -66,20 +66,21 @@ def probabilities(value: Any) -> dict[str, float]:
     Raises:
         ValueError: if they are not numbers from 0 to 1 that sum to 1.
     """
-    found: dict[str, float] = value if isinstance(value, dict) else {}
-    sound = all(type(number) in (int, float) and 0 <= number <= 1 for number in found.values())
-    if not sound or abs(sum(found.values()) - 1) > TOLERANCE:
+    by_answer: dict[str, float] = value if isinstance(value, dict) else {}
+    numbers = by_answer.values()
+    are_shares = all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers)
+    if not are_shares or abs(sum(numbers) - 1) > TOLERANCE:
         raise ValueError("expected answers with probabilities from 0 to 1 that sum to 1")
-    return found
+    return by_answer
 
 
-def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str, Submission]:
-    """Decodes the answers to the chosen tasks.
+def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[str, Submission]:
+    """Decodes the answers to the selected tasks.
 
     Args:
         raw: a folder with a folder of raw files for each task.
-        answers: the model's texts by the ids of the test questions.
-        chosen: the tasks, how data was held out, and the names to submit under.
+        answers: the model's texts by question id.
+        settings: the tasks, how data was held out, and the names to submit under.
 
     Returns:
         The submission of each task.
@@ -89,16 +90,19 @@ def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str,
     """
     submissions = {}
     answered = 0
-    for name in chosen.tasks:
+    for name in settings.tasks:
         own = {i: a for i, a in answers.items() if owner(i) == name}
         answered += len(own)
         folder = raw_folder(raw, name)
-        submission = load(name).decode(folder, chosen.encode, own, chosen.decode)
+        submission = load(name).decode(folder, settings.encode, own, settings.decode)
         submissions[name] = submission
         for subtask, tally in submission.tallies.items():
             log.info(
-                "%s: %d answers, %d not readable in full, %d replaced by the fallback",
-                *(subtask, tally.rows, tally.unparsable, tally.fallback),
+                "%s: %d answers, %d not parsed in full, %d replaced by the fallback",
+                subtask,
+                tally.rows,
+                tally.unparsable,
+                tally.fallback,
             )
     if answered < len(answers):
         raise InputError(f"{len(answers) - answered} predictions belong to no task in params.yaml")
@@ -106,13 +110,13 @@ def decode(raw: Path, answers: Mapping[str, str], chosen: Settings) -> dict[str,
 
 
 def answers_table(tallies: Mapping[str, Tally]) -> tuple[list[str], list[list[object]]]:
-    """Header and rows of a table: how many answers of each sub-task were read how."""
+    """Header and rows of a table: how many answers of each sub-task were parsed in full or part."""
     rows: list[list[object]] = []
     for subtask, tally in tallies.items():
         in_part = tally.unparsable - tally.fallback
         in_full = tally.rows - tally.unparsable
-        for read, count in (("in full", in_full), ("in part", in_part), ("no", tally.fallback)):
-            rows.append([subtask, read, count])
+        parsed = {"in full": in_full, "in part": in_part, "no": tally.fallback}
+        rows += [[subtask, how, count] for how, count in parsed.items()]
     return ["subtask", "read", "answers"], rows
 
 
@@ -138,7 +142,7 @@ def main() -> None:
     rows = read_predictions(predictions / "test.jsonl")
     answers = {row["id"]: row["answer"] for row in rows}
     header, candidates = probabilities_table(rows)
-    decoded = decode(raw, answers, settings.read(Settings))
+    decoded = decode(raw, answers, read(Settings))
     with whole_folder(submissions) as folder:
         for name, submission in decoded.items():
             for file, text in submission.files.items():

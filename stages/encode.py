@@ -2,7 +2,7 @@
 
 Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
 test.jsonl, one object a line with the keys id, task, input, output; closed.json, the candidate
-answers of each closed sub-task that was asked; and summary.json, what was counted on the way.
+answers of each closed sub-task; and summary.json, figures about the conversion.
 
     python -m stages.encode data/sample data/encoded
 """
@@ -18,9 +18,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from tqdm import tqdm
 
-from stages.common import settings
 from stages.common.command import InputError, folders, run
 from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Example
 from stages.toolkit.splits import SPLITS, HoldOut, Split
@@ -28,19 +28,19 @@ from stages.toolkit.splits import SPLITS, HoldOut, Split
 log = logging.getLogger(__name__)
 
 
-class Settings(settings.StageSettings):
+class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
     encode: HoldOut
 
 
-def encode(raw: Path, chosen: Settings) -> tuple[dict[Split, list[Example]], dict[str, Any]]:
-    """Encodes the chosen tasks.
+def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], dict[str, Any]]:
+    """Encodes the selected tasks.
 
     Args:
         raw: a folder with a folder of raw files for each task.
-        chosen: the tasks and how data is held out.
+        settings: the tasks, and how data is held out.
 
     Returns:
         The examples of each split, and a summary: notes by task, rows by sub-task and split.
@@ -50,8 +50,8 @@ def encode(raw: Path, chosen: Settings) -> tuple[dict[Split, list[Example]], dic
     """
     by_split: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     summary: dict[str, Any] = {"tasks": {}, "rows": {}}
-    for name in tqdm(chosen.tasks, desc="encode", unit="task"):
-        encoded = load(name).encode(raw_folder(raw, name), chosen.encode)
+    for name in tqdm(settings.tasks, desc="encode", unit="task"):
+        encoded = load(name).encode(raw_folder(raw, name), settings.encode)
         for split in SPLITS:
             by_split[split] += encoded.splits[split]
         summary["tasks"][name] = dict(encoded.notes)
@@ -63,8 +63,8 @@ def encode(raw: Path, chosen: Settings) -> tuple[dict[Split, list[Example]], dic
         if not by_split[split]:
             raise InputError(f"{raw}: no {split} questions; see encode.test and encode.dev")
     ids = Counter(example.id for split in SPLITS for example in by_split[split])
-    if twice := [identifier for identifier, count in ids.items() if count > 1]:
-        raise InputError(f"{raw}: ids that are not unique: {', '.join(twice[:20])}")
+    if repeated := [question_id for question_id, count in ids.items() if count > 1]:
+        raise InputError(f"{raw}: ids that are not unique: {', '.join(repeated[:20])}")
     return by_split, summary
 
 
@@ -84,11 +84,11 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
             tasks.setdefault(example.task, set()).add(owner(example.id))
     closed: dict[str, Sequence[str]] = {}
     for subtask, names in sorted(tasks.items()):
-        candidates = {tuple(load(name).CLOSED.get(subtask, ())) for name in names}
-        if len(candidates) > 1:
+        candidate_sets = {tuple(load(name).CLOSED.get(subtask, ())) for name in names}
+        if len(candidate_sets) > 1:
             log.info("%s is open: %s differ in its answers", subtask, " and ".join(sorted(names)))
-        elif found := candidates.pop():
-            closed[subtask] = found
+        elif candidates := candidate_sets.pop():
+            closed[subtask] = candidates
     return closed
 
 
@@ -102,7 +102,7 @@ def main() -> None:
         __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
     )
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
-    by_split, summary = encode(raw, settings.read(Settings))
+    by_split, summary = encode(raw, read(Settings))
     closed = closed_answers(by_split)
     with whole_folder(encoded) as folder:
         for split, examples in by_split.items():

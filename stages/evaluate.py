@@ -19,9 +19,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.common import settings
 from stages.common.command import folders, run
 from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Intervals = Mapping[str, tuple[float, float]]
 
 
-class Settings(settings.StageSettings):
+class Settings(StageSettings):
     """What evaluate reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
@@ -43,13 +43,13 @@ class Settings(settings.StageSettings):
     evaluate: Bootstrap
 
 
-def evaluate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, Unit]:
-    """Scores the submissions of the chosen tasks.
+def evaluate(raw: Path, submissions: Path, settings: Settings) -> dict[str, Unit]:
+    """Scores the submissions of the selected tasks.
 
     Args:
         raw: a folder with a folder of raw files for each task.
         submissions: a folder with a folder of submission files for each task.
-        chosen: the tasks, how data was held out, the names submitted under.
+        settings: the tasks, how data was held out, the names submitted under.
 
     Returns:
         The ranked units that have gold.
@@ -58,10 +58,10 @@ def evaluate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, Unit]:
         InputError: for defects.
     """
     units: dict[str, Unit] = {}
-    for name in chosen.tasks:
+    for name in settings.tasks:
         folder = raw_folder(raw, name)
         task = load(name)
-        scored = task.score(folder, chosen.encode, submissions / name, chosen.decode)
+        scored = task.score(folder, settings.encode, submissions / name, settings.decode)
         if without := [unit for unit in task.UNITS if unit not in scored]:
             log.info("%s: no gold for the test set of %s, not scored", folder, ", ".join(without))
         units |= scored
@@ -113,7 +113,7 @@ def scores_table(units: Mapping[str, Unit], intervals: Intervals) -> Table:
 
 
 def outcomes(units: Mapping[str, Unit], kind: str) -> Iterator[tuple[str, Outcome]]:
-    """Yields what there is of a kind to draw, with names such as ``emotivita_v``."""
+    """Yields the outcomes of a kind, with names such as ``emotivita_v``."""
     for unit_name, unit in units.items():
         for name, outcome in unit.outcomes.items():
             if outcome.kind == kind:
@@ -145,21 +145,23 @@ def points_table(units: Mapping[str, Unit]) -> Table:
     for name, outcome in outcomes(units, "point"):
         pairs = zip(outcome.gold, outcome.submitted, strict=True)
         for item, points in enumerate(pairs):
-            for side, (latitude, longitude) in zip(("gold", "submitted"), points, strict=True):
-                rows.append([name, item, side, float(latitude), float(longitude)])
+            for kind, (latitude, longitude) in zip(("gold", "submitted"), points, strict=True):
+                rows.append([name, item, kind, float(latitude), float(longitude)])
     return ["unit", "item", "side", "latitude", "longitude"], rows
 
 
 # --- Probabilities --------------------------------------------------------------------------------
 
 
-def calibrate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, calibration.Calibration]:
+def calibrate(
+    raw: Path, submissions: Path, settings: Settings
+) -> dict[str, calibration.Calibration]:
     """Compares the probabilities of the answers to closed sub-tasks with gold.
 
     Args:
         raw: as for `evaluate`.
         submissions: likewise; probabilities.csv may be there.
-        chosen: the tasks, and how data was held out.
+        settings: the tasks, and how data was held out.
 
     Returns:
         The calibration of each sub-task that has probabilities and gold, and of all together.
@@ -168,9 +170,9 @@ def calibrate(raw: Path, submissions: Path, chosen: Settings) -> dict[str, calib
         InputError: for defects.
     """
     forecasts = calibration.read_forecasts(submissions / "probabilities.csv")
-    asking = {owner(forecast.id) for forecast in forecasts}
-    tasks = [name for name in chosen.tasks if name in asking]
-    return calibration.calibrations(forecasts, gold_answers(raw, tasks, chosen.encode))
+    owners = {owner(forecast.id) for forecast in forecasts}
+    tasks = [name for name in settings.tasks if name in owners]
+    return calibration.calibrations(forecasts, gold_answers(raw, tasks, settings.encode))
 
 
 def gold_answers(raw: Path, tasks: Iterable[str], hold_out: HoldOut) -> dict[str, str | None]:
@@ -199,15 +201,15 @@ def main() -> None:
         submissions="folder of submission files, one folder a task",
         metrics="folder for evaluate.json and evaluate/",
     )
-    chosen = settings.read(Settings)
-    units = evaluate(raw, submissions, chosen)
-    intervals = {name: interval(unit.sample, chosen.evaluate) for name, unit in units.items()}
+    settings = read(Settings)
+    units = evaluate(raw, submissions, settings)
+    intervals = {name: interval(unit.sample, settings.evaluate) for name, unit in units.items()}
     for name, unit in units.items():
         low, high = intervals[name]
         log.info("%s: %s %.3f [%.3f, %.3f]", name, unit.metric, unit.value, low, high)
-    calibrations = calibrate(raw, submissions, chosen)
-    for name, found in calibrations.items():
-        log.info("%s: calibration error %.3f, Brier score %.3f", name, found.ece, found.brier)
+    calibrations = calibrate(raw, submissions, settings)
+    for name, each in calibrations.items():
+        log.info("%s: calibration error %.3f, Brier score %.3f", name, each.ece, each.brier)
     content = report(units, intervals)
     if calibrations:
         content["calibration"] = calibration.report(calibrations)

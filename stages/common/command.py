@@ -1,4 +1,4 @@
-"""What every command shares: arguments, log lines, and errors told without a traceback."""
+"""What every command shares: arguments, log lines, and error messages without a traceback."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 
 class InputError(Exception):
-    """A defect of the input, told to the user in whole sentences."""
+    """A defect of the input; its text is a message to the user."""
 
 
 def folders(description: str | None, **names: str) -> list[Path]:

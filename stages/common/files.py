@@ -20,7 +20,7 @@ SHOWN = 20  # defects of one file that are listed before the rest is only counte
 
 @dataclass
 class Defects:
-    """Collects what is wrong with one file, so that all of it is told at once."""
+    """Collects the defects of one file, so that they are reported all at once."""
 
     path: Path
     found: list[str] = field(default_factory=list)
@@ -102,14 +102,14 @@ def read_jsonl(
 
     Args:
         path: the file.
-        keys: those that every object has.
-        optional: further ones that an object may have.
+        keys: of every object.
+        optional: further keys that an object may have.
 
     Raises:
         InputError: naming the lines that are not such objects.
     """
-    wanted = set(keys)
-    allowed = wanted | set(optional)
+    expected = set(keys)
+    allowed = expected | set(optional)
     defects = Defects(path)
     rows = []
     for number, line in enumerate(read_lines(path, empty=True), start=1):
@@ -120,8 +120,8 @@ def read_jsonl(
         except json.JSONDecodeError as error:
             defects.add(number, f"not JSON: {error}")
             continue
-        if not isinstance(row, dict) or not wanted <= set(row) <= allowed:
-            defects.add(number, f"expected an object with the keys {', '.join(sorted(wanted))}")
+        if not isinstance(row, dict) or not expected <= set(row) <= allowed:
+            defects.add(number, f"expected an object with the keys {', '.join(sorted(expected))}")
             continue
         rows.append(row)
     defects.check()
