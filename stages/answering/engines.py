@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from stages.answering import torch_engine, vllm_engine
 from stages.answering.engine import Engine
 from stages.answering.settings import Infer
+from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.vllm_engine import VllmEngine
 from stages.model.device import device_and_dtype
 from stages.model.loading import load_adapter, load_base
 from stages.model.settings import Model
@@ -20,8 +21,8 @@ def load_engine(model: Model, infer: Infer, adapter: Path, tokens: int = 0) -> E
         tokens: number of tokens of prompts that there are to read.
     """
     if infer.engine == "vllm":
-        return vllm_engine.Engine(model, adapter if infer.adapter else None)
+        return VllmEngine(model, adapter if infer.adapter else None)
     causal = load_base(model, *device_and_dtype())
     if infer.adapter:
         causal = load_adapter(causal, adapter)
-    return torch_engine.TorchEngine(torch_engine.prepare(causal, tokens), model.eos_id)
+    return TorchEngine(prepare(causal, tokens), model.eos_id)

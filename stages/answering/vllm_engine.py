@@ -1,8 +1,8 @@
 """Answering with vLLM (infer.engine: vllm), for very large test sets.
 
-It needs a GPU and the extra of the same name (docs/vllm.md). It gets the same prompts, as token
-ids, and its answers are decoded in the same way as those of stages/answering/torch_engine.py. The
-candidates of a closed sub-task are scored fork by fork: each is a prompt of its own, whose beginning is cached.
+It needs the extra of the same name (docs/vllm.md). It gets the same prompts, as token ids, and its
+answers are decoded as those of stages/answering/torch_engine.py are. The candidates of a closed
+sub-task are scored fork by fork: each is a prompt of its own, whose prefix is cached.
 """
 
 import json
@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.common.command import InputError
@@ -18,22 +20,24 @@ from stages.model.device import device_and_dtype
 from stages.model.loading import ADAPTER_CONFIG, load_config
 from stages.model.settings import Model
 
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks of an adapter that vLLM knows
 
-class Engine:
-    """See `stages.answering.answers.Engine`."""
 
-    def __init__(self, chosen: Model, adapter: Path | None) -> None:
+class VllmEngine:
+    """Answers with vLLM; see `stages.answering.engine.Engine`."""
+
+    def __init__(self, settings: Model, adapter: Path | None) -> None:
         """Loads a base and an adapter.
 
         Raises:
-            InputError: if vLLM is not installed or cannot load the base as it is asked for.
+            InputError: if vLLM is not installed, or has no such quantization.
         """
         if find_spec("vllm") is None:
             raise InputError(
-                "infer.engine: vllm is not installed; docs/vllm.md says how to install it on a"
-                " machine with a GPU; or set infer.engine to torch"
+                "infer.engine: vllm is not installed; docs/vllm.md says how to install it; or set"
+                " infer.engine to torch"
             )
-        if chosen.quantization == "int8":
+        if settings.quantization == "int8":
             raise InputError(
                 "infer.engine: vllm has no int8; model.quantization can be nf4 or none"
             )
@@ -42,31 +46,32 @@ class Engine:
 
         _, dtype = device_and_dtype()
         options: dict[str, Any] = {}
-        if chosen.quantization == "nf4":
+        if settings.quantization == "nf4":
             options |= {"quantization": "bitsandbytes"}
         if adapter:
-            options |= {"enable_lora": True, "max_lora_rank": _rank(adapter)}
-        self._end = chosen.eos_id
+            options |= {"enable_lora": True, "max_lora_rank": _largest_rank(adapter)}
+        revision = settings.tokenizer_revision if settings.tokenizer else settings.revision
+        self._end = settings.eos_id
         self._adapter = LoRARequest("adapter", 1, str(adapter)) if adapter else None
         self._llm = LLM(
-            model=chosen.base,
-            revision=chosen.revision,
-            tokenizer=chosen.tokenizer or chosen.base,
-            tokenizer_revision=chosen.tokenizer_revision if chosen.tokenizer else chosen.revision,
+            model=settings.base,
+            revision=settings.revision,
+            tokenizer=settings.tokenizer or settings.base,
+            tokenizer_revision=revision,
             skip_tokenizer_init=True,
             trust_remote_code=False,
             dtype=str(dtype).removeprefix("torch."),
-            tensor_parallel_size=_gpus(load_config(chosen).num_attention_heads),
+            tensor_parallel_size=_gpus(load_config(settings).num_attention_heads),
             enable_prefix_caching=True,
             generation_config="vllm",  # nothing of the base's own habits
             **options,
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
-        """Answers greedily; see `stages.answering.answers.Engine`."""
+        """Continues prompts greedily; see `stages.answering.engine.Engine`."""
         from vllm import SamplingParams
 
-        wanted = [
+        sampling = [
             SamplingParams(
                 temperature=0.0,
                 max_tokens=request.max_new_tokens,
@@ -76,57 +81,54 @@ class Engine:
             )
             for request in requests
         ]
-        outputs = self._ask([request.ids for request in requests], wanted)
-        for number, output in enumerate(outputs):
-            yield number, list(output.token_ids)
+        completions = self._complete([request.ids for request in requests], sampling)
+        for number, completion in enumerate(completions):
+            yield number, list(completion.token_ids)
 
     def score(
         self, prompts: Sequence[list[int]], candidates: Candidates
     ) -> Iterator[tuple[int, list[list[float]]]]:
-        """Looks at every fork of a closed set of answers; see `stages.answering.answers.Engine`."""
+        """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         from vllm import SamplingParams
 
         forks = candidates.forks
-        texts = [[*ids, *fork.before] for ids in prompts for fork in forks]
-        wanted = [
+        sampling = [
             SamplingParams(
                 temperature=0.0,
                 max_tokens=1,
                 logprob_token_ids=list(fork.tokens),
                 detokenize=False,
             )
-            for _ in prompts
             for fork in forks
         ]
-        outputs = self._ask(texts, wanted)
-        found = [
-            [output.logprobs[0][token].logprob for token in fork.tokens]
-            for output, fork in zip(outputs, forks * len(prompts), strict=True)
+        texts = [[*ids, *fork.before] for ids in prompts for fork in forks]
+        completions = self._complete(texts, sampling * len(prompts))
+        logits = [
+            [completion.logprobs[0][token].logprob for token in fork.tokens]
+            for completion, fork in zip(completions, forks * len(prompts), strict=True)
         ]
         for number in range(len(prompts)):
-            yield number, found[number * len(forks) : (number + 1) * len(forks)]
+            yield number, logits[number * len(forks) : (number + 1) * len(forks)]
 
-    def _ask(self, texts: Sequence[list[int]], wanted: Sequence[Any]) -> list[Any]:
-        """The first completion of each prompt."""
+    def _complete(self, texts: Sequence[list[int]], sampling: Sequence[Any]) -> list[Any]:
+        """The first completion of each text."""
         if not texts:
             return []
         outputs = self._llm.generate(
             [{"prompt_token_ids": ids} for ids in texts],
-            list(wanted),
+            list(sampling),
             lora_request=self._adapter,
             use_tqdm=False,
         )
         return [output.outputs[0] for output in outputs]
 
 
-def _rank(adapter: Path) -> int:
-    """The largest rank of an adapter's matrices that vLLM knows and that holds the adapter."""
+def _largest_rank(adapter: Path) -> int:
+    """The smallest of vLLM's largest ranks that holds an adapter."""
     config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    return next(rank for rank in (8, 16, 32, 64, 128, 256, 320, 512) if rank >= config["r"])
+    return next(rank for rank in RANKS if rank >= config["r"])
 
 
 def _gpus(heads: int) -> int:
-    """How many of the visible GPUs a base of so many heads can be spread over."""
-    import torch
-
+    """The number of visible GPUs over which a base can be spread: a divisor of its heads."""
     return next(n for n in range(max(1, torch.cuda.device_count()), 0, -1) if heads % n == 0)

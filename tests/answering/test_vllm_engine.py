@@ -1,6 +1,7 @@
-"""The vLLM engine against a stand-in for vLLM that answers with a real small model.
+"""The vLLM engine against a stand-in for vLLM, and against vLLM itself where it is installed.
 
-The stand-in takes the arguments that vLLM 0.32 documents, and no others.
+The stand-in answers with a real small model, and takes the arguments that vLLM 0.32 documents, and
+no others.
 """
 
 import json
@@ -8,6 +9,7 @@ import sys
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from stages.answering import vllm_engine
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.vllm_engine import VllmEngine
 from stages.common.command import InputError
+from stages.model.loading import load_base
 from tests.helpers.answers import END, WORDS, greedy, lively, prompts
-from tests.helpers.models import model_settings
+from tests.helpers.models import CPU, FP32, model_settings
 
 
 @dataclass
@@ -89,7 +93,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_gives_the_same_answers_as_the_own_engine(tiny_base: Path, adapter: Path) -> None:
-    theirs = vllm_engine.Engine(model_settings(tiny_base), adapter)
+    theirs = VllmEngine(model_settings(tiny_base), adapter)
     ours = TorchEngine(prepare(lively(4)), END)
     requests = [Request(ids, 3 + n % 4) for n, ids in enumerate(prompts(9))]
     assert dict(theirs.generate(requests)) == dict(ours.generate(requests))
@@ -104,7 +108,7 @@ def test_gives_the_same_answers_as_the_own_engine(tiny_base: Path, adapter: Path
 
 
 def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) -> None:
-    engine = vllm_engine.Engine(model_settings(tiny_base, quantization="nf4"), adapter)
+    engine = VllmEngine(model_settings(tiny_base, quantization="nf4"), adapter)
     list(engine.generate([Request([1, 5], 2)]))
     (options,) = LLM.made
     assert options["model"] == str(tiny_base)
@@ -113,11 +117,28 @@ def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) 
     assert options["max_lora_rank"] == 16
     assert options["tensor_parallel_size"] == max(1, torch.cuda.device_count())
     assert engine._llm.adapters == [LoRARequest("adapter", 1, str(adapter))]
-    vllm_engine.Engine(model_settings(tiny_base), None)
+    VllmEngine(model_settings(tiny_base), None)
     assert "enable_lora" not in LLM.made[1]
     assert "quantization" not in LLM.made[1]
 
 
 def test_int8_is_refused(tiny_base: Path, adapter: Path) -> None:
     with pytest.raises(InputError, match="vllm has no int8; model.quantization can be nf4 or none"):
-        vllm_engine.Engine(model_settings(tiny_base, quantization="int8"), adapter)
+        VllmEngine(model_settings(tiny_base, quantization="int8"), adapter)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed (docs/vllm.md)")
+def test_vllm_itself_answers_as_the_own_engine(root: Path) -> None:
+    settings = model_settings(root / "data" / "base")
+    theirs = VllmEngine(settings, None)
+    causal = load_base(settings, CPU, FP32)
+    ours = TorchEngine(prepare(causal), END)
+    requests = [Request(ids, 8) for ids in prompts(20)]
+    assert dict(theirs.generate(requests)) == dict(ours.generate(requests))
+    candidates = Candidates(WORDS)
+    tokens = [request.ids for request in requests]
+    one, other = (dict(engine.score(tokens, candidates)) for engine in (theirs, ours))
+    for n in range(20):
+        probabilities = candidates.probabilities(other[n])
+        assert candidates.probabilities(one[n]) == pytest.approx(probabilities, abs=1e-4)
