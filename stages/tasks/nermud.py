@@ -29,6 +29,7 @@ domains that have gold together. The organisers' scorer prints micro F1 too; tha
 likely, not confirmed.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -54,6 +55,8 @@ from stages.toolkit.spans import (
 )
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import Parser, one_of, text
+
+log = logging.getLogger(__name__)
 
 NAME = "nermud"
 DOMAINS = ("WN", "FIC", "ADG")
@@ -272,7 +275,10 @@ def encode(folder: Path, hold_out: HoldOut) -> Encoded:
     """Makes a question of every sentence; see `stages.tasks.Task.encode`."""
     by_domain = read_items(folder, hold_out, with_gold=True)
     for domain, by_split in by_domain.items():
-        log_absent(folder, _files(folder, domain), by_split, domain)
+        files = _files(folder, domain)
+        log_absent(folder, files, by_split, domain)
+        if files != FILES[domain]:
+            log.info("%s: no %s: %s has the tokens", folder, FILES[domain].test, files.test)
     sentences = merge_splits(by_domain.values())
     notes = {"sentences": 0, "entities": 0, "marked_entities": 0, "repaired_labels": 0}
     encoded: BySplit[Example] = {

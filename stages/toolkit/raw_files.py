@@ -73,8 +73,8 @@ def read_splits(
 ) -> BySplit[AnyItem]:
     """Reads a source.
 
-    Training items are held out for dev and for test where these files are absent. Their gold is
-    taken from the test items, unless gold is asked for.
+    Training items are held out for dev and for test where these files are absent. Those held out
+    for test lose their gold, unless the caller wants the test items with gold.
 
     Args:
         task: the task's name.
@@ -84,7 +84,7 @@ def read_splits(
         train: reads a training or dev file: items with gold.
         test: reads a test file: items without gold.
         gold: reads a gold file: the gold of each of the given test items, in their order. None:
-            test items have no gold, whether it is there or not, as decode wants it.
+            test items have no gold, whether there is a gold file or not, as decode needs them.
         group: names what an item must not be separated from, such as its author or its text.
         has_test: whether groups are assigned as if the test file were there; None: if it is.
             Training items that are assigned to test beside a test file stay in train.
