@@ -22,7 +22,7 @@ place, and only there, a mention carries an occurrence mark: ``Roma [2]`` is the
 the sentence.
 
 The submissions are ``DAC_DOMAIN_TEAM_RUN.tsv``: token<TAB>label, with the tokens and the blank
-lines of the test file. The fallback for an answer that cannot be read is no entity.
+lines of the test file. The fallback for an answer that cannot be parsed is no entity.
 
 The score is macro F1 over PER, LOC and ORG of the tokens' labels, without their prefixes, of all
 domains that have gold together. The organisers' scorer prints micro F1 too; that macro F1 ranks is

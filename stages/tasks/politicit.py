@@ -14,7 +14,7 @@ out. The form of the gold file is an assumption, as no description of it is know
 author, or for each tweet, with or without the column tweet. Formats: the practice files.
 
 The question is a chunk of an author's tweets, one a line, up to 200 tokens; an author has as many
-questions as it takes to ask about every tweet. A tweet that is longer is cut into chunks of its
+questions as its tweets need. A tweet that is longer is cut into chunks of its
 own. White space within a tweet becomes single blanks. The answer is three words: gender (``donna``
 or ``uomo``), binary ideology (``sinistra`` or ``destra``), multiclass ideology (``sinistra``,
 ``centrosinistra``, ``centrodestra`` or ``destra``), as in ``donna sinistra centrosinistra``.
@@ -22,9 +22,9 @@ or ``uomo``), binary ideology (``sinistra`` or ``destra``), multiclass ideology 
 The submission, ``results_post_eval.csv`` with the header
 ``label,gender,ideology_binary,ideology_multiclass``, has a row for each author in the order in
 which they first appear. The answers to an author's chunks vote, each as many times as its chunk has
-tokens. Every word is a vote of its own, so an unreadable one takes nothing from the others. The
+tokens. Every word is a vote of its own, so an unparsable one takes nothing from the others. The
 gender with most votes wins, and of the four multiclass ideologies the one that has most together
-with its side, so both always agree. Equal votes, as the none of an author without any readable
+with its side, so both always agree. Equal votes, as the none of an author without any parsed
 word, are decided by the number of training authors: the fallback is the majority.
 
 The score is the mean of three macro F1, one a trait, over authors. With held-out authors the labels

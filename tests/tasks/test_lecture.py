@@ -10,33 +10,28 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import lecture, owner
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut
-
-HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
-RUN = Run(team="prova", run=2)
+from stages.toolkit.tables import write_table
+from tests.helpers.tasks import HOLD_OUT, RUN, assert_defect, gold_answers, write_files
 
 ROW = "7\thaspeede\tvia di qui\todio\n"
 
 
 def write(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"{name}.txt").write_text(content, encoding="utf-8", newline="")
-    return folder
+    """Writes files, given without their extension."""
+    return write_files(folder, {f"{name}.txt": content for name, content in files.items()})
 
 
-def everything(folder: Path, splits: HoldOut = HOLD_OUT) -> dict[str, Example]:
-    encoded = lecture.encode(folder, splits).splits
+def everything(folder: Path) -> dict[str, Example]:
+    """The examples of all splits by question id."""
+    encoded = lecture.encode(folder, HOLD_OUT).splits
     return {example.id: example for split in SPLITS for example in encoded[split]}
 
 
-def submitted(folder: Path, answers: dict[str, str], splits: HoldOut, out: Path) -> Path:
-    """Decodes and writes the submission."""
-    (content,) = lecture.decode(folder, splits, answers, RUN).files.values()
-    path = out / "prova_run2.txt"
-    path.write_text(content, encoding="utf-8", newline="")
-    return path
+def submitted(folder: Path, answers: dict[str, str], hold_out: HoldOut, out: Path) -> Path:
+    """Decodes answers and writes the submission file."""
+    submission = lecture.decode(folder, hold_out, answers, RUN)
+    return write_files(out, submission.files) / "prova_run2.txt"
 
 
 def test_rows_are_read_as_csv_and_label_words_become_yes_and_no(tmp_path: Path) -> None:
@@ -49,9 +44,9 @@ def test_rows_are_read_as_csv_and_label_words_become_yes_and_no(tmp_path: Path) 
         "a1\tpoliticit\tdiritti\tdonna sinitra centrosinitra\n"
         "train_1\tnermud\tNulla .\tnan"
     )
-    found = everything(write(tmp_path, train_100=train))
-    assert found["haspeede@lecture:007"].input == '"Via" \u2028 di  qui'
-    assert {i: e.output for i, e in found.items()} == {
+    examples = everything(write(tmp_path, train_100=train))
+    assert examples["haspeede@lecture:007"].input == '"Via" \u2028 di  qui'
+    assert {i: e.output for i, e in examples.items()} == {
         "haspeede@lecture:007": "sì",
         "hodi_a@lecture:007": "no",
         "discotex_1@lecture:zB#3": "sì",
@@ -60,7 +55,7 @@ def test_rows_are_read_as_csv_and_label_words_become_yes_and_no(tmp_path: Path) 
         "politicit@lecture:a1": "donna sinitra centrosinitra",
         "nermud@lecture:train_1": "nan",
     }
-    assert all(owner(i) == "lecture" for i in found)
+    assert all(owner(i) == "lecture" for i in examples)
     assert lecture.encode(tmp_path, HOLD_OUT).notes == {
         "rows": 7, "repeated_ids": 0, "misspelt_answers": 2
     }  # fmt: skip
@@ -88,15 +83,12 @@ def test_defects_are_told_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
     folder = write(tmp_path, **({"train_100": ROW} | {file: content}))
-    with pytest.raises(InputError, match=rf"{file}\.txt:{line}: ") as error:
-        lecture.encode(folder, HOLD_OUT)
-    assert message in str(error.value)
+    assert_defect(lecture, folder, f"{file}.txt", line, message)
 
 
 def test_bytes_that_are_not_utf8_are_told_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "train_100.txt").write_bytes(ROW.encode() + b"8\thaspeede\tciao \xff\todio\n")
-    with pytest.raises(InputError, match=r"train_100\.txt:2: .*UTF-8"):
-        lecture.encode(tmp_path, HOLD_OUT)
+    assert_defect(lecture, tmp_path, "train_100.txt", 2, "UTF-8")
 
 
 def test_one_of_the_files_is_needed(tmp_path: Path) -> None:
@@ -135,14 +127,14 @@ def test_inputs_pairs_and_authors_are_in_one_split_in_any_order_of_the_file(tmp_
             (f"autore{i % 10}", "politicit", f"Diritti {i}", "uomo destra destra"),
         ]
     lines = ["\t".join(row) + "\n" for row in rows]
-    sides = []
+    splits = []
     for name, ordered in (("a", lines), ("b", lines[::-1])):
         encoded = lecture.encode(
             write(tmp_path / name, train_100="".join(ordered)), HOLD_OUT
         ).splits
         assert all(encoded[split] for split in SPLITS)
-        sides.append({(e.task, e.input): split for split in SPLITS for e in encoded[split]})
-    split, other = sides
+        splits.append({(e.task, e.input): split for split in SPLITS for e in encoded[split]})
+    split, other = splits
     assert split == other
     for i in range(40):
         assert split["acti_a", f"Testo  {i}"] == split["acti_b", f"testo {i}"]
@@ -164,10 +156,10 @@ def test_the_submission_has_the_form_of_the_files(root: Path, tmp_path: Path) ->
 
     native = rows(folder / "train_100.txt")
     texts = {(e.task, e.input) for e in test}
-    wanted = [row for row in native if (row[1], row[2]) in texts]
-    assert rows(path) == [[*row[:3], row[3].replace("Coerente", "coerente")] for row in wanted]
+    held_out = [row for row in native if (row[1], row[2]) in texts]
+    assert rows(path) == [[*row[:3], row[3].replace("Coerente", "coerente")] for row in held_out]
     # What the reference reads: a row is a line.
-    assert len(path.read_text(encoding="utf-8").split("\n")) == len(wanted) + 1
+    assert len(path.read_text(encoding="utf-8").split("\n")) == len(held_out) + 1
 
 
 HALF = HoldOut(seed=3, dev=0.0, test=0.5)
@@ -176,15 +168,15 @@ HALF = HoldOut(seed=3, dev=0.0, test=0.5)
 def texts(split: str, count: int) -> list[str]:
     """Inputs that fall into a split where half is held out as test."""
     names = [f"testo {i}" for i in range(20 * count)]
-    where = [HALF.split_of("lecture", n, has_dev=False, has_test=False) for n in names]
-    return [name for name, found in zip(names, where, strict=True) if found == split][:count]
+    splits = [HALF.split_of("lecture", n, has_dev=False, has_test=False) for n in names]
+    return [name for name, own in zip(names, splits, strict=True) if own == split][:count]
 
 
 def table(*rows: tuple[str, str, str]) -> str:
     return "".join(f"{i}\t" + "\t".join(row) + "\n" for i, row in enumerate(rows, start=1))
 
 
-def test_answers_are_read_strictly_and_fallbacks_counted(tmp_path: Path) -> None:
+def test_answers_are_parsed_strictly_and_fallbacks_counted(tmp_path: Path) -> None:
     a, b, c = texts("train", 3)
     subtasks = ("haspeede", "haspeede", "haspeede", "hodi_a", "emit_a", "emit_a", "emotivita")
     train = [(a, "odio"), (b, "odio"), (c, "non_odio")]
@@ -197,18 +189,15 @@ def test_answers_are_read_strictly_and_fallbacks_counted(tmp_path: Path) -> None
               for s, t in zip(subtasks, texts("test", 7), strict=True)),
         ),
     )  # fmt: skip
-    given = [" No. ", "boh", "non_odio", "forse sì", "paura\trabbia\n", " \n", "\r\n"]
+    model_texts = [" No. ", "boh", "non_odio", "forse sì", "paura\trabbia\n", " \n", "\r\n"]
     test = lecture.encode(folder, HALF).splits["test"]
     assert [e.task for e in test] == list(subtasks)
-    path = submitted(
-        folder, {e.id: answer for e, answer in zip(test, given, strict=True)}, HALF, tmp_path
-    )
+    answers = {e.id: answer for e, answer in zip(test, model_texts, strict=True)}
+    path = submitted(folder, answers, HALF, tmp_path)
     assert [line.split("\t")[3] for line in path.read_text(encoding="utf-8").splitlines()] == [
         "non_odio", "odio", "odio", "non_omotransfobico", "paura rabbia", "gioia", "UNK"
     ]  # fmt: skip
-    tallies = lecture.decode(
-        folder, HALF, {e.id: answer for e, answer in zip(test, given, strict=True)}, RUN
-    ).tallies
+    tallies = lecture.decode(folder, HALF, answers, RUN).tallies
     assert {s: (t.rows, t.unparsable, t.fallback) for s, t in tallies.items()} == {
         "haspeede@lecture": (3, 2, 2),
         "hodi_a@lecture": (1, 1, 1),
@@ -220,14 +209,14 @@ def test_answers_are_read_strictly_and_fallbacks_counted(tmp_path: Path) -> None
 def test_accuracy_by_hand(tmp_path: Path) -> None:
     """Right: the first, but for case and white space, and the last two, accents apart."""
     first, *train = texts("train", 3)
-    wanted = ["amore fiducia", "gioia", "nan", "Q è 2"]
+    gold = ["amore fiducia", "gioia", "nan", "Q è 2"]
     folder = write(
         tmp_path,
         train_100=table(
             ("emit_a", first, "gioia"),
             *(("emit_a", text, "paura") for text in train),
-            *(("emit_a", t, w) for t, w in zip(texts("test", 3), wanted, strict=False)),
-            ("hodi_b", texts("test", 4)[3], wanted[3]),
+            *(("emit_a", t, g) for t, g in zip(texts("test", 3), gold, strict=False)),
+            ("hodi_b", texts("test", 4)[3], gold[3]),
         ),
     )
     test = lecture.encode(folder, HALF).splits["test"]
@@ -240,7 +229,7 @@ def test_accuracy_by_hand(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_baseline_is_the_usual_answer_of_each_sub_task(tmp_path: Path) -> None:
+def test_the_baseline_is_the_majority_answer_of_each_sub_task(tmp_path: Path) -> None:
     a, b = texts("train", 2)
     rows = [("haspeede", a, "odio"), ("emit_a", b, "gioia")]
     rows += [("haspeede", texts("test", 2)[0], "odio"), ("emit_a", texts("test", 2)[1], "paura")]
@@ -253,8 +242,7 @@ def test_the_baseline_is_the_usual_answer_of_each_sub_task(tmp_path: Path) -> No
 
 def test_a_submission_of_other_rows_is_refused(root: Path, tmp_path: Path) -> None:
     folder = root / "data" / "sample" / "lecture"
-    gold = {e.id: str(e.output) for e in lecture.encode(folder, HOLD_OUT).splits["test"]}
-    path = submitted(folder, gold, HOLD_OUT, tmp_path)
+    path = submitted(folder, gold_answers(lecture, folder), HOLD_OUT, tmp_path)
     first, second, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
     for lines, message in (
         ([second, *rest], "missing items"),
@@ -275,14 +263,14 @@ cell = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(
 
 @st.composite
 def examples(draw: st.DrawFn) -> list[Example]:
-    found = []
+    drawn = []
     for number in range(draw(st.integers(1, 6))):
         subtask = draw(st.sampled_from(lecture.SUBTASKS))
         owner = draw(st.sampled_from(["", "@lecture"]))
         known = st.sampled_from(["sì", "no"]) if subtask in lecture.WORDS else cell
         identifier = f"{subtask}{owner}:{draw(cell)}{number}"
-        found.append(Example(identifier, subtask, draw(cell), draw(st.none() | known)))
-    return found
+        drawn.append(Example(identifier, subtask, draw(cell), draw(st.none() | known)))
+    return drawn
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
@@ -300,9 +288,9 @@ def test_other_tasks_examples_survive_the_four_columns(root: Path, tmp_path: Pat
     sample = root / "data" / "sample"
     for task in (clinkart, haspeede):
         encoded = task.encode(sample / task.NAME, HOLD_OUT).splits
-        found = [example for split in SPLITS for example in encoded[split]]
-        write(tmp_path, rows=lecture.write_rows(found))
-        assert lecture.read_examples(tmp_path / "rows.txt") == found
+        rows = [example for split in SPLITS for example in encoded[split]]
+        write(tmp_path, rows=lecture.write_rows(rows))
+        assert lecture.read_examples(tmp_path / "rows.txt") == rows
 
 
 def test_written_rows_are_what_the_lecture_reads(tmp_path: Path) -> None:
@@ -314,8 +302,7 @@ def test_written_rows_are_what_the_lecture_reads(tmp_path: Path) -> None:
     assert content == (
         '007\thaspeede\t"via ""subito"""\tnon_odio\n@lecture:ab\temit_a\tuff\tgioia\n'
     )
-    found = everything(write(tmp_path, train_100=content))
-    assert found["haspeede@lecture:007"].output == "no"
+    assert everything(write(tmp_path, train_100=content))["haspeede@lecture:007"].output == "no"
 
 
 row = st.tuples(
@@ -328,8 +315,6 @@ row = st.tuples(
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]
 ) -> None:
-    from stages.toolkit.tables import write_table
-
     rows = [(*r[:3], "non_odio") if r[1] == "haspeede" else r for r in rows]
     folder = write(
         tmp_path_factory.mktemp("raw"), train_100=write_table(None, rows, delimiter="\t")
@@ -341,16 +326,16 @@ def test_encode_and_decode_invert_each_other(
     unit = lecture.score(folder, HALF, folder, RUN)["lecture"]
     assert (unit.value, unit.n) == (1.0, len(gold))
     with path.open(encoding="utf-8", newline="") as file:
-        found = list(csv.reader(file, delimiter="\t", strict=True))
-    assert [f"{r[1]}@lecture:{r[0]}" for r in found] == list(gold)
-    assert all(tuple(r[:3]) in {r[:3] for r in rows} for r in found)
+        written = list(csv.reader(file, delimiter="\t", strict=True))
+    assert [f"{r[1]}@lecture:{r[0]}" for r in written] == list(gold)
+    assert all(tuple(r[:3]) in {r[:3] for r in rows} for r in written)
 
 
 def test_the_real_files_survive(shared: Path, tmp_path: Path) -> None:
     folder = shared / "lecture"
     encoded = lecture.encode(folder, HOLD_OUT)
     assert encoded.notes == {"rows": 3191, "repeated_ids": 101, "misspelt_answers": 267}
-    gold = {e.id: str(e.output) for e in encoded.splits["test"]}
+    gold = gold_answers(lecture, folder)
     submitted(folder, gold, HOLD_OUT, tmp_path)
     unit = lecture.score(folder, HOLD_OUT, tmp_path, RUN)["lecture"]
     assert (unit.value, unit.n) == (1.0, len(gold))

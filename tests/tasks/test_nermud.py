@@ -335,7 +335,7 @@ def test_answers_are_read_strictly(answer: str, mentions: list[Mention], parsed:
     assert nermud.parse_answer(answer) == (mentions, parsed)
 
 
-def test_unreadable_answers_are_counted_and_give_no_entity(tmp_path: Path) -> None:
+def test_unparsable_answers_are_counted_and_give_no_entity(tmp_path: Path) -> None:
     folder = write(tmp_path, WN_train=TRAIN, WN_test_nolabel="\n".join("A\nB\n" for _ in range(6)))
     given_answers = ("nessuna", "[PER] A", "boh", "[PER] X", "[PER] A [LOC] X", "x [LOC] B")
     ids = [e.id for e in nermud.encode(folder, HOLD_OUT).splits["test"]]

@@ -363,7 +363,7 @@ def test_the_submission_has_a_row_for_each_author(tmp_path: Path) -> None:
         )
     }
     tally = submission.tallies["politicit"]
-    # The unread answer about 00123e45 has others beside it, that about d4 has none.
+    # The unparsable answer about 00123e45 has others beside it, that about d4 has none.
     assert (tally.rows, tally.unparsable, tally.fallback) == (5, 4, 1)
 
 
