@@ -10,16 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from stages.common.command import InputError
 from stages.common.files import Defects
+from stages.toolkit.records import Array
 from stages.toolkit.tables import flag, number, read_table, text
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
 
 COLUMNS = {
     "id": text,
@@ -142,8 +140,6 @@ def calibrations(
     Raises:
         InputError: if there is no such question, or no such candidate.
     """
-    import numpy as np
-
     known: dict[str, list[tuple[Forecast, str]]] = {}
     for forecast in forecasts:
         if forecast.id not in gold:
@@ -175,14 +171,13 @@ def calibrations(
     return {POOLED: Calibration(bins(confidence, right), float(pooled)), **by_subtask}
 
 
-def bins(confidence: "Array", right: "Array") -> tuple[Bin, ...]:
+def bins(confidence: Array, right: Array) -> tuple[Bin, ...]:
     """Groups questions by the probability of their answers; empty bins are left out.
 
     Args:
         confidence: probability of the answer to each question.
         right: 1 where it is right, 0 where it is not.
     """
-    import numpy as np
     from scipy.stats import binned_statistic
 
     edges = np.arange(BINS + 1) / BINS
@@ -207,7 +202,6 @@ def brier(pairs: Iterable[tuple[Forecast, str]]) -> float:
     Args:
         pairs: forecasts with the same candidates, and gold answers.
     """
-    import numpy as np
     from sklearn.metrics import brier_score_loss
 
     forecasts, gold = zip(*pairs, strict=True)

@@ -4,11 +4,7 @@ import re
 import sys
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from spacy.language import Language as Splitter
-    from spacy.tokens import Doc
+from typing import Any, Literal, NamedTuple
 
 Language = Literal["it", "es"]
 
@@ -25,7 +21,8 @@ class Sentence(NamedTuple):
 
 
 @cache
-def _splitter(language: Language) -> "Splitter":
+def _splitter(language: Language) -> Any:
+    """SpaCy's pipeline for a language, with its rules alone."""
     # spaCy's machinery imports torch if it is there, which the rules never use: a second saved.
     without_torch = "torch" not in sys.modules
     if without_torch:
@@ -66,7 +63,7 @@ def sentences(text: str, language: Language = "it") -> list[Sentence]:
     return joined
 
 
-def _with_opening_marks(doc: "Doc", start: int) -> int:
+def _with_opening_marks(doc: Any, start: int) -> int:
     """Where a sentence begins whose ``¿`` or ``¡`` spaCy counts to the sentence before it."""
     while start > 0 and doc[start - 1].text in ("¿", "¡"):
         start -= 1
@@ -74,7 +71,7 @@ def _with_opening_marks(doc: "Doc", start: int) -> int:
 
 
 def opening(text: str, limit: int, language: Language = "it") -> str:
-    """Cuts a text at the end of a sentence so that it has at most so many tokens.
+    """Cuts a text at the end of a sentence so that it has at most `limit` tokens.
 
     The first sentence is cut within where it alone has more, so nothing but white space comes out
     empty. All white space becomes single blanks, which are no tokens.

@@ -7,7 +7,7 @@ import bisect
 import re
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Span(NamedTuple):
@@ -16,11 +16,11 @@ class Span(NamedTuple):
     start: int
     end: int
 
-    def overlaps(self, other: "Span") -> bool:
+    def overlaps(self, other: Self) -> bool:
         """Says whether the two share a character."""
         return self.start < other.end and other.start < self.end
 
-    def gap(self, other: "Span") -> int:
+    def gap(self, other: Self) -> int:
         """Counts the characters between the two, 0 if they touch or overlap."""
         return max(0, self.start - other.end, other.start - self.end)
 
