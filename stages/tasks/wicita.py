@@ -19,8 +19,8 @@ The question is ``sentence1 [SEP] sentence2`` with the words marked as ``[BT1] w
 The answer is ``sì`` (same sense) or ``no``.
 
 The submissions are ``binary.jsonl`` and ``binary_eng.jsonl``: objects with ``id`` and ``label``,
-one a line. The fallback for an answer that cannot be parsed is 1, the majority in training:
-71 % of its pairs have one sense, but half of those in the dev and test sets.
+one a line. The fallback for an answer that cannot be parsed is 1, the majority of the training
+data: 71 % of the training pairs have one sense, but half of those in the dev and test sets.
 
 The score of each of the two is macro F1 over the two classes, which the organisers' scorer writes
 as the mean of the F1 of each.

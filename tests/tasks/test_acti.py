@@ -91,7 +91,7 @@ def test_a_test_file_may_number_from_0_again(tmp_path: Path) -> None:
     assert training == {"acti_a:train:0", *(f"acti_a:{i}" for i in range(1, 30))}
 
 
-def test_without_b_the_rest_is_asked_and_said(
+def test_without_b_there_are_questions_of_a_and_a_message(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = write(tmp_path, A_train=TRAIN_A, B_test="damaged")
@@ -134,7 +134,7 @@ def test_without_a_it_does_not_run(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_defects_are_told_by_file_and_line(
+def test_defects_are_reported_by_file_and_line(
     tmp_path: Path, name: str, content: str, line: int, message: str
 ) -> None:
     files = {"A_train": TRAIN_A, "B_train": TRAIN_B, "A_test": TEST_A, "B_test": TEST_B}
@@ -179,9 +179,9 @@ def test_equal_posts_are_in_one_split_of_both_subtasks(tmp_path: Path) -> None:
     a = [f"{i},Testo  {i % 40},{i % 2}\n" for i in range(80)]
     b = [f"{i},TESTO {2 * i}!,x,{i % 4}\n" for i in range(40)]
     folder = write(tmp_path / "a", A_train=HEADER_A + "".join(a), B_train=HEADER_B + "".join(b))
-    sides = [x | y for x, y in zip(*texts(folder).values(), strict=True)]
-    assert all(sides)
-    assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+    groups = [x | y for x, y in zip(*texts(folder).values(), strict=True)]
+    assert all(groups)
+    assert sum(map(len, groups)) == len(set.union(*groups))
     turned = write(
         tmp_path / "b",
         A_train=HEADER_A + "".join(a[::-1]),
@@ -197,10 +197,10 @@ def test_a_post_held_out_of_one_subtask_is_not_learnt_in_the_other(
     """Only one of the two has a test file of its own; nothing else is lost."""
     folder = write(tmp_path, A_train=TRAIN_A, B_train=TRAIN_B, **{f"{given_test}_test": content})
     with caplog.at_level(logging.INFO):
-        found = texts(folder)
+        by_subtask = texts(folder)
     assert f"acti_{given_test.lower()}: without" in caplog.text
-    own = found[f"acti_{given_test.lower()}"]
-    other = found["acti_b" if given_test == "A" else "acti_a"]
+    own = by_subtask[f"acti_{given_test.lower()}"]
+    other = by_subtask["acti_b" if given_test == "A" else "acti_a"]
     assert other[2]
     assert not other[2] & (own[0] | own[1] | other[0] | other[1])
     assert not own[0] & other[1] and not own[1] & other[0]
@@ -244,7 +244,7 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
         ("acti_b", "2", "0", 1),
     ],
 )
-def test_answers_are_read_strictly(
+def test_answers_are_parsed_strictly(
     tmp_path: Path, subtask: str, answer: str, label: str, fallback: int
 ) -> None:
     one = "Id,comment_text\n77,testo\n"

@@ -100,20 +100,20 @@ GOOD = "1|t|Hb 9,8 e PCR 3\n1\tREL\t3-6\t0-2\t9,8\tHb\n"
         pytest.param(GOOD + "\n1|t|Altro testo.\n", 4, "stands twice", id="document twice"),
     ],
 )
-def test_defects_are_told_by_file_and_line(
+def test_defects_are_reported_by_file_and_line(
     tmp_path: Path, content: str, line: int, message: str
 ) -> None:
     folder = write(tmp_path, training=content)
     assert_defect(clinkart, folder, "training.txt", line, message)
 
 
-def test_invalid_utf8_is_told_by_line(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_by_line(tmp_path: Path) -> None:
     (tmp_path / "training.txt").write_bytes(GOOD.encode() + b"\n2|t|citt\xe0\n")
     with pytest.raises(InputError, match=r"training.txt:4: byte 9 is not UTF-8 \(0xe0\)"):
         clinkart.encode(tmp_path, HOLD_OUT)
 
 
-def test_all_defects_of_a_file_are_told_the_first_twenty_in_full(tmp_path: Path) -> None:
+def test_all_defects_of_a_file_are_reported_the_first_twenty_in_full(tmp_path: Path) -> None:
     write(tmp_path, training=GOOD + "1\tREL\tx\t0-2\n" * 25)
     with pytest.raises(InputError) as error:
         clinkart.read(tmp_path / "training.txt")
@@ -151,10 +151,10 @@ def test_a_test_document_in_the_training_file_is_an_error(tmp_path: Path) -> Non
 
 def test_chunks_cover_all_but_white_space() -> None:
     text = "Prima frase breve. Seconda frase. " + "parola " * 40 + "fine. Ultima."
-    found = clinkart.chunks(text)
-    assert " ".join(text[c.start : c.end] for c in found) == text
-    assert len(found) == 2
-    assert all(c.end - c.start >= clinkart.CHUNK_CHARACTERS for c in found[:-1])
+    spans = clinkart.chunks(text)
+    assert " ".join(text[c.start : c.end] for c in spans) == text
+    assert len(spans) == 2
+    assert all(c.end - c.start >= clinkart.CHUNK_CHARACTERS for c in spans[:-1])
 
 
 def test_a_training_chunk_never_separates_the_ends_of_a_relation() -> None:
@@ -273,7 +273,7 @@ def test_mentions_that_look_like_markers_or_marks_survive() -> None:
         ("[SEP] [EREL] [BREL]", [], False),
     ],
 )
-def test_reads_answers_strictly_but_keeps_what_is_well_formed(
+def test_answers_are_parsed_strictly_but_well_formed_pairs_are_kept(
     answer: str, pairs: list[Pair], parsed: bool
 ) -> None:
     assert clinkart.parse_answer(answer) == (pairs, parsed)
@@ -307,15 +307,15 @@ def test_any_gold_survives_its_own_answer(document: Document, split: bool) -> No
     if split:
         middle = len(document.text) // 2
         chunks = [Span(0, middle), Span(middle, len(document.text))]
-    found: list[Relation | None] = []
+    placed: list[Relation | None] = []
     for chunk in chunks:
         inside = [r for r in document.gold or () if chunk.start <= r.result.start < chunk.end]
         answer, _ = clinkart.write_answer(document.text, chunk, inside)
         pairs, parsed = clinkart.parse_answer(answer)
         assert parsed
-        found += clinkart.locate(document.text, chunk, pairs)
-    assert sorted(r for r in found if r) == list(document.gold or ())
-    assert None not in found
+        placed += clinkart.locate(document.text, chunk, pairs)
+    assert sorted(r for r in placed if r) == list(document.gold or ())
+    assert None not in placed
 
 
 pieces = st.sampled_from(
@@ -354,7 +354,7 @@ def question_ids(folder: Path) -> list[str]:
 
 
 def perfect(folder: Path, tmp_path: Path) -> tuple[float, int]:
-    """Answers with the gold and scores; also counts the submitted documents."""
+    """Answers with the gold and scores; also returns the number of submitted documents."""
     submission = submit(clinkart, folder, gold_answers(clinkart, folder), tmp_path)
     unit = clinkart.score(folder, HOLD_OUT, tmp_path, RUN)["clinkart"]
     assert unit.details["precision"] == unit.details["recall"] == unit.value
@@ -450,7 +450,7 @@ def test_answers_about_other_chunks_are_refused(tmp_path: Path) -> None:
         clinkart.decode(tmp_path, HOLD_OUT, answers, RUN)
 
 
-def test_held_out_documents_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_held_out_documents_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     documents = [f"{i}|t|Hb {i}\n" for i in range(40)]
     folder = write(tmp_path, training="\n".join(documents))
     with caplog.at_level(logging.INFO):

@@ -86,7 +86,7 @@ def test_values_of_the_blind_file_are_not_read(tmp_path: Path) -> None:
         ("", None),
     ],
 )
-def test_answers_are_read_strictly(answer: str, emotion: tuple[float, ...] | None) -> None:
+def test_answers_are_parsed_strictly(answer: str, emotion: tuple[float, ...] | None) -> None:
     assert parse_answer(answer) == emotion
     if emotion is not None:
         assert "-" not in write_answer(Emotion(*emotion))
@@ -119,7 +119,7 @@ def test_answers_are_read_strictly(answer: str, emotion: tuple[float, ...] | Non
         pytest.param(GOLD, "id,text\n8001,a\n", 1, "expected the header", id="gold without values"),
     ],
 )  # fmt: skip
-def test_defects_are_told_by_file_and_line(
+def test_defects_are_reported_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
     folder = write_files(tmp_path, {TRAIN: DEVELOPMENT, TEST: BLIND + "8001,a\n", file: content})
@@ -145,7 +145,7 @@ def test_equal_texts_are_in_one_split_in_any_order_of_the_file(tmp_path: Path) -
     assert_groups_stay_together(one, other, lambda item: item.text)
 
 
-def test_what_is_absent_is_told(
+def test_absent_files_are_named(
     root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(root / "data" / "sample" / "emotivita", tmp_path, dirs_exist_ok=True)
@@ -275,5 +275,5 @@ def test_encode_and_decode_invert_each_other(
     assert [e.input for e in test] == [row[1] for row in gold]
     submission = emotivita.decode(folder, HOLD_OUT, {e.id: str(e.output) for e in test}, RUN)
     assert submission.tallies["emotivita"].unparsable == 0
-    found = list(csv.reader(io.StringIO(submission.files[SUBMISSION])))
-    assert found == [["id", "V", "A", "D"], *([row[0], *row[2:]] for row in gold)]
+    rows_written = list(csv.reader(io.StringIO(submission.files[SUBMISSION])))
+    assert rows_written == [["id", "V", "A", "D"], *([row[0], *row[2:]] for row in gold)]

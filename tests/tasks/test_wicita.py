@@ -35,7 +35,7 @@ Object = dict[str, Any]
 
 def pair(identifier: str = "a.noun.0", **changes: Any) -> Object:
     """A pair as the training file has it; a change to None takes a key away."""
-    found: Object = {
+    keys: Object = {
         "id": identifier,
         "lemma": "faccia",
         "sentence1": "Che faccia, dura!",
@@ -46,7 +46,7 @@ def pair(identifier: str = "a.noun.0", **changes: Any) -> Object:
         "end2": 15,
         "label": 1,
     } | changes
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in keys.items() if value is not None}
 
 
 def blind(identifier: str, **changes: Any) -> Object:
@@ -58,7 +58,7 @@ def english(identifier: str, **changes: Any) -> Object:
 
 
 def lines(*objects: Object) -> str:
-    return "".join(json.dumps(found) + "\n" for found in objects)
+    return "".join(json.dumps(row) + "\n" for row in objects)
 
 
 TRAIN = lines(*(pair(f"w{i}.noun.0", lemma=f"w{i}", label=int(i % 3 > 0)) for i in range(30)))
@@ -91,8 +91,8 @@ def test_ids_name_the_file_because_the_test_sets_share_theirs(tmp_path: Path) ->
         EN.test: lines(english("007")),
     }
     encoded = wicita.encode(write_files(tmp_path, files), HOLD_OUT)
-    found = [(e.id, e.output) for split in SPLITS for e in encoded.splits[split]]
-    assert found == [
+    answers = [(e.id, e.output) for split in SPLITS for e in encoded.splits[split]]
+    assert answers == [
         ("wicita:train:007", "sì"),
         ("wicita:dev:007", "no"),
         ("wicita:test:007", None),
@@ -145,7 +145,7 @@ def object_of(**changes: Any) -> str:
         pytest.param(IT.gold, '{"id": "x", "label": 1, "a": 1}\n', 1, "the keys", id="gold keys"),
     ],
 )  # fmt: skip
-def test_defects_are_told_by_file_and_line(
+def test_defects_are_reported_by_file_and_line(
     tmp_path: Path, file: str, content: str, line: int, message: str
 ) -> None:
     files = {IT.train: TRAIN, IT.test: lines(blind("x"))}
@@ -182,7 +182,7 @@ def test_a_lemma_is_in_one_split_in_any_order_of_the_file(tmp_path: Path) -> Non
     assert_groups_stay_together(one[italian], other[italian], lambda pair: pair.lemma.lower())
 
 
-def test_absent_files_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_absent_files_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = {IT.train: TRAIN, EN.test: lines(english("x"))}
     folder = write_files(tmp_path, files)
     caplog.set_level(logging.INFO)
@@ -212,13 +212,13 @@ def test_submissions_are_files_of_the_organisers_form(root: Path, tmp_path: Path
     write_files(tmp_path, dict(submission.files))
     for name, test in (("binary", "test"), ("binary_eng", "test_eng")):
         native = (folder / "binary" / f"{test}.jsonl").read_text().splitlines()
-        rows = (tmp_path / f"{name}.jsonl").read_text().splitlines()
-        found = [json.loads(row) for row in rows]
-        assert [row["id"] for row in found] == [json.loads(row)["id"] for row in native]
-        assert all(list(row) == ["id", "label"] for row in found)
-        labels = [row["label"] for row in found]
-        # An answer that cannot be read becomes 1, the majority of the training data.
-        assert labels == [int(name == "binary"), *[0] * (len(found) - 1)]
+        lines_written = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines_written]
+        assert [row["id"] for row in rows] == [json.loads(row)["id"] for row in native]
+        assert all(list(row) == ["id", "label"] for row in rows)
+        labels = [row["label"] for row in rows]
+        # An answer that cannot be parsed becomes 1, the majority of the training data.
+        assert labels == [int(name == "binary"), *[0] * (len(rows) - 1)]
     tally = submission.tallies["wicita"]
     assert (tally.rows, tally.unparsable, tally.fallback) == (2 * recipe.TEST, 1, 1)
 
@@ -271,23 +271,23 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name
 
 
 text = st.text(st.characters(codec="utf-8"))
-word = text.filter(lambda found: found and found == found.strip())
+word = text.filter(lambda drawn: drawn and drawn == drawn.strip())
 marked = st.tuples(text, word, text)
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
-    found=st.lists(st.tuples(marked, marked, st.sampled_from([0, 1])), min_size=1, max_size=5),
+    drawn=st.lists(st.tuples(marked, marked, st.sampled_from([0, 1])), min_size=1, max_size=5),
     ascii_only=st.booleans(),
 )
 def test_encode_and_decode_invert_each_other(
-    found: list[tuple[tuple[str, str, str], tuple[str, str, str], int]],
+    drawn: list[tuple[tuple[str, str, str], tuple[str, str, str], int]],
     ascii_only: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Without its markers a question is the two sentences, and its gold answer the label."""
     objects = []
-    for n, (one, two, label) in enumerate(found):
+    for n, (one, two, label) in enumerate(drawn):
         offsets = {
             f"{edge}{i}": len(a) + (len(b) if edge == "end" else 0)
             for i, (a, b, _) in ((1, one), (2, two))
@@ -309,7 +309,7 @@ def test_encode_and_decode_invert_each_other(
         },
     )
     encoded = wicita.encode(folder, HOLD_OUT).splits["test"]
-    for example, row, (one, two, _) in zip(encoded, objects, found, strict=True):
+    for example, row, (one, two, _) in zip(encoded, objects, drawn, strict=True):
         first, second = (f"{a}[BT{n}] {b} [ET{n}]{c}" for n, (a, b, c) in ((1, one), (2, two)))
         assert example.input == f"{first} [SEP] {second}"
         assert first.replace(f"[BT1] {one[1]} [ET1]", one[1], 1) == row["sentence1"]
