@@ -64,7 +64,7 @@ lint: $(VENV)/installed-test ## check style and types
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
 quick: lint ## lint, and the tests that start no process: in a minute or two
-	$(PYTEST) --quick -m 'not process and not gpu and not long'
+	QUICK=1 $(PYTEST) -m 'not process and not gpu and not long'
 
 test: lint ## lint, check types and run all tests
 	$(PYTEST)

@@ -5,14 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
+
+from tests.helpers.cases import cases
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 
 ROOT = Path(__file__).parents[1]
 
-# How long an example takes is no matter of a test's.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long a random case takes is no matter of a test's.
+settings.register_profile("untimed", cases(100))
 settings.load_profile("untimed")
 
 
@@ -25,11 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if IN_PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.process)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option of `make quick`."""
-    parser.addoption("--quick", action="store_true", help="draw fewer random cases")
 
 
 @pytest.fixture

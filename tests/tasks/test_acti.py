@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
@@ -15,6 +15,7 @@ from stages.toolkit.answers import normalised
 from stages.toolkit.records import Unit
 from stages.toolkit.splits import SPLITS
 from stages.toolkit.tables import write_table
+from tests.helpers.cases import cases
 from tests.helpers.tasks import (
     HOLD_OUT,
     RUN,
@@ -329,7 +330,7 @@ post = st.text(
 ).filter(str.strip)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(
     test_a=st.lists(st.tuples(post, st.integers(0, 1)), min_size=1, max_size=8),
     test_b=st.lists(st.tuples(post, st.integers(0, 3)), min_size=1, max_size=8),

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
 from stages.toolkit.spans import Span
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import (
     HOLD_OUT,
@@ -300,7 +301,7 @@ def well_formed_documents(draw: st.DrawFn) -> Document:
     return Document("1", text, tuple(sorted(set(relations))))
 
 
-@settings(max_examples=200)
+@cases(200)
 @given(well_formed_documents(), st.booleans())
 def test_any_gold_survives_its_own_answer(document: Document, split: bool) -> None:
     chunks = [Span(0, len(document.text))]
@@ -324,7 +325,7 @@ pieces = st.sampled_from(
 hostile = st.text() | st.lists(pieces, max_size=60).map(" ".join) | st.just("98% [SEP] " * 1000)
 
 
-@settings(max_examples=100)
+@cases(100)
 @given(st.lists(hostile, min_size=2, max_size=2))
 def test_whatever_the_model_writes_the_submission_is_valid(
     tmp_path_factory: pytest.TempPathFactory, answers: list[str]
@@ -398,7 +399,7 @@ def test_a_submission_has_every_document_its_text_and_no_gold(tmp_path: Path) ->
     }
 
 
-@settings(max_examples=60)
+@cases(60)
 @example(Document("1", "0\t \t \t \t0", ()))
 @given(well_formed_documents())
 def test_any_gold_survives_the_whole_way(

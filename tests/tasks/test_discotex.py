@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recipes.sample import discotex as recipe
@@ -16,6 +16,7 @@ from stages.tasks import discotex
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import write_table
+from tests.helpers.cases import cases
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
@@ -365,7 +366,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
 scores = st.floats(1, 5, allow_nan=False)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@cases(40)
 @given(
     targets=st.lists(st.tuples(words, words, st.sampled_from([0, 1])), min_size=1, max_size=6),
     texts=st.lists(st.tuples(words, scores), min_size=1, max_size=6),

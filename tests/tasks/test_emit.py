@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -17,6 +17,7 @@ from stages.tasks import emit
 from stages.tasks.emit import A, B, parse_answer, write_answer
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
@@ -422,7 +423,7 @@ tweet = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(st
 ten, two = (st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in (10, 2))
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(rows=st.lists(st.tuples(tweet, ten, two), min_size=1, max_size=6))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, list[int], list[int]]]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
 from stages.common.command import InputError
 from stages.tasks import emotivita
 from stages.tasks.emotivita import Emotion, parse_answer, write_answer
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import (
     HOLD_OUT,
@@ -248,7 +249,7 @@ hundredths = st.integers(0, 600)
 row = st.tuples(sentence, hundredths, hundredths, hundredths)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(rows=st.lists(row, min_size=1, max_size=6))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, int, int]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import tasks
@@ -18,6 +18,7 @@ from stages.tasks import lecture
 from stages.toolkit.answers import normalised
 from stages.toolkit.records import Example, Unit
 from stages.toolkit.splits import SPLITS
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import HOLD_OUT, RUN, gold_answers, submit
 
@@ -166,7 +167,7 @@ def test_what_is_no_answer_is_interpreted_as_none(name: str) -> None:
 
 
 @each_task
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(answer=hard | st.text())
 def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: str) -> None:
     """And nothing raises; what is read may still not occur in the text that decode knows."""
@@ -182,7 +183,7 @@ def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: s
 
 
 @each_task
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@cases(15)
 @given(data=st.data())
 def test_any_answer_gives_a_valid_submission(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

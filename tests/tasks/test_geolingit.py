@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from haversine import haversine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
@@ -16,6 +16,7 @@ from stages.tasks.geolingit import Place, Point, parse_answer
 from stages.toolkit.answers import Labels
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut
+from tests.helpers.cases import cases
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
@@ -295,7 +296,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(rows=st.lists(row, min_size=1, max_size=5), trained=st.lists(row, min_size=1, max_size=3))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recipes.sample import hodi as recipe
@@ -17,6 +17,7 @@ from stages.common.command import InputError
 from stages.tasks import hodi
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut
+from tests.helpers.cases import cases
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 RUN = Run(team="prova", run=2)
@@ -434,7 +435,7 @@ def posts(draw: st.DrawFn) -> tuple[str, list[int]]:
     return text, positions
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@cases(200)
 @example([("a [2] a [2] a", [0, 1, 2, 3, 4, 6])])
 @example([("nessuna", list(range(7)))])
 @example([("a[ [blank] ", [1, 2]), ("[blank]", list(range(7)))])

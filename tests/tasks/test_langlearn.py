@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
@@ -15,6 +15,7 @@ from stages.tasks import langlearn
 from stages.toolkit.records import Example, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, HoldOut, Split
+from tests.helpers.cases import cases
 
 HOLD_OUT = HoldOut(seed=3, dev=0.2, test=0.25)
 ALL = HoldOut(seed=3, dev=0.0, test=0.0)
@@ -334,7 +335,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         langlearn.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@cases(40)
 @given(
     pairs=st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(lambda p: p[0] < p[1]),

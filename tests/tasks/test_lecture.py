@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
@@ -12,6 +12,7 @@ from stages.tasks import lecture, owner
 from stages.toolkit.records import Example
 from stages.toolkit.splits import SPLITS, HoldOut
 from stages.toolkit.tables import write_table
+from tests.helpers.cases import cases
 from tests.helpers.tasks import HOLD_OUT, RUN, assert_defect, gold_answers, write_files
 
 ROW = "7\thaspeede\tvia di qui\todio\n"
@@ -273,7 +274,7 @@ def examples(draw: st.DrawFn) -> list[Example]:
     return drawn
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@cases(60)
 @given(rows=examples())
 def test_examples_survive_the_four_columns(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Example]
@@ -310,7 +311,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@cases(30)
 @given(rows=st.lists(row, min_size=1, max_size=6, unique_by=lambda r: (r[0], r[1])))
 def test_encode_and_decode_invert_each_other(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]]

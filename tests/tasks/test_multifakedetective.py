@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import multifakedetective
 from stages.toolkit.splits import SPLITS, BySplit
 from stages.toolkit.tables import write_table
+from tests.helpers.cases import cases
 from tests.helpers.tasks import HOLD_OUT, RUN, submit, write_files
 
 HEADER = "ID\tDate\tType\tText\tMedia\tLabel\n"
@@ -324,7 +325,7 @@ item = st.tuples(
 )
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(
     test=st.lists(item, min_size=1, max_size=8),
     additional=st.lists(item, min_size=1, max_size=8),

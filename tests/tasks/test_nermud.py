@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
 from stages.tasks import nermud
 from stages.tasks.nermud import Mention
 from stages.toolkit.splits import SPLITS, BySplit, merge_splits
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import HOLD_OUT, RUN, write_files
 
@@ -366,7 +367,7 @@ def well_formed_sentences(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return tokens, labels
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@cases(150)
 @example([(["a", "[2]", "a", "[2]"], ["O", "O", "B-PER", "I-PER"])])
 @example([(["a\u00a0", "a\u00a0"], ["O", "B-LOC"])])
 @given(st.lists(well_formed_sentences(), min_size=1, max_size=4))

@@ -16,11 +16,12 @@ from stages.tasks import langlearn
 from stages.toolkit.records import Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut, merge_splits
+from tests.helpers.cases import QUICK
 from tests.helpers.official import LACKING, WHOLE, Campaign, Figures, Said, accuracy
 
 NOTHING_HELD_OUT = HoldOut(seed=3, dev=0.0, test=0.0)
 RUN = Run(team="prova", run=2)
-SUBMISSIONS, FEW = 1000, 30  # random submissions of each task; few in `make quick`
+SUBMISSIONS = 30 if QUICK else 1000
 
 BASELINES = {
     # What the majority or mean of the training data scores. A label that n of N items have, said
@@ -142,11 +143,9 @@ def test_the_usual_order_of_training_pairs_is_that_of_the_baseline(folders: Fold
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_random_submissions_score_as_defined(
-    name: str, folders: Folders, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_random_submissions_score_as_defined(name: str, folders: Folders, tmp_path: Path) -> None:
     campaign, random = LACKING.get(name, WHOLE[name]), Random(name)
-    for _ in range(FEW if request.config.getoption("quick") else SUBMISSIONS):
+    for _ in range(SUBMISSIONS):
         said = {key: sheet.guess(random) for key, sheet in campaign.sheets.items()}
         found = figures(score(campaign, folders, said, tmp_path))
         assert found == close(campaign.figures(said)), said

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -28,6 +28,7 @@ from stages.tasks.politicit import (
 )
 from stages.toolkit.records import Example
 from stages.toolkit.splits import SPLITS, Split
+from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import HOLD_OUT, NOTHING_HELD_OUT, RUN, write_files
 
@@ -481,7 +482,7 @@ def test_the_sample_has_what_makes_the_data_hard(root: Path) -> None:
         assert len(set(tweets)) == len(tweets) - 1  # one says the same thing twice
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@cases(25)
 @given(
     authors=st.lists(
         st.tuples(st.sampled_from(EVERY), st.lists(text | long_text, min_size=1, max_size=4)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recipes.sample import wicita as recipe
@@ -16,6 +16,7 @@ from stages.common.command import InputError
 from stages.tasks import wicita
 from stages.toolkit.raw_files import RawFiles
 from stages.toolkit.splits import SPLITS, merge_splits
+from tests.helpers.cases import cases
 from tests.helpers.tasks import (
     HOLD_OUT,
     NOTHING_HELD_OUT,
@@ -275,7 +276,7 @@ word = text.filter(lambda drawn: drawn and drawn == drawn.strip())
 marked = st.tuples(text, word, text)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@cases(40)
 @given(
     drawn=st.lists(st.tuples(marked, marked, st.sampled_from([0, 1])), min_size=1, max_size=5),
     ascii_only=st.booleans(),
