@@ -6,7 +6,7 @@ PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it
 length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
 summary.json, how many questions were scored, and how many inputs or answers were cut. An
 interrupted run goes on where it stopped (stages/answering/journal.py). Several GPUs share the
-questions (stages/model/processes.py).
+questions (stages/model/processes.py); vLLM uses them from one process.
 
     python -m stages.infer data/encoded models/adapter data/predictions
 """
@@ -113,7 +113,10 @@ def main() -> None:
     )
     from stages.model.processes import on_every_gpu
 
-    on_every_gpu(infer, encoded, adapter, predictions)
+    if read(Settings).infer.engine == "vllm":  # it spreads the base over the GPUs itself
+        infer(encoded, adapter, predictions)
+    else:
+        on_every_gpu(infer, encoded, adapter, predictions)
 
 
 if __name__ == "__main__":

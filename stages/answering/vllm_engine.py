@@ -18,6 +18,7 @@ from stages.answering.engine import Request
 from stages.common.command import InputError
 from stages.model.device import device_and_dtype
 from stages.model.loading import ADAPTER_CONFIG, load_config
+from stages.model.processes import here
 from stages.model.settings import Model
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks of an adapter that vLLM knows
@@ -30,7 +31,8 @@ class VllmEngine:
         """Loads a base and an adapter.
 
         Raises:
-            InputError: if vLLM is not installed, or has no such quantization.
+            InputError: if vLLM is not installed, has no such quantization, or would be loaded in
+                several processes.
         """
         if find_spec("vllm") is None:
             raise InputError(
@@ -40,6 +42,11 @@ class VllmEngine:
         if settings.quantization == "int8":
             raise InputError(
                 "infer.engine: vllm has no int8; model.quantization can be nf4 or none"
+            )
+        if here().count > 1:
+            raise InputError(
+                "infer.engine: vllm spreads the base over the GPUs itself; start infer as one"
+                " process, or set infer.engine to torch"
             )
         from vllm import LLM
         from vllm.lora.request import LoRARequest

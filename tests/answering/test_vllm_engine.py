@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 import torch
 
+from stages import infer
 from stages.answering import vllm_engine
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.torch_engine import TorchEngine, prepare
 from stages.answering.vllm_engine import VllmEngine
 from stages.common.command import InputError
+from stages.model import processes
 from stages.model.loading import load_base
 from tests.helpers.answers import END, WORDS, greedy, lively, prompts
 from tests.helpers.models import CPU, FP32, model_settings
@@ -125,6 +127,37 @@ def test_asks_vllm_for_the_base_and_the_adapter(tiny_base: Path, adapter: Path) 
 def test_int8_is_refused(tiny_base: Path, adapter: Path) -> None:
     with pytest.raises(InputError, match="vllm has no int8; model.quantization can be nf4 or none"):
         VllmEngine(model_settings(tiny_base, quantization="int8"), adapter)
+
+
+def test_several_processes_are_refused(
+    tiny_base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="vllm spreads the base over the GPUs itself"):
+        VllmEngine(model_settings(tiny_base), adapter)
+    assert LLM.made == []
+
+
+@pytest.mark.parametrize(("engine", "starts"), [("vllm", 0), ("torch", 1)])
+def test_vllm_alone_is_not_started_once_for_each_gpu(
+    engine: str, starts: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = (root / "params.yaml").read_text(encoding="utf-8")
+    assert params.count("engine: torch ") == 1
+    changed = params.replace("engine: torch ", f"engine: {engine} ")
+    (tmp_path / "params.yaml").write_text(changed, encoding="utf-8")
+    (tmp_path / "data" / "base").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
+    started: list[int] = []
+    here: list[tuple[Path, ...]] = []
+    monkeypatch.delenv(processes.VARIABLE, raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(processes, "_start", lambda count, *_: started.append(count))
+    monkeypatch.setattr(infer, "infer", lambda *folders: here.append(folders))
+    infer.main()
+    assert started == [2] * starts
+    assert len(here) == 1 - starts
 
 
 @pytest.mark.long
