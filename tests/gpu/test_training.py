@@ -83,7 +83,7 @@ def test_after_running_out_of_memory_micro_batches_are_smaller(
         results.append(losses(trainer, longest=400))
         halved = "out of memory: micro-batches of" in caplog.text
         assert halved == (gib == 0.7)
-        assert torch.cuda.max_memory_reserved() < gib * GIB
+        assert torch.cuda.max_memory_reserved() <= gib * GIB
         del trainer
     assert results[1] == pytest.approx(results[0], abs=0.03)
 
@@ -98,4 +98,4 @@ def test_a_large_batch_stays_within_15_gib() -> None:
     assert all(0 < loss < 30 for loss in found)
     assert trainer._micro_batches.measured
     assert trainer._micro_batches.tokens > 1024
-    assert torch.cuda.max_memory_reserved() < 15 * GIB
+    assert torch.cuda.max_memory_reserved() <= 15 * GIB
