@@ -31,7 +31,7 @@ class VllmEngine:
         """Loads a base and an adapter.
 
         Raises:
-            InputError: if vLLM is not installed, has no such quantization, or would be loaded in
+            InputError: if vLLM is not installed, the base is to be quantised, or vLLM would be loaded in
                 several processes.
         """
         if find_spec("vllm") is None:
@@ -39,9 +39,10 @@ class VllmEngine:
                 "infer.engine: vllm is not installed; docs/vllm.md says how to install it; or set"
                 " infer.engine to torch"
             )
-        if settings.quantization == "int8":
+        if settings.quantization != "none":
             raise InputError(
-                "infer.engine: vllm has no int8; model.quantization can be nf4 or none"
+                f"infer.engine: vllm has no {settings.quantization} of bitsandbytes; set"
+                " model.quantization to none, or infer.engine to torch"
             )
         if here().count > 1:
             raise InputError(
@@ -53,8 +54,6 @@ class VllmEngine:
 
         _, dtype = device_and_dtype()
         options: dict[str, Any] = {}
-        if settings.quantization == "nf4":
-            options |= {"quantization": "bitsandbytes"}
         if adapter:
             options |= {"enable_lora": True, "max_lora_rank": _largest_rank(adapter)}
         revision = settings.tokenizer_revision if settings.tokenizer else settings.revision
