@@ -31,8 +31,8 @@ class VllmEngine:
         """Loads a base and an adapter.
 
         Raises:
-            InputError: if vLLM is not installed, the base is to be quantised, or vLLM would be loaded
-                in several processes.
+            InputError: if vLLM is not installed, the base is to be quantised, or vLLM would be
+                loaded in several processes.
         """
         if find_spec("vllm") is None:
             raise InputError(
