@@ -97,8 +97,15 @@ def table(differences: Mapping[str, Difference]) -> str:
     q_values = false_discovery_control([d.p for d in differences.values()])
     rows = [
         [
-            *(name, d.metric.replace("_", " "), f"{d.a:.3f}", f"{d.b:.3f}", f"{d.b - d.a:+.3f}"),
-            *(f"{d.low:+.3f} to {d.high:+.3f}", f"{d.p:.3f}", f"{q:.3f}", d.better),
+            name,
+            d.metric.replace("_", " "),
+            f"{d.a:.3f}",
+            f"{d.b:.3f}",
+            f"{d.b - d.a:+.3f}",
+            f"{d.low:+.3f} to {d.high:+.3f}",
+            f"{d.p:.3f}",
+            f"{q:.3f}",
+            d.better,
         ]
         for (name, d), q in zip(differences.items(), q_values, strict=True)
     ]

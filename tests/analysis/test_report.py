@@ -70,21 +70,25 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
     columns = {
         "losses": ("update", "train_loss", {"update": "1", "train_loss": "2.5", "dev_loss": "2"}),
         "scores": (
-            *("scaled_score", "unit"),
+            "scaled_score",
+            "unit",
             {"unit": "u", "metric": "f1", "score": "0.5", "low": "0.4", "high": "0.6"}
             | {"scaled_score": "0.1", "scaled_low": "0", "scaled_high": "0.2"},
         ),
         "confusion_counts": (
-            *("submitted", "gold"),
+            "submitted",
+            "gold",
             {"unit": "u", "gold": "sì", "submitted": "no", "count": "3"},
         ),
         "numbers": ("gold", "submitted", {"unit": "u", "gold": "1.5", "submitted": "2"}),
         "map": (
-            *("longitude", "latitude"),
+            "longitude",
+            "latitude",
             {"unit": "u", "item": "0", "side": "gold", "latitude": "45", "longitude": "9"},
         ),
         "reliability": (
-            *("probability", "correct"),
+            "probability",
+            "correct",
             {"subtask": "s", "low": "0.6", "high": "0.7", "count": "3"}
             | {"probability": "0.65", "correct": "0.5"},
         ),
@@ -145,9 +149,16 @@ def test_the_page_stands_alone_and_holds_everything(page: Path) -> None:
     evaluated = json.loads((page.parent / "metrics/evaluate.json").read_text())
     assert f"{evaluated['units']['clinkart']['value']:.3f}" in text
     for words in (
-        *("a toy model of 2 million parameters, on data made from templates", "micro f1"),
-        *("finetune.lora.rank", "examples per second", "Learning curve", "Answers"),
-        *("calibration error", "0.062", "Calibration: all", "Calibration: acti_a"),
+        "a toy model of 2 million parameters, on data made from templates",
+        "micro f1",
+        "finetune.lora.rank",
+        "examples per second",
+        "Learning curve",
+        "Answers",
+        "calibration error",
+        "0.062",
+        "Calibration: all",
+        "Calibration: acti_a",
     ):
         assert words.lower() in text.lower()
     assert 1 <= text.count('class="card"') <= 20
@@ -162,8 +173,13 @@ def browser() -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
     ):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))

@@ -308,7 +308,10 @@ def acti(count: int = 10) -> Campaign:
         sheets[letter] = labelled(
             f"prova_subtask{letter}_run2.csv",
             "Id,Expected\n",
-            *(asked[letter], gold[letter], labels[letter], usual),
+            asked[letter],
+            gold[letter],
+            labels[letter],
+            usual,
         )
 
     def figures(said: Said) -> Figures:
@@ -870,7 +873,9 @@ def wicita() -> Campaign:
     for unit, name, file, lemmas, gold in (
         ("wicita_it", "test", "binary", {"lemma": "rete"}, [1, 0, 0, 1, 1, 0, 1, 0, 0, 1]),
         (
-            *("wicita_en", "test_eng", "binary_eng"),
+            "wicita_en",
+            "test_eng",
+            "binary_eng",
             {"lemma1": "rete", "lemma2": "net"},
             [0, 0, 1, 0, 0, 0, 0, 1, 0, 0],
         ),

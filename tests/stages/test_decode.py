@@ -58,9 +58,17 @@ def test_rounded_probabilities_are_accepted(tolerated: dict[str, float]) -> None
 @pytest.mark.parametrize(
     "bad",
     [
-        *({"sì": 0.9, "no": 0.09}, {"sì": 1.2, "no": -0.2}, {"sì": "1", "no": 0.0}),
-        *({"sì": True, "no": 0.0}, {"sì": float("nan"), "no": 1.0}, {"sì": None}),
-        *({}, [0.5, 0.5], "1.0", 1.0, None),
+        {"sì": 0.9, "no": 0.09},
+        {"sì": 1.2, "no": -0.2},
+        {"sì": "1", "no": 0.0},
+        {"sì": True, "no": 0.0},
+        {"sì": float("nan"), "no": 1.0},
+        {"sì": None},
+        {},
+        [0.5, 0.5],
+        "1.0",
+        1.0,
+        None,
     ],
 )
 def test_what_are_no_probabilities_is_told_by_line(tmp_path: Path, bad: Any) -> None:

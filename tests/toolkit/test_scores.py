@@ -182,8 +182,10 @@ def test_tables_to_plot() -> None:
     }
     units = {"u": Unit("f1", 0.5, 0.0, NOTHING, outcomes=outcomes)}
     assert evaluate.confusion_table(units)[1] == [
-        *(["u_x", "no", "no", 1], ["u_x", "no", "sì", 1]),
-        *(["u_x", "sì", "no", 1], ["u_x", "sì", "sì", 0]),
+        ["u_x", "no", "no", 1],
+        ["u_x", "no", "sì", 1],
+        ["u_x", "sì", "no", 1],
+        ["u_x", "sì", "sì", 0],
     ]
     assert evaluate.numbers_table(units)[1] == [["u", 1.0, 1.0], ["u", 2.5, 3.0]]
     assert evaluate.points_table(units)[1] == [
