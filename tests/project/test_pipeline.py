@@ -83,8 +83,8 @@ def test_another_reading_of_answers_trains_and_answers_nothing_anew(workspace: P
     change(
         workspace,
         "stages/tasks/clinkart.py",
-        "relations.update(r for r in located if r)",
-        "relations.update(r for r in located if r and False)",
+        "relations.update(relation for relation in located if relation)",
+        "relations.update(relation for relation in located if relation and False)",
     )
     assert repro(workspace) == ["encode", "decode", "evaluate"]
 
