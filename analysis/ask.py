@@ -30,6 +30,7 @@ from stages.tasks import lecture, load, owner
 
 log = logging.getLogger(__name__)
 
+LONG = "una parola dopo l'altra " * 1000  # a text that fills any prompt
 WIDTH = 80  # columns of the terminal
 MARGIN = "| "  # before the prompt
 LABEL = 13  # columns of the words before what the model said
@@ -82,7 +83,8 @@ class Respondent:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
         from stages.answering.engines import load_engine
-        from stages.answering.job import read_closed, read_longest_answers
+        from stages.answering.job import encode_questions, read_closed, read_longest_answers
+        from stages.model.adapters import adapter_folder
         from stages.model.loading import load_config, load_tokenizer
 
         self._max_new_tokens = settings.infer.max_new_tokens
@@ -93,7 +95,12 @@ class Respondent:
             closed = read_closed(encoded / "closed.json")
         if (train := encoded / "train.jsonl").is_file():
             longest = read_longest_answers(train, self._encoder)
-        engine = load_engine(settings.model, settings.infer, adapter)
+        folder = adapter_folder(settings.infer.adapter, adapter)
+        # The longest and the shortest prompt that may be asked for.
+        texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
+        rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
+        ids = [row.ids for row in rows]
+        engine = load_engine(settings.model, settings.infer, folder, ids)
         limit = self._max_new_tokens
         self._answerer = Answerer(engine, self._encoder, closed, longest, limit)
 

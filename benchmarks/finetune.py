@@ -37,6 +37,7 @@ from stages.common.settings import StageSettings, read
 from stages.model import processes
 from stages.model.device import device_and_dtype
 from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
+from stages.model.packed import PackedPath
 from stages.model.prompts import Prompts
 from stages.model.settings import Data, Model
 from stages.model.text import TextEncoder, TokenRow
@@ -186,7 +187,7 @@ def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
     if dequantized_fits(base):
         dequantize(base, torch.bfloat16)
     adapted = add_lora(base, LORA)
-    trainer = Trainer(adapted, torch.bfloat16)
+    trainer = Trainer(PackedPath(adapted), torch.bfloat16)
     release()
     return partial(trainer.update, rate=RATE, clip=CLIP)
 
@@ -282,7 +283,7 @@ def cpu(updates: int) -> None:
 
     def own(temporary: str) -> None:
         job = settings.finetune.model_copy(update={"epochs": 1})
-        train(base, Examples(sample, ["all"] * count), [], job, dtype, Path(temporary))
+        train(PackedPath(base), Examples(sample, ["all"] * count), [], job, dtype, Path(temporary))
 
     ratios = []
     for _ in range(3):  # in turn, for the machine's speed changes

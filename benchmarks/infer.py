@@ -28,15 +28,15 @@ from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.job import encode_questions, read_closed, read_longest_answers
-from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine, prepare
+from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine
 from stages.common.command import run
 from stages.common.settings import read
+from stages.model.adapters import load_adapter
 from stages.model.device import device_and_dtype
 from stages.model.examples import read_split
 from stages.model.loading import (
     dequantize,
     dequantized_fits,
-    load_adapter,
     load_base,
     load_config,
     load_tokenizer,
@@ -150,9 +150,8 @@ def padded_batches(causal: Any, questions: Sequence[Made], size: int = 128) -> N
         )
 
 
-def ours(causal: Any, questions: Sequence[Made], *, scored: bool) -> None:
+def ours(engine: Forced, questions: Sequence[Made], *, scored: bool) -> None:
     """Answers with our engine; if `scored`, sub-tasks of short answers by two candidates."""
-    engine = Forced(causal, -1)
     if scored:
         two = Candidates({"sì": [100, 101, 2], "no": [102, 2]})
         list(engine.score([row.ids for row in questions if row.longest <= CLOSED], two))
@@ -192,7 +191,7 @@ def gpu(count: int) -> None:
     sample = spread(questions, 256)
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
         compared("padded batches of 128, nf4", sample, partial(padded_batches, adapted, sample))
-    causal = prepare(adapted)
+    engine = Forced(adapted, [-1])
     _, total = torch.cuda.mem_get_info()
     for name, share, part in (
         (f"ours, {T4} GiB", T4 * 2**30 / total, questions[: count // 2]),
@@ -201,16 +200,16 @@ def gpu(count: int) -> None:
     ):
         release()
         torch.cuda.set_per_process_memory_fraction(share)
-        if dequantized_fits(causal):
-            dequantize(causal, torch.bfloat16)
+        if dequantized_fits(adapted.get_base_model()):
+            dequantize(adapted.get_base_model(), torch.bfloat16)
         if "compiled" in name:
-            prepare(causal, COMPILE_FROM)
+            engine.speed_up(COMPILE_FROM)
         start = time.perf_counter()
-        ours(causal, part[::16], scored=False)  # loads the kernels, and compiles
+        ours(engine, part[::16], scored=False)  # loads the kernels, and compiles
         print(f"{'':<40} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")
         for scored in (False, True):
             what = f"{name}, {'short ones scored' if scored else 'all written'}"
-            compared(what, part, partial(ours, causal, part, scored=scored))
+            compared(what, part, partial(ours, engine, part, scored=scored))
 
 
 # --- The default run's questions on a CPU ---------------------------------------------------------
@@ -264,7 +263,8 @@ def cpu() -> None:
             alone(question, candidates[question.subtask]) if question.subtask in closed else answer
             for question, answer in zip(questions, free, strict=True)
         ]
-    engine = TorchEngine(prepare(causal), settings.model.eos_id)
+    engine = TorchEngine(causal, settings.model.end_ids)
+    engine.speed_up(0)
     for name, sets, expected in (
         ("all written", {}, free),
         ("closed ones scored", closed, restricted),

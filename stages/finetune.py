@@ -57,6 +57,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.cost import Meter, record
     from stages.training.examples import check_examples, read_examples
     from stages.training.loop import train
+    from stages.training.paths import choose_path
     from stages.training.progress import summary
 
     settings = read(Settings)
@@ -70,8 +71,10 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     device, dtype = device_and_dtype()
     torch.manual_seed(seed)
     base = load_base(settings.model, device, dtype)
-    check_fit([*examples.rows, *dev.rows], base.config)
+    rows = [*examples.rows, *dev.rows]
+    check_fit(rows, base.config)
     model = add_lora(base, settings.finetune.lora)
+    path = choose_path(model, rows, settings.model.pad_id, settings.finetune.engine)
     state = scratch(
         "finetune",
         CODE,
@@ -81,7 +84,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         json.dumps([examples.rows, examples.subtasks, dev.rows]),
     )
     meter = Meter(settings.cost.country)
-    progress = train(model, examples, dev.rows, settings.finetune, dtype, state, meter)
+    progress = train(path, examples, dev.rows, settings.finetune, dtype, state, meter)
 
     if not processes.here().main:
         return

@@ -54,8 +54,9 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     from stages.answering.engines import load_engine
     from stages.answering.job import prediction, read_job, summary
     from stages.answering.journal import Journal
+    from stages.model.adapters import adapter_fingerprint, adapter_folder
     from stages.model.device import device_and_dtype
-    from stages.model.loading import adapter_fingerprint, fingerprint, load_tokenizer
+    from stages.model.loading import fingerprint, load_tokenizer
     from stages.model.processes import here
     from stages.model.scratch import scratch
     from stages.model.text import TextEncoder
@@ -63,13 +64,14 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     settings = read(Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    folder = adapter_folder(settings.infer.adapter, adapter)
     job = read_job(encoded, encoder, settings.model, settings.infer)
     state = scratch(
         "infer",
         CODE,
         settings.model_dump_json(),
         fingerprint(settings.model),
-        adapter_fingerprint(adapter) if settings.infer.adapter else "no adapter",
+        adapter_fingerprint(folder) if folder else "no adapter",
         str(device_and_dtype()),
         json.dumps(job),
     )
@@ -81,8 +83,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     unanswered = [question for question in job.questions if question.id not in finished]
     own = process.share(unanswered, lambda question: len(question.ids))
     if own:
-        tokens = sum(len(question.ids) for question in own)
-        engine = load_engine(settings.model, settings.infer, adapter, tokens)
+        texts = [question.ids for question in own]
+        engine = load_engine(settings.model, settings.infer, folder, texts)
         limit = settings.infer.max_new_tokens
         answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
         with tqdm(total=len(own), desc="infer", unit="question", disable=not process.main) as bar:

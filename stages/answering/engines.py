@@ -1,28 +1,204 @@
-"""The engines that there are, by the name that infer.engine gives them."""
+"""The engines that there are, by the name that infer.engine gives them, and which one is exact."""
 
+import copy
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import takewhile
+from operator import eq
 from pathlib import Path
+from typing import Any
 
-from stages.answering.engine import Engine
+import torch
+
+from stages.answering.candidates import Candidates
+from stages.answering.engine import Engine, Request
+from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
-from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.torch_engine import TorchEngine
 from stages.answering.vllm_engine import VllmEngine
-from stages.model.device import device_and_dtype
-from stages.model.loading import load_adapter, load_base
+from stages.model.adapters import load_adapter
+from stages.model.check import (
+    Reference,
+    allowed_difference,
+    difference,
+    first_exact,
+    sample,
+)
+from stages.model.device import device_and_dtype, free_memory
+from stages.model.loading import load_base
+from stages.model.packed import base_of
+from stages.model.plain import PlainPath
 from stages.model.settings import Model
+from stages.model.text import TokenRow
+
+log = logging.getLogger(__name__)
+
+STEPS = 8  # tokens that are generated in the check
+SMALL = 1_500_000_000  # parameters up to which candidates are scored in fp32
+FP32_SHARE = 4  # free memory must be so many times that of the weights in fp32
+CANDIDATES = 16  # candidates that are scored in the check
 
 
-def load_engine(model: Model, infer: Infer, adapter: Path, tokens: int = 0) -> Engine:
-    """Loads the base, with the adapter if the settings say so, into an engine.
+def load_engine(
+    model: Model, infer: Infer, adapter: Path | None, prompts: Sequence[Sequence[int]]
+) -> Engine:
+    """Loads the base, with an adapter if there is to be one, into an engine.
 
     Args:
         model: the base.
-        infer: which engine, and whether with the adapter.
+        infer: which engine.
         adapter: the adapter's folder.
-        tokens: number of tokens of prompts that there are to read.
+        prompts: token ids of what there is to read.
+
+    Raises:
+        InputError: if base or adapter cannot be loaded, or transformers cannot run them.
     """
     if infer.engine == "vllm":
-        return VllmEngine(model, adapter if infer.adapter else None)
+        return VllmEngine(model, adapter)
     causal = load_base(model, *device_and_dtype())
-    if infer.adapter:
+    if adapter:
         causal = load_adapter(causal, adapter)
-    return TorchEngine(prepare(causal, tokens), model.eos_id)
+    return exact_engine(causal, model, infer, prompts)
+
+
+def exact_engine(
+    causal: Any, model: Model, infer: Infer, prompts: Sequence[Sequence[int]]
+) -> Engine:
+    """Returns the fastest engine that answers as the model's own forward does.
+
+    Args:
+        causal: the base, or the base with an adapter on it.
+        model: the base's settings.
+        infer: whether plain is asked for, and how long answers may be.
+        prompts: token ids of what there is to read.
+
+    Raises:
+        InputError: if transformers cannot run the base.
+    """
+    causal.eval()
+    in_fp32 = None
+    if infer.score_closed and _is_small_in_bf16(causal):
+        in_fp32 = copy.deepcopy(causal).float()
+    engine = _checked(causal, model, infer, prompts)
+    if in_fp32 is None:
+        return engine
+    log.info("the base is small: candidates are scored in fp32")
+    return ScoredInFp32(engine, _checked(in_fp32, model, infer, prompts))
+
+
+def _checked(
+    causal: Any, model: Model, infer: Infer, prompts: Sequence[Sequence[int]]
+) -> TorchEngine | PlainEngine:
+    """The fastest engine that is exact for a model as it is."""
+    ends, pad_id = model.end_ids, model.pad_id
+    trial = _Trial(causal, pad_id, prompts, infer.max_new_tokens)
+    ways: dict[str, Callable[[], TorchEngine | PlainEngine]] = {}
+    if infer.engine != "plain":
+        ways["the fast engine"] = partial(TorchEngine, causal, ends)
+    ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
+    engine = first_exact(ways, trial.difference, allowed_difference(base_of(causal)))
+    if isinstance(engine, TorchEngine):
+        engine.speed_up(sum(map(len, prompts)))
+    if engine is None:
+        log.warning("questions are answered one by one, which is slow")
+        trial.reference.as_path()
+        engine = PlainEngine(causal, ends, pad_id, alone=True)
+    return engine
+
+
+def _is_small_in_bf16(causal: Any) -> bool:
+    """Whether a GPU has time and room for a copy in fp32, in which probabilities are exact."""
+    base = base_of(causal)
+    parameters = sum(p.numel() for p in causal.parameters())
+    return bool(
+        base.dtype == torch.bfloat16
+        and base.device.type == "cuda"
+        and not getattr(base, "is_quantized", False)
+        and parameters <= SMALL
+        and free_memory(base.device) > 4 * FP32_SHARE * parameters
+    )
+
+
+class ScoredInFp32:
+    """Generates in 16 bits and scores candidates in fp32; see `stages.answering.engine.Engine`.
+
+    With 8 significant bits in all states, as bf16 has, probabilities near 0.5 are wrong by up to
+    0.05. Products of matrices are computed in TF32 here, which has 11 bits, and the range of fp32.
+    """
+
+    def __init__(self, generator: Engine, scorer: Engine) -> None:
+        """Takes two engines of one model.
+
+        Args:
+            generator: computes in 16 bits.
+            scorer: computes in fp32.
+        """
+        self._generator, self._scorer = generator, scorer
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
+        """Continues prompts greedily; see `stages.answering.engine.Engine`."""
+        return self._generator.generate(requests)
+
+    def score(
+        self, prompts: Sequence[list[int]], candidates: Candidates
+    ) -> Iterator[tuple[int, list[list[float]]]]:
+        """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        yield from self._scorer.score(prompts, candidates)
+        torch.set_float32_matmul_precision(before)
+
+
+class _Trial:
+    """A few prompts as the model's own forward continues them, to compare an engine with.
+
+    One of them is so long that its answer ends where the longest answer of all may.
+    """
+
+    def __init__(
+        self, causal: Any, pad_id: int, prompts: Sequence[Sequence[int]], max_new_tokens: int
+    ) -> None:
+        rows = sample([TokenRow(list(ids), len(ids), 0) for ids in prompts])
+        longest = rows[0].ids
+        filled = longest + longest * (max_new_tokens // len(longest))
+        self._prompts = [filled[: len(longest) + max(0, max_new_tokens - STEPS)]]
+        self._prompts += [row.ids for row in rows]
+        self.reference = Reference(causal, pad_id)
+        self._expected = self.reference.measure(self._continue, rows)
+
+    def _continue(self, path: PlainPath) -> list[tuple[list[int], torch.Tensor]]:
+        """Each prompt's new tokens, and the logits that they were chosen by."""
+        found = []
+        for ids in self._prompts:
+            seen: dict[int, torch.Tensor] = {}
+            (answer,) = path.generate([ids], STEPS, observe=seen.__setitem__)
+            found.append((answer, seen[0].float()))
+        return found
+
+    def difference(self, engine: TorchEngine | PlainEngine) -> float:
+        """Returns the largest difference of an engine's logits from the model's own."""
+        return max(*self._generated(engine), *self._scored(engine))
+
+    def _generated(self, engine: TorchEngine | PlainEngine) -> Iterator[float]:
+        """The differences of generated answers, as far as their tokens are the same."""
+        seen: dict[int, list[torch.Tensor]] = {}
+        engine.observe = lambda n, logits: seen.setdefault(n, []).append(logits.clone())
+        end_ids, engine.end_ids = engine.end_ids, frozenset()
+        answers = dict(engine.generate([Request(ids, STEPS) for ids in self._prompts]))
+        engine.observe, engine.end_ids = None, end_ids
+        for number, (answer, logits) in enumerate(self._expected):
+            alike = sum(takewhile(bool, map(eq, answer, answers[number])))
+            steps = min(alike + 1, STEPS)  # that of the first different token is of like tokens
+            found = torch.cat([step.reshape(-1, step.shape[-1]) for step in seen[number]])
+            yield difference(logits[:steps], found[:steps])
+
+    def _scored(self, engine: TorchEngine | PlainEngine) -> Iterator[float]:
+        """The differences of scored candidates: the tokens that one prompt makes most likely."""
+        tokens = self._expected[0][1][0].topk(CANDIDATES).indices.tolist()
+        candidates = Candidates({str(token): [token] for token in tokens})
+        for number, (values,) in engine.score(self._prompts, candidates):
+            logits = self._expected[number][1][0]
+            own = logits[sorted(tokens)]
+            apart = torch.tensor(values, device=own.device) - own
+            yield float((apart - apart.mean()).square().mean().sqrt() / logits.std())

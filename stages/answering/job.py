@@ -12,7 +12,14 @@ from stages.common.command import InputError
 from stages.model.examples import read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
-from stages.model.text import TextEncoder, TokenRow, check_fit, longest_answers
+from stages.model.text import (
+    Survival,
+    TextEncoder,
+    TokenRow,
+    check_fit,
+    longest_answers,
+    max_positions,
+)
 
 Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 
@@ -26,6 +33,7 @@ class Job(NamedTuple):
         longest: tokens of the longest training answer of each sub-task.
         empty_inputs: number of questions with an empty input.
         cut_inputs: number of questions whose input was cut.
+        changed_inputs: number of inputs that do not survive the tokenizer.
     """
 
     questions: list[Question]
@@ -33,6 +41,7 @@ class Job(NamedTuple):
     longest: dict[str, int]
     empty_inputs: int
     cut_inputs: int
+    changed_inputs: int
 
 
 def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) -> Job:
@@ -51,6 +60,10 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     ids, subtasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
     texts = zip(subtasks, inputs, strict=True)
     rows = encode_questions(texts, encoder, load_config(model), infer.max_new_tokens)
+    survival = Survival(encoder)
+    for question_id, text in zip(ids, inputs, strict=True):
+        survival.look_at(question_id, text)
+    survival.report(encoded / "test.jsonl")
     return Job(
         questions=[
             Question(question_id, subtask, row.ids)
@@ -60,6 +73,7 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
         longest=read_longest_answers(encoded / "train.jsonl", encoder),
         empty_inputs=sum(not text.strip() for text in inputs),
         cut_inputs=sum(row.cut > 0 for row in rows),
+        changed_inputs=survival.changed,
     )
 
 
@@ -77,7 +91,7 @@ def encode_questions(
     Raises:
         InputError: if it cannot.
     """
-    positions = config.max_position_embeddings - max_new_tokens
+    positions = max_positions(config) - max_new_tokens
     rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
     check_fit(rows, config, answer=max_new_tokens)
     return rows
@@ -128,5 +142,6 @@ def summary(job: Job, answers: Mapping[str, Answer]) -> dict[str, int]:
         "scored": sum(answer.probabilities is not None for answer in answers.values()),
         "empty_inputs": job.empty_inputs,
         "cut_inputs": job.cut_inputs,
+        "changed_inputs": job.changed_inputs,
         "cut_answers": sum(answer.finish == "length" for answer in answers.values()),
     }

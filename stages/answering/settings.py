@@ -6,11 +6,14 @@ from pydantic import Field
 
 from stages.common.settings import Section
 
+HubAdapter = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$")]
+"""A hub id and its commit, as org/name@commit."""
+
 
 class Infer(Section):
     """How questions are answered; keys as in params.yaml."""
 
-    adapter: bool
-    engine: Literal["torch", "vllm"]
+    adapter: bool | HubAdapter
+    engine: Literal["torch", "plain", "vllm"]
     score_closed: bool
     max_new_tokens: Annotated[int, Field(ge=1)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stages.model.attention import packed_attention
+from stages.model.attention import check_attention, packed_attention
 from stages.model.packing import Packed
 
 NAME = "cached"
@@ -29,12 +29,14 @@ class SlotCache:
     def __init__(self, causal: Any) -> None:
         """Makes an empty cache for a model."""
         config = causal.config
-        shape = (0, 0, config.num_key_value_heads, head_size(config))
+        key_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        shape = (0, 0, key_heads, head_size(config))
         empty = torch.zeros(shape, dtype=causal.dtype, device=causal.device)
         self._keys = [empty] * config.num_hidden_layers
         self._values = [empty] * config.num_hidden_layers
         self.ids = self.positions = torch.zeros(0, dtype=torch.long, device=causal.device)
         self._source = self._target = self._mask = self.ids
+        self._window_masks: dict[int, torch.Tensor] = {}
         self.reshape(0, 0)
 
     @property
@@ -100,6 +102,17 @@ class SlotCache:
         """Makes the mask of a step: of the first columns those up to each row's new token."""
         visible = self._column_numbers[:columns] <= self.positions[:, None]
         self._mask = visible[:, None, None]
+        self._window_masks.clear()
+
+    def _visible(self, window: int | None) -> torch.Tensor:
+        """The mask of a step, of shape (slots, 1, 1, columns), for layers with a sliding window."""
+        if window is None or window >= self._mask.shape[-1]:
+            return self._mask
+        if window not in self._window_masks:  # layers share it
+            columns = self._column_numbers[: self._mask.shape[-1]]
+            near = columns > self.positions[:, None] - window
+            self._window_masks[window] = self._mask & near[:, None, None]
+        return self._window_masks[window]
 
     def attend(
         self,
@@ -108,6 +121,7 @@ class SlotCache:
         key: torch.Tensor,
         value: torch.Tensor,
         scaling: float,
+        window: int | None = None,
     ) -> torch.Tensor:
         """Computes attention of one new token of each slot.
 
@@ -117,6 +131,7 @@ class SlotCache:
             key: of shape (1, key heads, slots, head size); added to the cache.
             value: like the key.
             scaling: factor of the products of queries and keys.
+            window: number of tokens that a query attends to at the most, its own included.
 
         Returns:
             The output, of shape (1, slots, heads, head size).
@@ -133,7 +148,7 @@ class SlotCache:
             queries,
             keys[:, :columns].transpose(1, 2),
             values[:, :columns].transpose(1, 2),
-            attn_mask=self._mask,
+            attn_mask=self._visible(window),
             scale=scaling,
         )
         return out.flatten(1, 2).unsqueeze(0)
@@ -147,9 +162,10 @@ def cached_attention(
     attention_mask: None,
     *,
     scaling: float,
+    sliding_window: int | None = None,
     slot_cache: SlotCache | None = None,
     slot_step: bool = False,
-    **packed: Any,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Computes attention of packed prompts, which a cache may keep, or of a decoding step.
 
@@ -158,15 +174,15 @@ def cached_attention(
     """
     layer = module.layer_idx
     if slot_cache is not None and slot_step:
-        return slot_cache.attend(layer, query, key, value, scaling), None
+        check_attention(others)
+        return slot_cache.attend(layer, query, key, value, scaling, sliding_window), None
 
     def keep(key: torch.Tensor, value: torch.Tensor) -> None:
         if slot_cache is not None:
             slot_cache.keep(layer, key, value)
 
-    return packed_attention(
-        module, query, key, value, attention_mask, scaling=scaling, packed_keep=keep, **packed
-    )
+    others |= {"scaling": scaling, "sliding_window": sliding_window, "packed_keep": keep}
+    return packed_attention(module, query, key, value, attention_mask, **others)
 
 
 def head_size(config: Any) -> int:

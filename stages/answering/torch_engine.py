@@ -10,22 +10,20 @@ own prompt alone, up to rounding.
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AttentionInterface
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Candidates, score_forks
 from stages.answering.engine import Request
 from stages.answering.slots import NAME, SlotCache, cached_attention
-from stages.model.attention import hidden_states
+from stages.model.attention import packed_logits
 from stages.model.device import can_compile, compile_layers, free_memory
-from stages.model.last_layer import use_short_last_layer
-from stages.model.lora import FlatLora
+from stages.model.packed import PackedPath, base_of
 from stages.model.packing import pack, split_by_tokens
 from stages.model.text import TokenRow
 
@@ -39,36 +37,6 @@ CPU_CACHE = 2 * 2**30  # bytes of a CPU's memory for the cache
 # Tokens of prompts from which compiling pays: on an H200 it took 12 s, and from then on a prompt of
 # 214 tokens took 1 ms less.
 COMPILE_FROM = 3_000_000
-
-
-def prepare(causal: Any, tokens: int = 0) -> Any:
-    """Makes a model ready to answer.
-
-    An adapter is merged into weights of 32 bits. Beside others, whose rounding would swallow some
-    of it, it stays, in their precision. The layers of a large model are compiled if there is so
-    much to read that it pays.
-
-    Args:
-        causal: the base, or the base with an adapter on it.
-        tokens: number of tokens of prompts that there are to read.
-
-    Returns:
-        The model, whose attention uses the cache.
-    """
-    if isinstance(causal, PeftModel):
-        base = causal.get_base_model()
-        if getattr(base, "is_quantized", False) or base.dtype != torch.float32:
-            FlatLora(causal, base.dtype)
-        else:
-            base = causal.merge_and_unload()
-        causal = base
-    AttentionInterface.register(NAME, _uncompiled(cached_attention))
-    causal.set_attn_implementation(NAME)
-    use_short_last_layer(causal.get_decoder())
-    if tokens >= COMPILE_FROM and can_compile(causal):
-        log.info("the layers are compiled at the first prompts")
-        compile_layers(causal.get_decoder())
-    return causal.eval()
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,26 +62,56 @@ class Row:
 
 
 class TorchEngine:
-    """Answers with a model that `prepare` has made ready."""
+    """Answers with packed prompts and a cache; see `stages.answering.engine.Engine`."""
 
-    def __init__(self, causal: Any, end: int) -> None:
+    def __init__(self, model: Any, end_ids: Collection[int]) -> None:
         """Takes a model.
 
         Args:
-            causal: the model.
-            end: id of the end token.
+            model: the base, or the base with an adapter on it.
+            end_ids: of the tokens that end an answer.
+
+        Raises:
+            Exception: of any kind, if the base or its adapter is not made for it.
         """
-        self._causal = causal
-        self._decoder, self._head = causal.get_decoder(), causal.get_output_embeddings()
-        self._end = end
-        device = causal.device.type
+        model.eval()
+        AttentionInterface.register(NAME, _uncompiled(cached_attention))
+        self._causal = base_of(model)
+        self._cache = SlotCache(self._causal)
+        self._path = PackedPath(model, NAME)
+        self.end_ids = frozenset(end_ids)
+        device = self._causal.device.type
         self._prompt_tokens, self._max_slots = PROMPTS[device], SLOTS[device]
         # A step can be recorded on a GPU, but 8-bit layers wait for the host in between.
-        self._recordable = device == "cuda" and not getattr(causal, "is_loaded_in_8bit", False)
+        in_8bit = getattr(self._causal, "is_loaded_in_8bit", False)
+        self._recordable = device == "cuda" and not in_8bit
         self._graph: torch.cuda.CUDAGraph | None = None
         self._warm = False  # whether a step was made with the cache in its present shape
-        self._cache = SlotCache(causal)
+        self._logits = torch.zeros(0)  # of the last step, by slot
         self._running: dict[int, Row] = {}  # by slot
+        self.observe: Callable[[int, torch.Tensor], None] | None = None
+
+    def release(self) -> None:
+        """Leaves the model as it was."""
+        self._path.release()
+
+    def speed_up(self, tokens: int) -> None:
+        """Makes answering faster, as the machine allows.
+
+        An adapter is merged into weights of 32 bits. Beside others, whose rounding would swallow
+        some of it, it stays, in their precision. The layers of a large model are compiled if there
+        is so much to read that it pays.
+
+        Args:
+            tokens: number of tokens of prompts that there are to read.
+        """
+        model, base = self._path.model, self._causal
+        quantized = getattr(base, "is_quantized", False)
+        if model is not base and base.dtype == torch.float32 and not quantized:
+            model.merge_and_unload()
+        if tokens >= COMPILE_FROM and can_compile(base):
+            log.info("the layers are compiled at the first prompts")
+            compile_layers(base.get_decoder())
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
@@ -132,24 +130,7 @@ class TorchEngine:
         self, prompts: Sequence[list[int]], candidates: Candidates
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
-        forks = candidates.forks
-        if not forks:  # an only answer is not in question
-            yield from ((number, []) for number in range(len(prompts)))
-            return
-        rows = [
-            TokenRow([*ids, *fork.before], len(ids) + len(fork.before), 0)
-            for ids in prompts
-            for fork in forks
-        ]
-        by_prompt: dict[int, dict[int, list[float]]] = {}
-        for numbers, logits in self._read(rows):
-            for i, values in zip(numbers, logits.float().cpu(), strict=True):
-                prompt, fork = divmod(i, len(forks))
-                by_fork = by_prompt.setdefault(prompt, {})
-                by_fork[fork] = values[list(forks[fork].tokens)].tolist()
-                if len(by_fork) == len(forks):
-                    yield prompt, [by_fork[fork] for fork in range(len(forks))]
-                    del by_prompt[prompt]
+        yield from score_forks(prompts, candidates, self._read)
 
     # --- Prefill ---
 
@@ -168,14 +149,13 @@ class TorchEngine:
         packs = deque(split_by_tokens(rows, self._prompt_tokens))
         while packs:
             numbers = packs.popleft()
-            packed = pack([rows[i] for i in numbers], self._causal.device)
+            packed = pack([rows[i] for i in numbers], self._causal.device, self._causal.dtype)
             cache = self._cache if slots else None
             if cache:
                 lengths = [len(rows[i].ids) for i in numbers]
                 cache.expect([slots[i] for i in numbers], lengths, packed)
             try:
-                states = hidden_states(self._decoder, packed, slot_cache=cache)
-                logits = self._head(states)
+                logits = packed_logits(self._causal, packed, slot_cache=cache)
             except torch.OutOfMemoryError:
                 half = len(numbers) // 2
                 if not half:
@@ -204,6 +184,7 @@ class TorchEngine:
             for slot, n in zip(slots, numbers, strict=True):
                 limit = requests[taken[n]].max_new_tokens
                 self._running[slot] = Row(taken[n], len(rows[n].ids), limit)
+            self._show(slots, logits)
             yield from self._add(dict(zip(slots, tokens.tolist(), strict=True)))
 
     def _make_room(self, coming: Sequence[Request]) -> None:
@@ -261,22 +242,30 @@ class TorchEngine:
                     self._advance(self._cache.columns)
             self._graph.replay()
         tokens = self._cache.ids.tolist()
-        yield from self._add({slot: tokens[slot] for slot in self._running})
+        running = list(self._running)
+        self._show(running, self._logits[running])
+        yield from self._add({slot: tokens[slot] for slot in running})
 
     def _advance(self, columns: int) -> None:
         """Runs the model on the last token of each slot and puts the next one in its place."""
         cache = self._cache
         cache.begin_step(columns)
-        states = self._decoder(
+        self._logits = self._causal(
             input_ids=cache.ids[None],
             position_ids=cache.positions[None],
             use_cache=False,
             slot_cache=cache,
             slot_step=True,
-        ).last_hidden_state[0]
-        cache.ids.copy_(self._head(states).argmax(dim=-1))
+        ).logits[0]
+        cache.ids.copy_(self._logits.argmax(dim=-1))
         # A free slot goes on in its last column, without harm.
         cache.positions.add_(1).clamp_(max=cache.columns - 1)
+
+    def _show(self, slots: Sequence[int], logits: torch.Tensor) -> None:
+        """Lets an observer see the logits by which the next token of some slots is chosen."""
+        if self.observe:
+            for slot, row in zip(slots, logits, strict=True):
+                self.observe(self._running[slot].number, row)
 
     def _add(self, tokens: dict[int, int]) -> Iterator[tuple[int, list[int]]]:
         """Adds a new token to each slot's row, and yields the rows that have ended by it."""
@@ -288,4 +277,4 @@ class TorchEngine:
                 yield row.number, row.tokens
 
     def _has_ended(self, row: Row) -> bool:
-        return row.tokens[-1] == self._end or len(row.tokens) == row.max_new_tokens
+        return row.tokens[-1] in self.end_ids or len(row.tokens) == row.max_new_tokens

@@ -16,8 +16,9 @@ import torch
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.common.command import InputError
+from stages.model.adapters import CONFIG
 from stages.model.device import device_and_dtype
-from stages.model.loading import ADAPTER_CONFIG, load_config
+from stages.model.loading import load_config
 from stages.model.processes import here
 from stages.model.settings import Model
 
@@ -57,7 +58,7 @@ class VllmEngine:
         if adapter:
             options |= {"enable_lora": True, "max_lora_rank": _largest_rank(adapter)}
         revision = settings.tokenizer_revision if settings.tokenizer else settings.revision
-        self._end = settings.eos_id
+        self._end_ids = list(settings.end_ids)
         self._adapter = LoRARequest("adapter", 1, str(adapter)) if adapter else None
         self._llm = LLM(
             model=settings.base,
@@ -81,8 +82,8 @@ class VllmEngine:
             SamplingParams(
                 temperature=0.0,
                 max_tokens=request.max_new_tokens,
-                stop_token_ids=[self._end],
-                ignore_eos=True,  # the end token is the one that params.yaml states
+                stop_token_ids=self._end_ids,
+                ignore_eos=True,  # the end tokens are those that params.yaml states
                 detokenize=False,
             )
             for request in requests
@@ -131,7 +132,7 @@ class VllmEngine:
 
 def _largest_rank(adapter: Path) -> int:
     """The smallest of vLLM's largest ranks that holds an adapter."""
-    config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
     return next(rank for rank in RANKS if rank >= config["r"])
 
 

@@ -112,17 +112,31 @@ def overlay(params: Any, changes: Mapping[str, Any], source: Path, prefix: str =
             params[key] = value
 
 
-def apply(profile: Path, path: Path = PARAMS) -> None:
-    """Writes a profile's values into params.yaml, whose comments and order stay."""
+def write(changes: Mapping[str, Any], source: Path, path: Path = PARAMS) -> None:
+    """Writes values into params.yaml, whose comments and order stay.
+
+    Args:
+        changes: nested mappings with only what differs.
+        source: where they come from, for messages.
+        path: the params file.
+
+    Raises:
+        InputError: if a key is not one of params.yaml's.
+    """
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
     params = yaml.load(path.read_text(encoding="utf-8"))
-    overlay(params, load(profile), profile)
+    overlay(params, changes, source)
     temporary = path.with_suffix(".tmp")
     with temporary.open("w", encoding="utf-8", newline="\n") as file:
         yaml.dump(params, file)
     temporary.replace(path)
+
+
+def apply(profile: Path, path: Path = PARAMS) -> None:
+    """Writes a profile's values into params.yaml."""
+    write(load(profile), profile, path)
 
 
 def main() -> None:

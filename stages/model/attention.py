@@ -5,7 +5,7 @@ segments of a packed sequence in one kernel; elsewhere each segment goes through
 attention by itself. What attends to what is decided by stages/model/packing.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -19,36 +19,64 @@ from stages.model.packing import Packed, Pattern
 NAME = "packed"
 """The name under which transformers knows this attention."""
 
-
-def use_packed_attention(causal: Any) -> None:
-    """Makes a causal language model of transformers attend as `hidden_states` asks it to."""
-    AttentionInterface.register(NAME, packed_attention)
-    causal.set_attn_implementation(NAME)
-    use_short_last_layer(causal.get_decoder())
+NOT_OFFERED = {"softcap": "a soft cap", "s_aux": "sinks"}
+"""Arguments of transformers' attention functions that this attention does not know."""
 
 
-def hidden_states(decoder: Any, packed: Packed, **attention: Any) -> torch.Tensor:
-    """Runs a decoder that attends to packed rows.
+def use_packed_attention(causal: Any, name: str = NAME) -> Callable[[], None]:
+    """Makes a causal language model of transformers attend as `packed_logits` asks it to.
 
     Args:
-        decoder: the model without its head, after `use_packed_attention` or its like.
-        packed: the rows, on the decoder's device.
+        causal: the model.
+        name: of the attention, as transformers knows it.
+
+    Returns:
+        What undoes it.
+
+    Raises:
+        NotImplementedError: if the model has attention of its own that cannot be exchanged.
+    """
+    AttentionInterface.register(NAME, packed_attention)
+    before = causal.config._attn_implementation
+    causal.set_attn_implementation(name)
+    if causal.config._attn_implementation != name:
+        raise NotImplementedError("its attention cannot be exchanged")
+    restore_last_layer = use_short_last_layer(causal.get_decoder())
+
+    def restore() -> None:
+        restore_last_layer()
+        causal.set_attn_implementation(before)
+
+    return restore
+
+
+def packed_logits(causal: Any, packed: Packed, **attention: Any) -> torch.Tensor:
+    """Runs a causal language model that attends to packed rows.
+
+    Args:
+        causal: the model, after `use_packed_attention`.
+        packed: the rows, on the model's device.
         **attention: further arguments of the attention.
 
     Returns:
-        The last hidden states of the predicting tokens, of shape (predictions, hidden size).
+        The logits of the predicting tokens, of shape (predictions, vocabulary).
+
+    Raises:
+        NotImplementedError: if the model computes logits of all tokens only.
     """
-    states: torch.Tensor = decoder(
+    is_short = isinstance(causal.get_decoder().layers[-1], LastLayer)
+    logits: torch.Tensor = causal(
         input_ids=packed.ids,
         position_ids=packed.positions,
         use_cache=False,
+        logits_to_keep=0 if is_short else packed.predicting,
         packed_pattern=packed.branches,
         packed_predicting=(packed.predicting, packed.rows),
         **attention,
-    ).last_hidden_state[0]
-    if isinstance(decoder.layers[-1], LastLayer):
-        return states
-    return states[packed.predicting]
+    ).logits[0]
+    if len(logits) != len(packed.predicting):
+        raise NotImplementedError("its head computes the logits of all tokens")
+    return logits
 
 
 def packed_attention(
@@ -59,14 +87,15 @@ def packed_attention(
     attention_mask: None,
     *,
     scaling: float,
+    sliding_window: int | None = None,
     packed_pattern: Pattern,
     packed_keep: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
-    **_: Any,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Computes causal attention of segments of queries, each to its own keys.
 
     The signature is that of transformers' attention functions. The keyword arguments come from
-    `hidden_states`; their prefix keeps them apart from those of transformers.
+    `packed_logits`; their prefix keeps them apart from those of transformers.
 
     Args:
         module: the attention layer.
@@ -76,12 +105,18 @@ def packed_attention(
         value: like the key.
         attention_mask: none.
         scaling: factor of the products of queries and keys.
+        sliding_window: number of tokens that a query attends to at the most, its own included.
         packed_pattern: which queries attend to which tokens.
         packed_keep: receives keys and values, to cache them.
+        **others: none that would change the result.
 
     Returns:
         The output, of shape (1, queries, heads, head size), and no attention weights.
+
+    Raises:
+        NotImplementedError: if the model asks for a form of attention that is not offered here.
     """
+    check_attention(others)
     if packed_keep is not None:
         packed_keep(key, value)
     if packed_pattern.keys is not None:
@@ -89,8 +124,22 @@ def packed_attention(
     if (groups := query.shape[1] // key.shape[1]) > 1:
         key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
     if packed_pattern.lengths is None:
-        return _in_one_kernel(query, key, value, packed_pattern, scaling), None
-    return _segment_by_segment(query, key, value, packed_pattern, scaling), None
+        return _in_one_kernel(query, key, value, packed_pattern, scaling, sliding_window), None
+    return _segment_by_segment(query, key, value, packed_pattern, scaling, sliding_window), None
+
+
+def check_attention(arguments: Mapping[str, Any]) -> None:
+    """Makes sure that a layer asks for no form of attention that is not offered.
+
+    Args:
+        arguments: what transformers gives to its attention functions, beside what we know.
+
+    Raises:
+        NotImplementedError: if it does.
+    """
+    for name in NOT_OFFERED:
+        if arguments.get(name) is not None:
+            raise NotImplementedError(f"its attention has {NOT_OFFERED[name]}")
 
 
 def _in_one_kernel(
@@ -99,6 +148,7 @@ def _in_one_kernel(
     value: torch.Tensor,
     pattern: Pattern,
     scaling: float,
+    window: int | None,
 ) -> torch.Tensor:
     query_bounds, key_bounds = cast(Any, pattern.bounds)
     most_queries, most_keys = cast(Any, pattern.longest)
@@ -112,7 +162,8 @@ def _in_one_kernel(
         most_queries,
         most_keys,
         scale=scaling,
-        window_size=(-1, 0),  # causal; the last query of a segment is aligned with its last key
+        # Causal; the last query of a segment is aligned with its last key.
+        window_size=(-1 if window is None else window - 1, 0),
     )
     return out.unsqueeze(0)
 
@@ -123,6 +174,7 @@ def _segment_by_segment(
     value: torch.Tensor,
     pattern: Pattern,
     scaling: float,
+    window: int | None,
 ) -> torch.Tensor:
     query_lengths, key_lengths = cast(Any, pattern.lengths)
     causal = cast(torch.Tensor, pattern.causal)
@@ -134,7 +186,10 @@ def _segment_by_segment(
         strict=True,
     ):
         queries, keys = q.shape[2], k.shape[2]
-        mask = causal[keys - queries : keys, :keys] if queries < keys else None
+        visible = causal[keys - queries : keys, :keys]
+        if is_near := window is not None and window < keys:
+            visible = visible.triu(keys - queries - window + 1)
+        mask = visible if queries < keys or is_near else None
         outs.append(
             scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, is_causal=mask is None, scale=scaling

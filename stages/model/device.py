@@ -20,9 +20,16 @@ def device_and_dtype() -> tuple[torch.device, torch.dtype]:
     return device, torch.bfloat16 if has_fast_bf16 else torch.float16
 
 
-def has_varlen_attention(device: torch.device) -> bool:
-    """Says whether a device has variable-length attention, one kernel for all segments."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+def has_varlen_attention(device: torch.device, dtype: torch.dtype) -> bool:
+    """Says whether a device has variable-length attention, one kernel for all segments, of a type.
+
+    Args:
+        device: where attention is computed.
+        dtype: number type of queries, keys and values.
+    """
+    if device.type != "cuda" or dtype == torch.float32:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def free_memory(device: torch.device) -> float:
@@ -36,7 +43,11 @@ def free_memory(device: torch.device) -> float:
 def can_compile(model: Any) -> bool:
     """Says whether compiling a model's layers is possible and pays: large ones, on newer GPUs."""
     parameters = sum(p.numel() for p in model.parameters())
-    return parameters >= COMPILE_FROM and has_varlen_attention(model.device) and has_triton()
+    return (
+        parameters >= COMPILE_FROM
+        and has_varlen_attention(model.device, model.dtype)
+        and has_triton()
+    )
 
 
 def compile_layers(decoder: Any) -> None:

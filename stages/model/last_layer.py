@@ -5,6 +5,7 @@ positions whose next token is predicted: few in training, where loss is computed
 of each prompt in prefill.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -14,11 +15,21 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, apply_ro
 from stages.model.packing import Pattern
 
 
-def use_short_last_layer(decoder: Any) -> None:
-    """Makes a decoder's last layer compute predicting tokens alone, if it is a LLaMA's."""
+def use_short_last_layer(decoder: Any) -> Callable[[], None]:
+    """Makes a decoder's last layer compute predicting tokens alone, if it is a LLaMA's.
+
+    Returns:
+        What undoes it.
+    """
     last = decoder.layers[-1]
-    if type(last) is LlamaDecoderLayer:
+    kind = type(last)
+    if kind is LlamaDecoderLayer:
         last.__class__ = LastLayer
+
+    def restore() -> None:
+        last.__class__ = kind
+
+    return restore
 
 
 class LastLayer(LlamaDecoderLayer):  # type: ignore[misc]

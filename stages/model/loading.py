@@ -1,13 +1,12 @@
-"""Loading the base model, its tokenizer and an adapter.
+"""Loading the base model and its tokenizer.
 
 A base is a folder or a hub id at a pinned revision, in safetensors or in (sharded) ``.bin`` files;
 the latter go through the restricted unpickler only. No code of a model's repository is ever run.
+What a checkpoint holds is used as it is meant (stages/model/checkpoints.py), or refused.
 """
 
 import hashlib
-import json
 import logging
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: S403 - what the restricted unpickler raises
@@ -16,7 +15,6 @@ from typing import Any
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
-from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -28,12 +26,14 @@ from transformers import (
 
 from stages.common.command import InputError
 from stages.model import processes
+from stages.model.adapters import CONFIG
+from stages.model.checkpoints import check_quantization, check_report
 from stages.model.device import free_memory
+from stages.model.head import use_full_precision_head
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
-ADAPTER_CONFIG = "adapter_config.json"
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
 HASHED = 64 * 2**20  # bytes up to which a file is identified by its content
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers")
@@ -51,9 +51,21 @@ def load_config(settings: Model) -> Any:
     """
     revision = settings.revision or "main"
     try:
-        return AutoConfig.from_pretrained(settings.base, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+        config = AutoConfig.from_pretrained(
+            settings.base, revision=revision, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
+    _drop_nothing(config)
+    return config
+
+
+def _drop_nothing(config: Any) -> None:
+    """Sets all probabilities of dropout to 0, for a frozen base computes as in evaluation."""
+    for part in {id(part): part for part in (config, config.get_text_config())}.values():
+        for key, value in vars(part).items():
+            if isinstance(value, float) and ("drop" in key or "jitter" in key):
+                setattr(part, key, 0.0)
 
 
 def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
@@ -73,7 +85,7 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     sharded = processes.here().sharded
     if sharded and settings.quantization == "int8":
         raise InputError("model.quantization: int8 cannot be sharded (FSDP); expected nf4 or none")
-    if (Path(settings.base) / ADAPTER_CONFIG).is_file():
+    if (Path(settings.base) / CONFIG).is_file():
         raise InputError(f"model.base: {settings.base} holds an adapter, not a base model")
     log.info(
         "load base %s, quantization %s, %s on %s",
@@ -82,37 +94,35 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
         dtype,
         device,
     )
+    config = load_config(settings)
+    is_saved_so = check_quantization(settings, config)
     try:
         base, report = AutoModelForCausalLM.from_pretrained(
             settings.base,
+            config=config,
             revision=settings.revision or "main",
-            quantization_config=_quantization(settings, dtype, sharded=sharded),
+            quantization_config=None if is_saved_so else _quantization(settings, dtype, sharded),
             dtype=dtype,
             device_map={"": device},
-            attn_implementation="sdpa",
             trust_remote_code=False,
             weights_only=True,
             output_loading_info=True,
         )
     except UNREADABLE as error:
         raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
-    # transformers would put random numbers in their place.
-    if lacking := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
-        raise InputError(
-            f"model.base {settings.base!r} lacks weights, or has them in another shape:"
-            f" {', '.join(lacking[:5])} ({len(lacking)} in all)"
-        )
+    check_report(settings, report)
     _state_ids(base, settings)
     base.requires_grad_(False)
+    for layer in four_bit_layers(base).values():
+        layer.compute_dtype = dtype  # a checkpoint may say otherwise
     if settings.quantization == "nf4" and not sharded and dequantized_fits(base):
         log.info("memory allows it: the 4-bit values are kept in %s", dtype)
         dequantize(base, dtype)
+    use_full_precision_head(base)
     return base
 
 
-def _quantization(
-    settings: Model, dtype: torch.dtype, *, sharded: bool
-) -> BitsAndBytesConfig | None:
+def _quantization(settings: Model, dtype: torch.dtype, sharded: bool) -> BitsAndBytesConfig | None:
     if settings.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     if settings.quantization == "nf4":
@@ -128,17 +138,15 @@ def _quantization(
 
 def _state_ids(base: Any, settings: Model) -> None:
     """Puts the stated ids in the place of the base's own, and of its habits of generation."""
-    ids = {
-        "pad_token_id": settings.pad_id,
-        "bos_token_id": settings.bos_id,
-        "eos_token_id": settings.eos_id,
-    }
-    if max(ids.values()) >= base.config.vocab_size:
-        raise InputError(
-            f"model: token id {max(ids.values())}, but the base has {base.config.vocab_size} tokens"
-        )
-    base.config.update(ids)
-    base.generation_config = GenerationConfig(**ids)
+    vocabulary = base.config.get_text_config().vocab_size
+    for name, token in settings.stated_ids.items():
+        if token >= vocabulary:
+            raise InputError(
+                f"model.{name}: token id {token}, but the base has {vocabulary} tokens"
+            )
+    ids = {"pad_token_id": settings.pad_id, "bos_token_id": settings.bos_id}
+    base.config.update(ids | {"eos_token_id": settings.eos_id})
+    base.generation_config = GenerationConfig(**ids)  # answers say for themselves what ends them
 
 
 def four_bit_layers(base: Any) -> dict[str, Any]:
@@ -170,34 +178,7 @@ def dequantize(base: Any, dtype: torch.dtype) -> None:
         base.set_submodule(name, plain)
 
 
-# --- Adapter and tokenizer ------------------------------------------------------------------------
-
-
-def load_adapter(base: Any, adapter: Path) -> Any:
-    """Puts a trained LoRA adapter (safetensors or ``.bin``) on a base.
-
-    Raises:
-        InputError: if the adapter cannot be read, lacks weights or does not fit the base.
-    """
-    log.info("load adapter %s", adapter)
-    # peft would look for a file that is not here on the hub, in a repository of the same name.
-    path = adapter / ADAPTER_CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if config.get("peft_type") != "LORA" or config.get("megatron_config"):
-        raise InputError(f"{path}: expected the settings of a LoRA adapter")
-    if not any((adapter / f"adapter_model.{form}").is_file() for form in ("safetensors", "bin")):
-        raise InputError(f"{adapter}: no adapter_model.safetensors and no adapter_model.bin")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message="Found missing adapter keys")
-            return PeftModel.from_pretrained(base, str(adapter), is_trainable=False)
-    except (*UNREADABLE, UserWarning) as error:
-        raise InputError(
-            f"{adapter}: cannot be loaded as an adapter of the base: {error}"
-        ) from error
+# --- Tokenizer ------------------------------------------------------------------------------------
 
 
 def load_tokenizer(settings: Model) -> Any:
@@ -218,17 +199,30 @@ def load_tokenizer(settings: Model) -> Any:
         )
     except (OSError, ValueError) as error:
         raise InputError(f"the tokenizer {place!r} cannot be loaded: {error}") from error
-    stated, own = (
-        (settings.bos_id, settings.eos_id),
-        (tokenizer.bos_token_id, tokenizer.eos_token_id),
-    )
-    if stated != own:
-        log.warning(
-            "the tokenizer's own bos and eos ids are %s and %s; params.yaml's %d and %d are used",
-            *own,
-            *stated,
-        )
+    _check_ids(settings, tokenizer)
     return tokenizer
+
+
+def _check_ids(settings: Model, tokenizer: Any) -> None:
+    """Makes sure that stated ids are no ordinary pieces of the tokenizer."""
+    added = tokenizer.added_tokens_decoder
+    special = {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+    for name, token in settings.stated_ids.items():
+        if token < len(tokenizer) and token not in special:
+            piece = tokenizer.convert_ids_to_tokens(token)
+            raise InputError(
+                f"model.{name}: {token} is an ordinary piece of the tokenizer, {piece!r}; its own"
+                f" ids are bos {tokenizer.bos_token_id}, eos {tokenizer.eos_token_id}, pad"
+                f" {tokenizer.pad_token_id} (make base B={settings.base} states them)"
+            )
+    own = (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    if tokenizer.eos_token_id not in settings.end_ids or settings.bos_id not in (own[0], None):
+        log.warning(
+            "the tokenizer's own bos and eos ids are %s and %s; params.yaml's %s and %s are used",
+            *own,
+            settings.bos_id,
+            settings.eos_id,
+        )
 
 
 # --- Fingerprints ---------------------------------------------------------------------------------
@@ -248,16 +242,3 @@ def fingerprint(settings: Model) -> str:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
             parts.append(f"{path.name} {content}")
     return "\n".join([*parts, *(f"{name} {version(name)}" for name in LIBRARIES)])
-
-
-def adapter_fingerprint(adapter: Path) -> str:
-    """Returns a text that differs whenever a file of an adapter does.
-
-    Raises:
-        InputError: if there is no adapter.
-    """
-    if not adapter.is_dir():
-        raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
-    return " ".join(
-        hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(adapter.iterdir())
-    )

@@ -1,4 +1,4 @@
-"""LoRA layers of peft that compute faster: all weights in one tensor, two operations in one.
+"""The trained weights as one tensor, and LoRA layers of peft that compute faster.
 
 Whatever concerns all weights (an optimizer step, the gradient's norm, its sum over processes, a
 cast) is then one operation instead of hundreds of small ones.
@@ -8,17 +8,49 @@ from functools import cache
 from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear, LoraLayer
+from peft.tuners.lora.bnb import Linear4bit, Linear8bitLt
 
 
-class FlatLora:
-    """The weights of a model's LoRA layers as one tensor.
+class TrainedWeights:
+    """The trained weights of a model as one tensor.
 
     Attributes:
-        values: a parameter of shape (weights,). The layers' own parameters are views of it, so that
+        values: a parameter of shape (weights,). The model's own parameters are views of it, so that
             peft reads, saves and loads them as ever.
         gradient: its gradient, of the same shape; always the same tensor.
     """
+
+    def __init__(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Takes over parameters.
+
+        Args:
+            parameters: all trained, or all frozen.
+        """
+        self._parameters = parameters
+        flat = torch.cat([parameter.detach().flatten() for parameter in parameters])
+        self.values = torch.nn.Parameter(flat, parameters[0].requires_grad)
+        self.values.grad = self.gradient = torch.zeros_like(flat)
+        for parameter, view in zip(parameters, self._views(flat), strict=True):
+            parameter.data = view
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Adds the gradient of a loss to that of `values`."""
+        gradients = torch.autograd.grad(loss, self._parameters)
+        self.gradient += torch.cat([gradient.flatten() for gradient in gradients])
+
+    def gradients(self) -> dict[int, torch.Tensor]:
+        """Returns views of the gradient by the identity of the parameter that each belongs to."""
+        views = self._views(self.gradient)
+        return {id(own): view for own, view in zip(self._parameters, views, strict=True)}
+
+    def _views(self, flat: torch.Tensor) -> list[torch.Tensor]:
+        pieces = torch.split(flat, [parameter.numel() for parameter in self._parameters])
+        return [piece.view_as(own) for piece, own in zip(pieces, self._parameters, strict=True)]
+
+
+class FlatLora(TrainedWeights):
+    """The weights of a model's LoRA layers, which compute their two additions as one."""
 
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
         """Takes over the layers, whose inputs must have the shape (1, tokens, size) from now on.
@@ -26,18 +58,25 @@ class FlatLora:
         Args:
             model: the base with its adapter.
             dtype: number type of the computation.
+
+        Raises:
+            NotImplementedError: if a layer has more than LoRA's two matrices.
         """
         self._dtype = dtype
         self._layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
-        self._matrices = [matrix for layer in self._layers for matrix in _matrices(layer)]
-        flat = torch.cat([matrix.detach().flatten() for matrix in self._matrices])
-        self.values = torch.nn.Parameter(flat, self._matrices[0].requires_grad)
-        self.values.grad = self.gradient = torch.zeros_like(flat)
-        for matrix, view in zip(self._matrices, self._views(flat), strict=True):
-            matrix.data = view
         for layer in self._layers:
-            layer.__class__ = _fused(layer.__class__)
+            _check_plain(layer)
+        super().__init__([matrix for layer in self._layers for matrix in _matrices(layer)])
+        self._kinds = [layer.__class__ for layer in self._layers]
+        for layer, kind in zip(self._layers, self._kinds, strict=True):
+            layer.__class__ = _fused(kind)
         self.refresh()
+
+    def release(self) -> None:
+        """Gives the layers back to peft."""
+        for layer, kind in zip(self._layers, self._kinds, strict=True):
+            layer.__class__ = kind
+            del layer.down, layer.up
 
     def refresh(self) -> None:
         """Casts the current weights for the layers; call before every training pass."""
@@ -52,9 +91,17 @@ class FlatLora:
         (gradient,) = torch.autograd.grad(loss, self._leaf)
         self.gradient += gradient
 
-    def _views(self, flat: torch.Tensor) -> list[torch.Tensor]:
-        pieces = torch.split(flat, [matrix.numel() for matrix in self._matrices])
-        return [piece.view_as(own) for piece, own in zip(pieces, self._matrices, strict=True)]
+
+def _check_plain(layer: Any) -> None:
+    """Makes sure that a layer is base(x) + scaling * up(down(dropout(x))) and nothing else."""
+    (adapter,) = layer.active_adapters
+    if (
+        type(layer) not in (Linear, Linear4bit, Linear8bitLt)
+        or not isinstance(layer.get_base_layer(), torch.nn.Linear)
+        or layer.lora_variant.get(adapter) is not None
+        or layer.lora_bias[adapter]
+    ):
+        raise NotImplementedError("a layer of the adapter has more than LoRA's two matrices")
 
 
 def _matrices(layer: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:

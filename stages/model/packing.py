@@ -131,13 +131,20 @@ class Packed(NamedTuple):
     labels: torch.Tensor
 
 
-def pack(rows: Sequence[TokenRow], device: torch.device) -> Packed:
+def pack(rows: Sequence[TokenRow], device: torch.device, dtype: torch.dtype) -> Packed:
     """Joins rows to one sequence, on a device."""
-    return cast(Packed, to_device(pack_on_host(rows, device), device))
+    return cast(Packed, to_device(pack_on_host(rows, device, dtype), device))
 
 
-def pack_on_host(rows: Sequence[TokenRow], device: torch.device) -> Packed:
-    """Joins rows to one sequence, in the host's memory, with the patterns that a device takes."""
+def pack_on_host(rows: Sequence[TokenRow], device: torch.device, dtype: torch.dtype) -> Packed:
+    """Joins rows to one sequence, in the host's memory.
+
+    Args:
+        rows: the rows.
+        device: where they are computed, which decides the form of their patterns.
+        dtype: number type of the computation, which does too.
+    """
+    as_bounds = has_varlen_attention(device, dtype)
     branches, last_branch = prefix_tree(rows)
     lengths = [len(branch.ids) for branch in branches]
     bounds = [0, *accumulate(lengths)]
@@ -152,9 +159,9 @@ def pack_on_host(rows: Sequence[TokenRow], device: torch.device) -> Packed:
     return Packed(
         ids=torch.tensor([list(chain.from_iterable(branch.ids for branch in branches))]),
         positions=torch.cat(positions)[None],
-        branches=_pattern(lengths, paths, device),
+        branches=_pattern(lengths, paths, as_bounds=as_bounds),
         predicting=torch.tensor(list(chain.from_iterable(predicting))),
-        rows=_pattern(predictions, [paths[number] for number in last_branch], device),
+        rows=_pattern(predictions, [paths[number] for number in last_branch], as_bounds=as_bounds),
         labels=torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
     )
 
@@ -173,20 +180,20 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 def _pattern(
-    queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], device: torch.device
+    queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], *, as_bounds: bool
 ) -> Pattern:
     """Describes segments in the form that a device's attention takes.
 
     Args:
         queries: number of queries of each segment.
         paths: for each segment the spans (start, end) of the sequence that it attends to.
-        device: where attention is computed.
+        as_bounds: for variable-length attention.
     """
     keys = None
     if any(len(path) > 1 for path in paths):
         keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(paths)])
     key_counts = [sum(end - start for start, end in path) for path in paths]
-    if has_varlen_attention(device):
+    if as_bounds:
         query_bounds, key_bounds = (
             torch.tensor([0, *accumulate(lengths)], dtype=torch.int32)
             for lengths in (queries, key_counts)

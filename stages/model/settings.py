@@ -26,11 +26,23 @@ class Model(Section):
     tokenizer: Annotated[str, Field(min_length=1)] | None
     tokenizer_revision: Revision | None
     pad_id: TokenId
-    bos_id: TokenId
-    eos_id: TokenId
+    bos_id: TokenId | None
+    eos_id: TokenId | Annotated[list[TokenId], Field(min_length=1)]
     quantization: Literal["nf4", "int8", "none"]
     cutoff: Annotated[int, Field(ge=16, le=1_000_000)]
     max_characters: Annotated[int, Field(ge=1)] | None
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer; the model learns to write the first one."""
+        return tuple(self.eos_id) if isinstance(self.eos_id, list) else (self.eos_id,)
+
+    @property
+    def stated_ids(self) -> dict[str, int]:
+        """All ids that are stated, by a name for messages."""
+        ids = {"pad_id": self.pad_id, "bos_id": self.bos_id}
+        ids |= {f"eos_id[{n}]": token for n, token in enumerate(self.end_ids)}
+        return {name: token for name, token in ids.items() if token is not None}
 
     @model_validator(mode="after")
     def _hub_ids_are_pinned(self) -> Self:

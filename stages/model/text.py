@@ -4,13 +4,19 @@ Ids of padding, beginning and end are stated in params.yaml and put in here, wha
 would add by itself.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.common.command import InputError
 from stages.model.prompts import Prompts
 from stages.model.settings import Model
 
+log = logging.getLogger(__name__)
+
+CONTEXT = 15  # characters shown before and after one that does not survive
+UNLIMITED = 10**9  # positions of a base that states no number
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 
@@ -71,11 +77,11 @@ class TextEncoder:
 
     def encode_answer(self, text: str) -> list[int]:
         """Encodes an answer alone, the end token included."""
-        return [*self._ids(text), self._settings.eos_id]
+        return [*self._ids(text), self._settings.end_ids[0]]
 
     def has_ended(self, ids: Sequence[int]) -> bool:
-        """Says whether an answer's ids end with the end token."""
-        return ids[-1] == self._settings.eos_id
+        """Says whether an answer's ids end with an end token."""
+        return ids[-1] in self._settings.end_ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Decodes ids, with or without the end token, to trimmed text."""
@@ -84,6 +90,10 @@ class TextEncoder:
             kept, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text.strip()
+
+    def there_and_back(self, text: str) -> str:
+        """Encodes and decodes a text: what the model sees of it, or can say; trimmed."""
+        return self.decode(self.encode_answer(text))
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
@@ -94,10 +104,12 @@ class TextEncoder:
         Returns:
             The ids, and how many characters were cut.
         """
+        bos_id = self._settings.bos_id
+        beginning = [] if bos_id is None else [bos_id]
 
         def ids(characters: int) -> list[int]:
             prompt = self._prompts.render(subtask, text[:characters].rstrip())
-            return [self._settings.bos_id, *self._ids(prompt)]
+            return [*beginning, *self._ids(prompt)]
 
         longest = min(len(text), self._settings.max_characters or len(text))
         if len(whole := ids(longest)) <= budget:
@@ -121,6 +133,47 @@ class TextEncoder:
         while len(ids(fits)) > budget:
             fits -= 1
         return ids(fits), len(text) - fits
+
+
+class Survival:
+    """Counts texts that do not come out of the tokenizer as they went in.
+
+    Attributes:
+        changed: their number.
+    """
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self._first: tuple[str, str, str] | None = None
+        self.changed = 0
+
+    def look_at(self, question_id: str, *texts: str) -> None:
+        """Looks at texts of a question."""
+        for text in texts:
+            if (back := self._encoder.there_and_back(text)) != text.strip():
+                self._first = self._first or (question_id, text.strip(), back)
+                self.changed += 1
+
+    def report(self, path: Path) -> None:
+        """Warns, with the first one as an example.
+
+        Args:
+            path: the file that they are from.
+        """
+        if self._first:
+            question_id, text, back = self._first
+            at = next(
+                (i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), len(back)
+            )
+            shown = slice(max(0, at - CONTEXT), at + CONTEXT)
+            log.warning(
+                "%s: %d texts do not survive the tokenizer; in %s, %r becomes %r",
+                path,
+                self.changed,
+                question_id,
+                text[shown],
+                back[shown],
+            )
 
 
 def longest_answers(answers: Iterable[tuple[str, str]], encoder: TextEncoder) -> dict[str, int]:
@@ -148,14 +201,21 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
         InputError: if it cannot.
     """
     highest = max((max(row.ids) for row in rows), default=0)
-    if highest >= config.vocab_size:
+    vocabulary = config.get_text_config().vocab_size
+    if highest >= vocabulary:
         raise InputError(
-            f"the tokenizer has a token {highest}, the base only {config.vocab_size} tokens:"
+            f"the tokenizer has a token {highest}, the base only {vocabulary} tokens:"
             " model.tokenizer does not belong to model.base"
         )
     longest = max((len(row.ids) for row in rows), default=0) + answer
-    if longest > config.max_position_embeddings:
+    if longest > (positions := max_positions(config)):
         raise InputError(
-            f"model.cutoff: a row has {longest} tokens, but the base can hold"
-            f" {config.max_position_embeddings}"
+            f"model.cutoff: a row has {longest} tokens, but the base can hold {positions}"
         )
+
+
+def max_positions(config: Any) -> int:
+    """Returns the largest number of tokens that a base can hold; without a limit, very many."""
+    text_config = config.get_text_config()
+    keys = ("max_position_embeddings", "max_seq_len", "n_positions")
+    return int(next((v for key in keys if (v := getattr(text_config, key, None))), UNLIMITED))

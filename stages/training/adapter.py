@@ -5,16 +5,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import LoraConfig, get_peft_model
 from torch.distributed.fsdp import fully_shard
 
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.model import processes
-from stages.model.attention import use_packed_attention
 from stages.model.device import can_compile, compile_layers
-from stages.model.lora import FlatLora
+from stages.model.packed import PackedPath
+from stages.model.path import ModelPath
 from stages.training.settings import Lora
 
 log = logging.getLogger(__name__)
@@ -50,31 +49,23 @@ def trainable_parameters(model: Any) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def prepare(model: Any, dtype: torch.dtype) -> FlatLora:
-    """Makes a base with its adapter ready to be trained on packed rows, as the machine allows.
+def speed_up(path: ModelPath) -> None:
+    """Makes a path faster, or smaller, as the machine allows.
 
     The layers of a large model are compiled on GPUs that have variable-length attention: norms,
     rotary embedding, activation and adapter are then fused, and less is kept for the backward pass.
     They are not if the base is sharded.
 
     Args:
-        model: the base with its adapter.
-        dtype: number type of the computation.
-
-    Returns:
-        The adapter's weights.
+        path: prepared to be trained.
     """
-    model.train()
-    base = model.get_base_model()
-    use_packed_attention(base)
-    lora = FlatLora(model, dtype)
-    base.get_decoder().register_forward_pre_hook(lambda *_: lora.refresh())
+    if not isinstance(path, PackedPath):
+        return
     if processes.here().sharded:
-        shard(model)
-    elif can_compile(model):
+        shard(path.model)
+    elif can_compile(path.model):
         log.info("the layers are compiled in the first update, which takes a minute")
-        compile_layers(base.get_decoder())
-    return lora
+        compile_layers(path.base.get_decoder())
 
 
 def shard(model: Any) -> None:

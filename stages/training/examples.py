@@ -11,7 +11,7 @@ from tqdm import tqdm
 from stages.common.command import InputError
 from stages.model import processes
 from stages.model.examples import read_split
-from stages.model.text import TextEncoder, TokenRow, TooLong
+from stages.model.text import Survival, TextEncoder, TokenRow, TooLong
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,13 @@ class Examples:
         rows: prompts with answers.
         subtasks: of the same length.
         too_long: number of examples that were left out.
+        changed_texts: number of inputs and answers that do not survive the tokenizer.
     """
 
     rows: Sequence[TokenRow] = ()
     subtasks: Sequence[str] = ()
     too_long: int = 0
+    changed_texts: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -40,6 +42,7 @@ class Examples:
             "cut_examples": sum(row.cut > 0 for row in self.rows),
             "cut_characters": sum(row.cut for row in self.rows),
             "too_long": self.too_long,
+            "changed_texts": self.changed_texts,
         }
 
 
@@ -70,6 +73,7 @@ def read_examples(
     if cap is not None:
         split = split.select(capped(list(split["id"]), list(split["task"]), cap, seed))
     rows, subtasks, too_long = [], [], 0
+    survival = Survival(encoder)
     silent = not processes.here().main
     for example in tqdm(split, desc=f"read {path.name}", unit="example", disable=silent):
         try:
@@ -80,9 +84,11 @@ def read_examples(
         else:
             rows.append(row)
             subtasks.append(example["task"])
+            survival.look_at(example["id"], example["input"], example["output"])
     if too_long and not rows:
         raise InputError(f"{path}: model.cutoff is too small for all of {too_long} examples")
-    examples = Examples(rows, subtasks, too_long)
+    survival.report(path)
+    examples = Examples(rows, subtasks, too_long, survival.changed)
     described = (f"{count} {name.replace('_', ' ')}" for name, count in examples.counts.items())
     log.info("%s: %s", path, ", ".join(described))
     return examples

@@ -3,8 +3,7 @@
 One update sees one global batch of examples, split over processes (stages/model/processes.py) and
 micro-batches (stages/training/micro_batches.py). The loss of an update is the mean over all its
 label tokens, so neither the order of examples nor the result depends on processes and
-micro-batches, up to rounding and dropout's draws. Rows are packed, not padded
-(stages/model/packing.py).
+micro-batches, up to rounding and dropout's draws.
 """
 
 import logging
@@ -23,13 +22,16 @@ from tqdm import tqdm
 from stages.common.command import InputError
 from stages.model import processes
 from stages.model.device import can_compile
-from stages.model.packing import pack, pack_on_host
+from stages.model.packed import PackedPath
+from stages.model.packing import to_device
+from stages.model.path import ModelPath
 from stages.model.text import TokenRow
-from stages.training.adapter import prepare
+from stages.training.adapter import speed_up
 from stages.training.cost import Account, Meter
 from stages.training.examples import Examples, label_tokens
 from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass
+from stages.training.paths import without_dropout
 from stages.training.progress import Progress
 from stages.training.recording import Recorder
 from stages.training.schedule import epoch_order, learning_rate
@@ -50,23 +52,26 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, model: Any, dtype: torch.dtype) -> None:
-        """Prepares a model.
+    def __init__(self, path: ModelPath, dtype: torch.dtype) -> None:
+        """Begins a training.
 
         Args:
-            model: the base with a fresh adapter.
+            path: computes the logits of a base with a fresh adapter.
             dtype: number type of the computation; the adapter stays in fp32.
         """
-        self._model = model
-        lora = prepare(model, dtype)
-        self.state = TrainingState(model, lora, dtype)
-        self._micro_batches = MicroBatcher(model)
+        self._path, self._device = path, path.model.device
+        speed_up(path)
+        weights = path.trained_weights()
+        self.state = TrainingState(path.model, weights, dtype)
+        self._micro_batches = MicroBatcher(path)
         # 8-bit layers wait for the host in between, sharded ones for other processes.
-        in_8bit = getattr(model.get_base_model(), "is_loaded_in_8bit", False)
+        in_8bit = getattr(path.model.get_base_model(), "is_loaded_in_8bit", False)
         self._pass = Recorder(
-            training_pass(model, lora, self.state.scaler),
-            model.device,
-            possible=can_compile(model) and not (in_8bit or processes.here().sharded),
+            training_pass(path, weights, self.state.scaler),
+            self._device,
+            possible=isinstance(path, PackedPath)
+            and can_compile(path.model)
+            and not (in_8bit or processes.here().sharded),
         )
 
     def update(self, batch: Sequence[TokenRow], rate: float, clip: float) -> torch.Tensor:
@@ -82,7 +87,7 @@ class Trainer:
         """
         loss = self._within_memory(partial(self._gradient, batch))
         if (here := processes.here()).count > 1:
-            gradient = self.state.lora.gradient
+            gradient = self.state.weights.gradient
             joined = here.summed(torch.cat([gradient, loss.reshape(1)]))
             gradient.copy_(joined[:-1])
             loss = joined[-1]
@@ -92,33 +97,23 @@ class Trainer:
     def _gradient(self, batch: Sequence[TokenRow]) -> torch.Tensor:
         """Computes the gradient of this process's part of a batch, and returns its loss."""
         labels = label_tokens(batch)
-        total = torch.zeros((), device=self._model.device)
+        total = torch.zeros((), device=self._device)
         self.state.optimizer.zero_grad(set_to_none=False)  # recorded passes add to it in place
         for rows, loss_weight in self._micro_batches.split(batch):
-            total += self._pass(pack_on_host(rows, self._model.device), loss_weight / labels)
+            total += self._pass(self._path.batch(rows), loss_weight / labels)
         return total
 
     def dev_loss(self, rows: Sequence[TokenRow]) -> float:
-        """Measures the loss per label token without training; each process measures its part.
-
-        The model stays in training mode, with dropout alone switched off: in evaluation mode
-        bitsandbytes repacks 4-bit weights in place on CPUs with AVX512-BF16, and training
-        afterwards would get no gradient through them.
-        """
-        dropouts = [m for m in self._model.modules() if isinstance(m, torch.nn.Dropout)]
-        for dropout in dropouts:
-            dropout.eval()
-        with torch.no_grad():
+        """Measures the loss per label token without training; each process measures its part."""
+        with torch.no_grad(), without_dropout(self._path.model):
             total = self._within_memory(partial(self._summed_loss, rows))
-        for dropout in dropouts:
-            dropout.train()
         return float(processes.here().summed(total)) / label_tokens(rows)
 
     def _summed_loss(self, rows: Sequence[TokenRow]) -> torch.Tensor:
-        total = torch.zeros((), device=self._model.device, dtype=torch.float64)
+        total = torch.zeros((), device=self._device, dtype=torch.float64)
         for micro_batch, loss_weight in self._micro_batches.split(rows):
-            packed = pack(micro_batch, self._model.device)
-            total += answer_loss(self._model, packed) * loss_weight
+            batch = to_device(self._path.batch(micro_batch), self._device)
+            total += answer_loss(self._path, batch) * loss_weight
         return total
 
     def _within_memory(self, work: Callable[[], Result]) -> Result:
@@ -134,7 +129,7 @@ class Trainer:
 
 
 def train(
-    model: Any,
+    path: ModelPath,
     examples: Examples,
     dev_rows: Sequence[TokenRow],
     settings: Finetune,
@@ -142,13 +137,13 @@ def train(
     scratch: Path,
     meter: Meter | None = None,
 ) -> Progress:
-    """Trains the adapter; afterwards the model holds the weights to keep.
+    """Trains the adapter; afterwards the path's model holds the weights to keep.
 
     Goes on from the scratch state if there is one. Dev loss is measured after each epoch; without
     dev rows the last weights are kept.
 
     Args:
-        model: the base with a fresh adapter.
+        path: computes the logits of a base with a fresh adapter.
         examples: what to learn from.
         dev_rows: what to measure on; may be empty.
         settings: see params.yaml.
@@ -162,7 +157,7 @@ def train(
     Raises:
         InputError: if a loss is not a finite number.
     """
-    trainer = Trainer(model, dtype)
+    trainer = Trainer(path, dtype)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from stages.model import processes
 from stages.model.device import free_memory
-from stages.model.packing import packed_length, split_by_tokens, split_evenly
+from stages.model.packing import split_evenly
+from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 
 log = logging.getLogger(__name__)
@@ -32,15 +33,15 @@ class MicroBatcher:
         measured: whether it follows from the memory, as on a CPU it never does.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, path: ModelPath) -> None:
         """Measures nothing yet.
 
         Args:
-            model: the base with its adapter.
+            path: which batches are for.
         """
         self.tokens = FIRST
-        self.measured = model.device.type == "cpu"
-        self._model = model
+        self.measured = path.model.device.type == "cpu"
+        self._path, self._model = path, path.model
         self._longest = 0  # tokens of the longest micro-batch since measuring began
         self._recomputes = False
 
@@ -55,8 +56,9 @@ class MicroBatcher:
         """
         here = processes.here()
         own = [rows[i] for i in split_evenly(rows, here.count)[here.rank]]
-        micro_batches = [[own[i] for i in numbers] for numbers in split_by_tokens(own, self.tokens)]
-        self._longest = max([self._longest, *map(packed_length, micro_batches)])
+        split = self._path.split(own, self.tokens)
+        micro_batches = [[own[i] for i in numbers] for numbers in split]
+        self._longest = max([self._longest, *map(self._path.length, micro_batches)])
         fillers = 0
         if here.sharded:
             passes = max(here.gathered(len(micro_batches), self._model.device))

@@ -21,6 +21,7 @@ class Lora(Section):
 class Finetune(Section):
     """How the adapter is trained; keys as in params.yaml."""
 
+    engine: Literal["torch", "plain"]
     seed: Annotated[int, Field(ge=0)]
     cap: Annotated[int, Field(ge=1)] | None
     weights: dict[str, Annotated[float, Field(ge=0.0, le=100.0)]]

@@ -10,7 +10,7 @@ import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
 from stages.model import processes
-from stages.model.lora import FlatLora
+from stages.model.lora import TrainedWeights
 from stages.training.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -24,32 +24,32 @@ class TrainingState:
 
     Attributes:
         model: the base with its adapter.
-        lora: the adapter's weights, which are the optimizer's only parameter.
+        weights: the adapter's, which are the optimizer's only parameter.
         optimizer: AdamW.
         scaler: of the loss, for fp16.
         progress: updates so far, and the learning curve.
         best: the adapter with the smallest dev loss so far; empty if none is kept.
     """
 
-    def __init__(self, model: Any, lora: FlatLora, dtype: torch.dtype) -> None:
+    def __init__(self, model: Any, weights: TrainedWeights, dtype: torch.dtype) -> None:
         """Begins a training.
 
         Args:
             model: the base with its adapter, prepared.
-            lora: its weights.
+            weights: the adapter's.
             dtype: number type of the computation.
         """
         self.model = model
-        self.lora = lora
-        self.optimizer = torch.optim.AdamW([lora.values], weight_decay=0.0)
+        self.weights = weights
+        self.optimizer = torch.optim.AdamW([weights.values], weight_decay=0.0)
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] = {}
 
     def adapter(self) -> dict[str, torch.Tensor]:
         """Copies the adapter's weights, by peft's names."""
-        weights = get_peft_model_state_dict(self.model)
-        return {name: value.detach().cpu().clone() for name, value in weights.items()}
+        by_name = get_peft_model_state_dict(self.model)
+        return {name: value.detach().cpu().clone() for name, value in by_name.items()}
 
     def update(self, rate: float, clip: float) -> None:
         """Changes the adapter by its gradient.
@@ -61,7 +61,7 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.lora.values, clip)
+        torch.nn.utils.clip_grad_norm_(self.weights.values, clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
 

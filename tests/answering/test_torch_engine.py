@@ -12,7 +12,7 @@ from stages.answering import torch_engine
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.slots import SlotCache
-from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.torch_engine import TorchEngine
 from stages.model.packing import Packed
 from tests.helpers.answers import END, WORDS, greedy, lively, prompts
 from tests.helpers.trainings import adapted, finetune_settings
@@ -36,7 +36,7 @@ def test_answers_are_those_of_one_at_a_time(
     expected = [greedy(causal, r.ids, r.max_new_tokens, end) for r in requests]
     ended = [answer[-1] == end for answer in expected]
     assert 3 < sum(ended) < 20
-    engine = TorchEngine(prepare(causal), end)
+    engine = TorchEngine(causal, [end])
     for _ in "ab":  # an engine may be asked again
         assert dict(engine.generate(requests)) == dict(enumerate(expected))
 
@@ -45,7 +45,7 @@ def test_rows_that_have_ended_make_room(monkeypatch: pytest.MonkeyPatch) -> None
     """Four slots for 40 rows: the steps are few more than the tokens shared out over the slots."""
     monkeypatch.setitem(torch_engine.SLOTS, "cpu", 4)
     requests = [Request(ids, 3 + 9 * (n % 2)) for n, ids in enumerate(prompts(40))]
-    engine = TorchEngine(prepare(lively(4)), -1)
+    engine = TorchEngine(lively(4), [-1])
     steps = []
     advance = engine._advance
     monkeypatch.setattr(engine, "_advance", lambda used: steps.append(used) or advance(used))
@@ -58,9 +58,9 @@ def test_rows_that_have_ended_make_room(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_slots_are_as_long_as_rows_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory for 512 tokens: the long rows have fewer slots, the short ones more."""
-    causal = prepare(lively(4))
+    causal = lively(4)
     monkeypatch.setattr(torch_engine, "CPU_CACHE", 512 * SlotCache(causal).token_size)
-    engine = TorchEngine(causal, -1)
+    engine = TorchEngine(causal, [-1])
     shapes = []
     reshape = engine._reshape
 
@@ -85,7 +85,7 @@ def test_with_an_adapter_on_every_form_of_the_base(tiny_base: Path, quantization
             torch.nn.init.normal_(weight, std=0.2)
     tokens = prompts(7)
     expected = [greedy(causal, ids, 6) for ids in tokens]
-    engine = TorchEngine(prepare(causal), END)
+    engine = TorchEngine(causal, [END])
     found = dict(engine.generate([Request(ids, 6) for ids in tokens]))
     if quantization == "none":
         assert found == dict(enumerate(expected))
@@ -127,7 +127,7 @@ def test_scored_answers_are_those_of_restricted_generation(
         {word: probability(causal, ids, answer) for word, answer in WORDS.items()} for ids in tokens
     ]
     candidates = Candidates(WORDS)
-    engine = TorchEngine(prepare(causal), END)
+    engine = TorchEngine(causal, [END])
     scored = dict(engine.score(tokens, candidates))
     assert [WORDS[candidates.best(scored[n])] for n in range(30)] == expected
     for n, by_word in enumerate(probabilities):
@@ -149,16 +149,16 @@ def test_out_of_memory_reads_fewer_prompts_at_a_time(monkeypatch: pytest.MonkeyP
     causal = lively(4)
     tokens = prompts(12)
     expected = [greedy(causal, ids, 4) for ids in tokens]
-    states, refused = torch_engine.hidden_states, []
+    logits, refused = torch_engine.packed_logits, []
 
-    def little_memory(decoder: Any, packed: Packed, **more: Any) -> Any:
+    def little_memory(causal: Any, packed: Packed, **more: Any) -> Any:
         if packed.ids.shape[1] > 100:
             refused.append(packed.ids.shape[1])
             raise torch.OutOfMemoryError("as if")
-        return states(decoder, packed, **more)
+        return logits(causal, packed, **more)
 
-    monkeypatch.setattr(torch_engine, "hidden_states", little_memory)
-    engine = TorchEngine(prepare(causal), END)
+    monkeypatch.setattr(torch_engine, "packed_logits", little_memory)
+    engine = TorchEngine(causal, [END])
     found = dict(engine.generate([Request(ids, 4) for ids in tokens]))
     assert refused
     assert found == dict(enumerate(expected))

@@ -5,6 +5,7 @@ no others.
 """
 
 import json
+import shutil
 import sys
 import types
 from collections.abc import Sequence
@@ -20,13 +21,14 @@ from stages import infer
 from stages.answering import vllm_engine
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
-from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.torch_engine import TorchEngine
 from stages.answering.vllm_engine import VllmEngine
 from stages.common.command import InputError
 from stages.model import processes
 from stages.model.loading import load_base
 from tests.helpers.answers import END, WORDS, greedy, lively, prompts
 from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.params import put
 
 
 @dataclass
@@ -96,7 +98,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_gives_the_same_answers_as_the_own_engine(tiny_base: Path, adapter: Path) -> None:
     theirs = VllmEngine(model_settings(tiny_base), adapter)
-    ours = TorchEngine(prepare(lively(4)), END)
+    ours = TorchEngine(lively(4), [END])
     requests = [Request(ids, 3 + n % 4) for n, ids in enumerate(prompts(9))]
     assert dict(theirs.generate(requests)) == dict(ours.generate(requests))
     assert list(theirs.generate([])) == []
@@ -143,10 +145,8 @@ def test_several_processes_are_refused(
 def test_vllm_alone_is_not_started_once_for_each_gpu(
     engine: str, starts: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = (root / "params.yaml").read_text(encoding="utf-8")
-    assert params.count("engine: torch ") == 1
-    changed = params.replace("engine: torch ", f"engine: {engine} ")
-    (tmp_path / "params.yaml").write_text(changed, encoding="utf-8")
+    shutil.copy(root / "params.yaml", tmp_path)
+    put(tmp_path, {"infer.engine": engine})
     (tmp_path / "data" / "base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
@@ -167,7 +167,7 @@ def test_vllm_itself_answers_as_the_own_engine(root: Path) -> None:
     settings = model_settings(root / "data" / "base")
     theirs = VllmEngine(settings, None)
     causal = load_base(settings, CPU, FP32)
-    ours = TorchEngine(prepare(causal), END)
+    ours = TorchEngine(causal, [END])
     requests = [Request(ids, 8) for ids in prompts(20)]
     assert dict(theirs.generate(requests)) == dict(ours.generate(requests))
     candidates = Candidates(WORDS)

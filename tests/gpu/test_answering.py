@@ -8,7 +8,7 @@ import torch
 
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
-from stages.answering.torch_engine import TorchEngine, prepare
+from stages.answering.torch_engine import TorchEngine
 from stages.model import packing
 from tests.helpers.answers import WORDS
 from tests.helpers.llamas import llama, long_rows, with_adapter
@@ -17,7 +17,7 @@ END = 2
 REQUESTS = [Request(row.ids[: row.prompt], 12) for row in long_rows(100)]
 
 
-class PlainEngine(TorchEngine):
+class UnrecordedEngine(TorchEngine):
     """An engine whose steps are not recorded."""
 
     def _step(self) -> Iterator[tuple[int, list[int]]]:
@@ -26,7 +26,7 @@ class PlainEngine(TorchEngine):
 
 
 def engine(kind: type[TorchEngine], dtype: torch.dtype = torch.bfloat16) -> TorchEngine:
-    return kind(prepare(with_adapter(llama(dtype)).eval()), END)
+    return kind(with_adapter(llama(dtype)), [END])
 
 
 def share_of_equal(one: dict[int, list[int]], other: dict[int, list[int]]) -> float:
@@ -34,7 +34,7 @@ def share_of_equal(one: dict[int, list[int]], other: dict[int, list[int]]) -> fl
 
 
 def test_recorded_steps_give_the_same_answers() -> None:
-    recorded, plain = engine(TorchEngine), engine(PlainEngine)
+    recorded, plain = engine(TorchEngine), engine(UnrecordedEngine)
     answers = dict(recorded.generate(REQUESTS))
     assert answers == dict(plain.generate(REQUESTS))
     assert len({tuple(answer) for answer in answers.values()}) > 50
@@ -42,7 +42,7 @@ def test_recorded_steps_give_the_same_answers() -> None:
 
 def test_a_t4s_path_gives_the_answers_of_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
     """In fp16 and segment by segment; a few answers part where two tokens are nearly equal."""
-    monkeypatch.setattr(packing, "has_varlen_attention", lambda _: False)
+    monkeypatch.setattr(packing, "has_varlen_attention", lambda *_: False)
     in_fp16, exact = (engine(TorchEngine, dtype) for dtype in (torch.float16, torch.float32))
     assert share_of_equal(*(dict(e.generate(REQUESTS)) for e in (in_fp16, exact))) > 0.9
     candidates = Candidates(WORDS)
@@ -57,10 +57,10 @@ def test_after_running_out_of_memory_prompts_are_read_in_pieces(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    causal, candidates = prepare(llama(torch.bfloat16, hidden=1024)), Candidates(WORDS)
+    causal, candidates = llama(torch.bfloat16, hidden=1024), Candidates(WORDS)
     prompts = [request.ids for request in REQUESTS]
-    plenty = dict(TorchEngine(causal, END).score(prompts, candidates))
-    scarce = TorchEngine(causal, END)
+    plenty = dict(TorchEngine(causal, [END]).score(prompts, candidates))
+    scarce = TorchEngine(causal, [END])
     scarce._prompt_tokens = 10**6
     torch.cuda.empty_cache()
     _, total = torch.cuda.mem_get_info()

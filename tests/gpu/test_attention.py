@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from stages.model import packing
-from stages.model.attention import hidden_states, use_packed_attention
+from stages.model.attention import packed_logits, use_packed_attention
 from stages.model.packing import pack
 from tests.helpers.llamas import GPU, llama, long_rows
 
 
-def states_and_gradient(dtype: torch.dtype) -> list[torch.Tensor]:
-    """Hidden states of packed rows, and the gradient of a sum over them, in fp32."""
+def logits_and_gradient(dtype: torch.dtype) -> list[torch.Tensor]:
+    """Logits of packed rows, and the gradient of a sum over them, in fp32."""
     causal = llama(dtype)
     use_packed_attention(causal)
     weights = [layer.self_attn.q_proj.weight.requires_grad_() for layer in causal.model.layers]
-    states = hidden_states(causal.model, pack(long_rows(24), GPU))
-    gradients = torch.autograd.grad(states.float().pow(3).sum(), weights)
-    return [states.detach().float(), *(gradient.float() for gradient in gradients)]
+    logits = packed_logits(causal, pack(long_rows(24), GPU, dtype))
+    gradients = torch.autograd.grad(logits.float().pow(3).sum(), weights)
+    return [logits.detach().float(), *(gradient.float() for gradient in gradients)]
 
 
 def error(result: list[torch.Tensor], exact: list[torch.Tensor]) -> list[float]:
@@ -28,9 +28,9 @@ def error(result: list[torch.Tensor], exact: list[torch.Tensor]) -> list[float]:
 def test_one_kernel_is_as_exact_as_segment_by_segment(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_one_kernel = states_and_gradient(dtype)
-    monkeypatch.setattr(packing, "has_varlen_attention", lambda _: False)
-    by_segment, exact = states_and_gradient(dtype), states_and_gradient(torch.float32)
+    in_one_kernel = logits_and_gradient(dtype)
+    monkeypatch.setattr(packing, "has_varlen_attention", lambda *_: False)
+    by_segment, exact = logits_and_gradient(dtype), logits_and_gradient(torch.float32)
     limits = error(by_segment, exact)
     for found, limit in zip(error(in_one_kernel, exact), limits, strict=True):
         assert found < 2 * limit + 1e-3

@@ -1,17 +1,24 @@
 """Training on a GPU: compiled, recorded and segment by segment against plain passes, and memory."""
 
 import logging
+from typing import Any
 
 import pytest
 import torch
 
 from stages.model import device, packing
+from stages.model.packed import PackedPath
 from stages.training import loop
 from stages.training.loop import Trainer
 from tests.helpers.llamas import llama, long_rows, with_adapter
 
 RATE, CLIP, UPDATES, BATCH = 1e-3, 1.0, 6, 24
 GIB = 2**30
+
+
+def trainer(base: Any) -> Trainer:
+    """A trainer of a base with an adapter."""
+    return Trainer(PackedPath(with_adapter(base)), base.dtype)
 
 
 def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list[float]:
@@ -25,13 +32,13 @@ def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list
 def exact() -> list[float]:
     """The losses in fp32, segment by segment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "has_varlen_attention", lambda _: False)
-        return losses(Trainer(with_adapter(llama(torch.float32)), torch.float32))
+        patch.setattr(packing, "has_varlen_attention", lambda *_: False)
+        return losses(trainer(llama(torch.float32)))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 def test_losses_are_those_of_fp32(dtype: torch.dtype, exact: list[float]) -> None:
-    found = losses(Trainer(with_adapter(llama(dtype)), dtype))
+    found = losses(trainer(llama(dtype)))
     assert found == pytest.approx(exact, abs=0.03)
     assert found[-1] != found[0]
 
@@ -39,27 +46,27 @@ def test_losses_are_those_of_fp32(dtype: torch.dtype, exact: list[float]) -> Non
 def test_compiled_layers_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "COMPILE_FROM", 0)
     monkeypatch.setattr(loop, "can_compile", lambda _: False)  # nothing is recorded
-    trainer = Trainer(with_adapter(llama(torch.bfloat16)), torch.bfloat16)
-    assert losses(trainer) == pytest.approx(exact, abs=0.03)
+    recorder = trainer(llama(torch.bfloat16))
+    assert losses(recorder) == pytest.approx(exact, abs=0.03)
 
 
 def test_recorded_passes_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    trainer = Trainer(with_adapter(llama(torch.bfloat16)), torch.bfloat16)
-    assert losses(trainer) == pytest.approx(exact, abs=0.03)
-    assert 1 <= len(trainer._pass._recordings) < UPDATES  # sizes serve several updates
-    assert trainer._pass.stop()
-    assert losses(trainer)[-1] < exact[0]
+    recorder = trainer(llama(torch.bfloat16))
+    assert losses(recorder) == pytest.approx(exact, abs=0.03)
+    assert 1 <= len(recorder._pass._recordings) < UPDATES  # sizes serve several updates
+    assert recorder._pass.stop()
+    assert losses(recorder)[-1] < exact[0]
 
 
 def test_a_t4s_path_in_fp16(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without variable-length attention nothing is compiled or recorded."""
-    monkeypatch.setattr(packing, "has_varlen_attention", lambda _: False)
-    monkeypatch.setattr(device, "has_varlen_attention", lambda _: False)
+    monkeypatch.setattr(packing, "has_varlen_attention", lambda *_: False)
+    monkeypatch.setattr(device, "has_varlen_attention", lambda *_: False)
     monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    trainer = Trainer(with_adapter(llama(torch.float16)), torch.float16)
-    assert losses(trainer) == pytest.approx(exact, abs=0.03)
-    assert not trainer._pass._recordings
+    in_fp16 = trainer(llama(torch.float16))
+    assert losses(in_fp16) == pytest.approx(exact, abs=0.03)
+    assert not in_fp16._pass._recordings
 
 
 def limit_memory(gib: float) -> None:
@@ -77,14 +84,14 @@ def test_after_running_out_of_memory_micro_batches_are_smaller(
     caplog.set_level(logging.INFO)
     results = []
     for gib in (60.0, 0.7):
-        trainer = Trainer(with_adapter(llama(torch.bfloat16, 512, 8)), torch.bfloat16)
+        small = trainer(llama(torch.bfloat16, 512, 8))
         limit_memory(gib)
-        trainer._micro_batches.tokens, trainer._micro_batches.measured = 10**6, True
-        results.append(losses(trainer, longest=400))
+        small._micro_batches.tokens, small._micro_batches.measured = 10**6, True
+        results.append(losses(small, longest=400))
         halved = "out of memory: micro-batches of" in caplog.text
         assert halved == (gib == 0.7)
         assert torch.cuda.max_memory_reserved() <= gib * GIB
-        del trainer
+        del small
     assert results[1] == pytest.approx(results[0], abs=0.03)
 
 
@@ -93,9 +100,9 @@ def test_a_large_batch_stays_within_15_gib() -> None:
     limit_memory(15.0)
     base = llama(torch.bfloat16, 2048, 16, vocabulary=32_000)
     assert sum(p.numel() for p in base.parameters()) > 0.7e9
-    trainer = Trainer(with_adapter(base), torch.bfloat16)
-    found = losses(trainer, longest=512, vocabulary=32_000)
+    large = trainer(base)
+    found = losses(large, longest=512, vocabulary=32_000)
     assert all(0 < loss < 30 for loss in found)
-    assert trainer._micro_batches.measured
-    assert trainer._micro_batches.tokens > 1024
+    assert large._micro_batches.measured
+    assert large._micro_batches.tokens > 1024
     assert torch.cuda.max_memory_reserved() <= 15 * GIB

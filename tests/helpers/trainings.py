@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stages.model.loading import load_base
+from stages.model.packed import PackedPath
 from stages.model.text import TokenRow
 from stages.training.adapter import add_lora
 from stages.training.examples import Examples
@@ -21,6 +22,7 @@ def finetune_settings(**changes: Any) -> Finetune:
     """Settings of a training that takes a second."""
     lora = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": ["q_proj", "v_proj", "o_proj"]}
     values: dict[str, Any] = {
+        "engine": "torch",
         "seed": 1,
         "cap": None,
         "weights": {},
@@ -64,4 +66,4 @@ def trained_weights(causal: Any) -> dict[str, torch.Tensor]:
 
 def run(causal: Any, settings: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Progress:
     """Trains on forty examples."""
-    return train(causal, examples(40), dev, settings, FP32, scratch)
+    return train(PackedPath(causal), examples(40), dev, settings, FP32, scratch)

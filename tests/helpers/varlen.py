@@ -19,7 +19,8 @@ def varlen_attention(
     window_size: tuple[int, int],
 ) -> torch.Tensor:
     """What PyTorch's kernel computes on GPUs, segment by segment."""
-    assert window_size == (-1, 0)
+    window, after_last = window_size
+    assert after_last == 0
     query_lengths, key_lengths = query_bounds.diff().tolist(), key_bounds.diff().tolist()
     assert max(query_lengths) <= most_queries
     assert max(key_lengths) <= most_keys
@@ -30,6 +31,8 @@ def varlen_attention(
     ):
         scores = torch.einsum("qhd,khd->hqk", queries, keys) * scale
         after = torch.ones(scores.shape[1:]).triu(1 + len(keys) - len(queries)).bool()
+        if window >= 0:  # tokens before the query's own
+            after |= torch.ones(scores.shape[1:]).tril(len(keys) - len(queries) - window - 1).bool()
         weights = scores.masked_fill(after, -torch.inf).softmax(dim=-1)
         outs.append(torch.einsum("hqk,khd->qhd", weights, values))
     return torch.cat(outs)
@@ -37,5 +40,5 @@ def varlen_attention(
 
 def use_varlen_attention(patch: pytest.MonkeyPatch) -> None:
     """Makes rows be packed and computed as on a GPU that has the kernel."""
-    patch.setattr(packing, "has_varlen_attention", lambda _: True)
+    patch.setattr(packing, "has_varlen_attention", lambda *_: True)
     patch.setattr(attention, "varlen_attn", varlen_attention)

@@ -25,7 +25,7 @@ ROWS = [row([1, 5, 6, 7, 8]), row([1, 9, 2]), row([1, 11, 12, 13, 14, 15, 16, 2]
 
 
 def test_a_pack_holds_rows_end_to_end_without_the_last_token_of_answers() -> None:
-    packed = packing.pack([*ROWS[:2], TokenRow([1, 4, 5], 3, 0)], CPU)
+    packed = packing.pack([*ROWS[:2], TokenRow([1, 4, 5], 3, 0)], CPU, FP32)
     assert packed.ids.tolist() == [[1, 5, 6, 7, 1, 9, 1, 4, 5]]
     assert packed.positions.tolist() == [[0, 1, 2, 3, 0, 1, 0, 1, 2]]
     assert packed.branches.keys is packed.rows.keys is None
@@ -61,7 +61,7 @@ def test_a_common_prefix_stands_in_a_pack_once() -> None:
         ([1, 5, 6, 7], 0, None),
     ]
     assert last_branch == [2, 6, 4, 8, 7, 3]
-    packed = packing.pack(BRANCHING, CPU)
+    packed = packing.pack(BRANCHING, CPU, FP32)
     sequence, keys, predicting = packed.ids[0], packed.rows.keys, iter(packed.predicting.tolist())
     for whole, tokens in zip(BRANCHING, keys.split(packed.rows.lengths[1]), strict=True):
         assert sequence[tokens].tolist() == whole.ids[:-1]
@@ -83,23 +83,20 @@ def test_packed_rows_are_computed_as_if_alone(
     causal = tiny.causal(key_heads, seed=1)
     trained = [weight for layer in causal.model.layers for weight in layer.parameters()]
     alone = torch.cat(
-        [
-            causal.model(input_ids=torch.tensor([r.ids])).last_hidden_state[0, r.prompt - 1 : -1]
-            for r in rows
-        ]
+        [causal(input_ids=torch.tensor([r.ids])).logits[0, r.prompt - 1 : -1] for r in rows]
     )
     expected = torch.autograd.grad(alone.pow(3).sum(), trained)
     if kind == "another":  # whose last layer gives out all tokens
-        monkeypatch.setattr(attention, "use_short_last_layer", lambda _: None)
+        monkeypatch.setattr(attention, "use_short_last_layer", lambda _: lambda: None)
     if on == "GPU":
         use_varlen_attention(monkeypatch)
     attention.use_packed_attention(causal)
     assert isinstance(causal.model.layers[-1], LastLayer) == (kind == "a LLaMA")
-    packed = packing.pack(rows, CPU)
+    packed = packing.pack(rows, CPU, FP32)
     if on == "GPU":
         for pattern in (packed.branches, packed.rows):
             assert pattern.longest == tuple(int(bounds.diff().max()) for bounds in pattern.bounds)
-    together = attention.hidden_states(causal.model, packed)
+    together = attention.packed_logits(causal, packed)
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
     gradients = torch.autograd.grad(together.pow(3).sum(), trained)
     torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-4)

@@ -34,6 +34,9 @@ class Encoder:
             raise TooLong("too long")
         return TokenRow([1, 5, *([6] * len(answer))], 2, 0)
 
+    def there_and_back(self, text: str) -> str:
+        return text.replace("ì", "i")
+
 
 def write(folder: Path, *answers: str | None) -> Path:
     path = folder / "train.jsonl"
@@ -42,13 +45,17 @@ def write(folder: Path, *answers: str | None) -> Path:
     return path
 
 
-def test_what_cannot_be_learnt_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_what_cannot_be_learnt_is_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path, "no", None, "very long", "sì")
     examples = read_examples(path, Encoder())
     assert [len(row.ids) for row in examples.rows] == [4, 4]
     assert examples.subtasks == ["a", "a"]
     counts = examples.counts
     assert (counts["examples"], counts["too_long"], counts["label_tokens"]) == (2, 1, 4)
+    assert counts["changed_texts"] == 1
+    assert "1 texts do not survive the tokenizer; in a:3, 'sì' becomes 'si'" in caplog.text
 
 
 def test_a_cutoff_too_small_for_all_is_an_error(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import torch
 
 from stages.common.command import InputError
 from stages.model.loading import load_base
+from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
+from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
-from stages.training.adapter import add_lora, prepare
+from stages.training.adapter import add_lora
 from stages.training.cost import Meter
 from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
@@ -59,10 +61,9 @@ def reference_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 
 
 def test_the_loss_is_that_of_the_answers_alone(tiny_base: Path) -> None:
-    causal = adapted(tiny_base, finetune_settings())
-    prepare(causal, FP32)
+    path = PackedPath(adapted(tiny_base, finetune_settings()))
     rows = token_rows(9)
-    ours = answer_loss(causal, pack(rows, CPU))
+    ours = answer_loss(path, pack(rows, CPU, FP32))
     theirs = reference_loss(adapted(tiny_base, finetune_settings()), rows)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-6)
 
@@ -174,7 +175,7 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
         torch.manual_seed(1)
         causal = add_lora(base, settings.lora)
         dev, scratch = token_rows(5), tmp_path / folder
-        progress = train(causal, examples(40), dev, settings, dtype, scratch)
+        progress = train(PackedPath(causal), examples(40), dev, settings, dtype, scratch)
         curves.append([loss for *_, loss in progress.train])
         assert {value.dtype for value in trained_weights(causal).values()} == {FP32}
     assert curves[1] == pytest.approx(curves[0], abs=0.05)
@@ -237,7 +238,7 @@ def test_energy_adds_up_over_interruptions(
 ) -> None:
     def with_meter() -> Progress:
         causal, meter = adapted(tiny_base, settings), FixedMeter("ITA")
-        return train(causal, examples(40), (), settings, FP32, tmp_path / "a", meter)
+        return train(PackedPath(causal), examples(40), (), settings, FP32, tmp_path / "a", meter)
 
     def stop_at_the_third(loss: float, name: str, update: int) -> None:
         if update == 3:
@@ -261,7 +262,7 @@ def test_keeps_the_adapter_of_the_best_dev_loss_or_the_last(
     losses, adapters = [3.0, 1.0, 2.0], []
 
     def dev_loss(trainer: Trainer, _: Any) -> float:
-        adapters.append(trainer.state.lora.values.detach().clone())
+        adapters.append(trainer.state.weights.values.detach().clone())
         return losses[len(adapters) - 1]
 
     monkeypatch.setattr(Trainer, "dev_loss", dev_loss)
@@ -300,11 +301,11 @@ def test_out_of_memory_halves_the_micro_batches(
     whole = run(adapted(tiny_base, settings), settings, tmp_path / "a")
     refused = []
 
-    def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
+    def small_memory(path: ModelPath, packed: Packed) -> torch.Tensor:
         if packed.ids.shape[1] > 60:
             refused.append(packed)
             raise torch.OutOfMemoryError("as if")
-        return answer_loss(causal, packed)
+        return answer_loss(path, packed)
 
     monkeypatch.setattr(passes, "answer_loss", small_memory)
     pieces = run(adapted(tiny_base, settings), settings, tmp_path / "b")
@@ -320,10 +321,10 @@ def test_out_of_memory_with_a_single_row_computes_layers_again(
     whole = run(adapted(tiny_base, settings), settings, tmp_path / "a")
     recompute, done = MicroBatcher.recompute, []
 
-    def small_memory(causal: Any, packed: Packed) -> torch.Tensor:
+    def small_memory(path: ModelPath, packed: Packed) -> torch.Tensor:
         if not done:
             raise OOM
-        return answer_loss(causal, packed)
+        return answer_loss(path, packed)
 
     def remember(batcher: MicroBatcher) -> bool:
         done.append(recompute(batcher))

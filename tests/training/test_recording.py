@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack_on_host
 from stages.model.text import TokenRow
 from stages.training import recording
-from stages.training.adapter import add_lora, prepare
+from stages.training.adapter import add_lora
 from stages.training.pack_sizes import IGNORED, Size, fill_up, size_for
 from stages.training.passes import answer_loss
 from stages.training.recording import LONGEST, Recorder, Recording
@@ -42,7 +43,7 @@ LENGTHS = [90, 70, 80, 61, 62, 63, 64, 99]
 
 
 def packed_rows(lengths: list[int], shared: int = 0, answer: int = 3) -> Packed:
-    return pack_on_host(rows(lengths, shared, answer), CPU)
+    return pack_on_host(rows(lengths, shared, answer), CPU, FP32)
 
 
 @pytest.mark.parametrize(("shared", "tokens"), [(0, 640), (90, 704)])
@@ -51,14 +52,15 @@ def test_filling_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)
-    lora = prepare(adapted, FP32)
+    path = PackedPath(adapted)
+    lora = path.trained_weights()
     packed = packed_rows(LENGTHS, shared)
     size = size_for(packed)
     assert size == (tokens, 512, shared > 0)
     results = []
     for each in (packed, fill_up(packed, size)):
         lora.gradient.zero_()
-        loss = answer_loss(adapted, each)
+        loss = answer_loss(path, each)
         lora.backward(loss)
         results.append((loss.detach(), lora.gradient.clone()))
     torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)

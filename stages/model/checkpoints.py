@@ -1,0 +1,105 @@
+"""What the files of a base hold: numbers as they are meant, or codes of a quantization.
+
+transformers takes codes without their scales for weights, and leaves out keys that it does not
+expect. Here both are refused by name, unless the codes are of the quantization that is asked for.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from safetensors import safe_open
+
+from stages.common.command import InputError
+from stages.model.settings import Model
+
+CODES = ("F8", "F4", "I8", "U8", "float8", "float4", "int8", "uint8")  # beginnings of types' names
+
+
+def check_quantization(settings: Model, config: Any) -> bool:
+    """Makes sure that the base's files hold what the settings ask for.
+
+    Args:
+        settings: which base, and its quantization.
+        config: the base's configuration.
+
+    Returns:
+        Whether the base is saved in the quantization that is asked for.
+
+    Raises:
+        InputError: if it is saved in another one, or holds codes without saying of what.
+    """
+    own = getattr(config, "quantization_config", None)
+    if own is None:
+        _check_types(settings)
+        return False
+    saved = saved_quantization(own)
+    if saved == settings.quantization:
+        return True
+    expected = f"model.quantization {saved}" if saved in ("nf4", "int8") else "another base"
+    raise InputError(
+        f"model.base {settings.base!r} is saved in {saved}, but model.quantization is"
+        f" {settings.quantization}; expected {expected}"
+    )
+
+
+def saved_quantization(stated: Any) -> str:
+    """Returns the name of the quantization that a configuration states: nf4, int8 or another."""
+    own = stated if isinstance(stated, dict) else stated.to_dict()
+    method = str(own.get("quant_method", "an unknown quantization"))
+    if method != "bitsandbytes":
+        return method
+    if own.get("load_in_8bit"):
+        return "int8"
+    return str(own.get("bnb_4bit_quant_type", "fp4"))
+
+
+def _check_types(settings: Model) -> None:
+    """Makes sure that no weight of a base without a quantization has a type of codes."""
+    folder = Path(settings.base)
+    if not folder.is_dir():
+        folder = Path(
+            snapshot_download(settings.base, revision=settings.revision, local_files_only=True)
+        )
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
+        for name, kind in _types(path).items():
+            if name.endswith("weight") and kind.startswith(CODES):
+                raise InputError(
+                    f"{path}: {name} has the type {kind}, which holds the codes of a quantization;"
+                    " config.json says nothing of one; expected weights of 16 or 32 bits"
+                )
+
+
+def _types(path: Path) -> dict[str, str]:
+    """The types of the tensors in a file, by name; of none if the file cannot be read."""
+    try:
+        if path.suffix == ".bin":
+            state = torch.load(path, mmap=True, weights_only=True, map_location="cpu")
+            return {name: str(value.dtype).removeprefix("torch.") for name, value in state.items()}
+        with safe_open(path, "pt") as file:
+            return {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+    except Exception:  # the loader says what is wrong with it
+        return {}
+
+
+def check_report(settings: Model, report: dict[str, Any]) -> None:
+    """Makes sure that every weight of the model was in the files, and no other.
+
+    Args:
+        settings: which base.
+        report: of transformers about loading it.
+
+    Raises:
+        InputError: if one was lacking, had another shape or was left over.
+    """
+    for problem, keys in (
+        # transformers would put random numbers in their place.
+        ("lacks weights, or has them in another shape", ("missing_keys", "mismatched_keys")),
+        ("has weights for which the model has no place", ("unexpected_keys",)),
+    ):
+        if names := sorted(str(name) for key in keys for name in report[key]):
+            raise InputError(
+                f"model.base {settings.base!r} {problem}: {', '.join(names[:5])}"
+                f" ({len(names)} in all)"
+            )

@@ -1,0 +1,152 @@
+"""The plain path: padded batches through the model's own forward, peft's own layers, `generate`.
+
+It is slower, and right for whatever causal language model transformers and peft can run. Rows are
+padded on the right to learn and to score, where no row sees its padding, and on the left to
+generate, where the attention mask hides it. It is also what the fast path is measured by
+(stages/model/check.py).
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import torch
+from transformers import GenerationConfig
+
+from stages.model.lora import TrainedWeights
+from stages.model.text import TokenRow
+
+
+class Padded(NamedTuple):
+    """Rows of equal length.
+
+    Attributes:
+        ids: token ids, of shape (rows, tokens).
+        mask: 1 for tokens of the row, 0 for padding, of the same shape.
+        predicting: positions whose next token is predicted, as indices into all positions, row by
+            row; of shape (predictions,).
+        labels: ids of the answers' tokens, of shape (predictions,); empty for rows without answers.
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    predicting: torch.Tensor
+    labels: torch.Tensor
+
+
+class PlainPath:
+    """Computes padded rows by the model's own forward; see `stages.model.path.ModelPath`."""
+
+    def __init__(self, model: Any, pad_id: int, *, alone: bool = False) -> None:
+        """Takes a model as it is.
+
+        Args:
+            model: the base, or the base with its adapter.
+            pad_id: of the token that fills short rows.
+            alone: computes every row by itself.
+        """
+        self.model = model
+        self._pad_id, self._alone = pad_id, alone
+        self._weights: TrainedWeights | None = None
+
+    def split(self, rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
+        """Splits rows into batches, those of like length together."""
+        batches: list[list[int]] = []
+        for i in sorted(range(len(rows)), key=lambda i: -len(rows[i].ids)):
+            longest = len(rows[batches[-1][0]].ids) if batches else 0
+            if batches and not self._alone and (len(batches[-1]) + 1) * longest <= tokens:
+                batches[-1].append(i)
+            else:
+                batches.append([i])
+        return batches
+
+    def length(self, rows: Sequence[TokenRow]) -> int:
+        """Returns the number of tokens of a batch, padding included."""
+        return len(rows) * max(len(row.ids) for row in rows)
+
+    def batch(self, rows: Sequence[TokenRow]) -> Padded:
+        """Pads rows on the right; the last token of an answer is no input."""
+        inputs = [row.ids[: max(row.prompt, len(row.ids) - 1)] for row in rows]
+        ids, mask = pad(inputs, self._pad_id, left=False)
+        width = ids.shape[1]
+        predicting = (
+            range(n * width + row.prompt - 1, n * width + len(inputs[n]))
+            for n, row in enumerate(rows)
+        )
+        return Padded(
+            ids=ids,
+            mask=mask,
+            predicting=torch.tensor(list(chain.from_iterable(predicting))),
+            labels=torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
+        )
+
+    def logits(self, batch: Padded) -> torch.Tensor:
+        """Computes logits of padded rows."""
+        output = self.model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+        logits: torch.Tensor = output.logits.flatten(0, 1)[batch.predicting]
+        return logits
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        end_ids: Collection[int] = (),
+        observe: Callable[[int, torch.Tensor], None] | None = None,
+    ) -> list[list[int]]:
+        """Continues prompts greedily, by transformers' `generate`.
+
+        Args:
+            prompts: token ids of each.
+            max_new_tokens: largest number of tokens to generate.
+            end_ids: of the tokens that end an answer; without, none ends.
+            observe: receives each prompt's number and the logits that its tokens were chosen by, of
+                shape (tokens, vocabulary).
+
+        Returns:
+            For each prompt as many new tokens as the longest answer has, those after its end filled
+            up.
+        """
+        device = self.model.device
+        ids, mask = (tensor.to(device) for tensor in pad(prompts, self._pad_id, left=True))
+        output = self.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=GenerationConfig(
+                max_new_tokens=max_new_tokens,
+                pad_token_id=self._pad_id,
+                eos_token_id=sorted(end_ids) or None,
+                return_dict_in_generate=True,
+                output_logits=observe is not None,
+            ),
+        )
+        if observe:
+            for number, logits in enumerate(torch.stack(output.logits, dim=1)):
+                observe(number, logits)
+        new: list[list[int]] = output.sequences[:, ids.shape[1] :].tolist()
+        return new
+
+    def trained_weights(self) -> TrainedWeights:
+        """Takes over the adapter's weights."""
+        if self._weights is None:
+            trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+            self._weights = TrainedWeights(trained)
+        return self._weights
+
+    def release(self) -> None:
+        """Does nothing, for nothing was changed."""
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int, *, left: bool) -> tuple[Any, Any]:
+    """Pads rows of token ids.
+
+    Returns:
+        Ids and attention mask, both of shape (rows, tokens of the longest row).
+    """
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad_id)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for n, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(0, len(row))
+        ids[n, place] = torch.tensor(row)
+        mask[n, place] = 1
+    return ids, mask
