@@ -6,13 +6,10 @@ candidates. Since the forks are known beforehand, all of them are computed in on
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import torch
-
 from stages.common.command import InputError
-from stages.model.text import TokenRow
 
 
 class Fork(NamedTuple):
@@ -97,42 +94,6 @@ class Candidates:
             )
             for answer, ids in self._answers.items()
         }
-
-
-def score_forks(
-    prompts: Sequence[list[int]],
-    candidates: Candidates,
-    read: Callable[[list[TokenRow]], Iterator[tuple[list[int], torch.Tensor]]],
-) -> Iterator[tuple[int, list[list[float]]]]:
-    """Computes the logits at every fork after every prompt.
-
-    Args:
-        prompts: token ids of each prompt.
-        candidates: the answers.
-        read: given rows, yields numbers of rows, and the logits that follow them, of shape (rows,
-            vocabulary).
-
-    Yields:
-        Each prompt's number, and for each fork the logits of its tokens.
-    """
-    forks = candidates.forks
-    if not forks:  # an only answer is not in question
-        yield from ((number, []) for number in range(len(prompts)))
-        return
-    rows = [
-        TokenRow([*ids, *fork.before], len(ids) + len(fork.before), 0)
-        for ids in prompts
-        for fork in forks
-    ]
-    by_prompt: dict[int, dict[int, list[float]]] = {}
-    for numbers, logits in read(rows):
-        for i, values in zip(numbers, logits.float().cpu(), strict=True):
-            prompt, fork = divmod(i, len(forks))
-            by_fork = by_prompt.setdefault(prompt, {})
-            by_fork[fork] = values[list(forks[fork].tokens)].tolist()
-            if len(by_fork) == len(forks):
-                yield prompt, [by_fork[fork] for fork in range(len(forks))]
-                del by_prompt[prompt]
 
 
 def _softmax(logits: Sequence[float]) -> list[float]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates, score_forks
+from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
+from stages.answering.forks import score_forks
 from stages.model.packing import to_device
 from stages.model.plain import PlainPath
 from stages.model.text import TokenRow

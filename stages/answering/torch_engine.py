@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from stages.answering.candidates import Candidates, score_forks
+from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
+from stages.answering.forks import score_forks
 from stages.answering.slots import NAME, SlotCache, cached_attention
 from stages.model.attention import packed_logits
 from stages.model.device import can_compile, compile_layers, free_memory

@@ -27,6 +27,7 @@ from stages.common.command import InputError, run
 log = logging.getLogger(__name__)
 
 VARIABLE = "STAGE_PROCESSES"
+START_METHOD = "spawn"  # of multiprocessing; the state of a GPU does not survive a fork
 
 Value = TypeVar("Value")
 
@@ -162,6 +163,7 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),
+            start_method=START_METHOD,
         )
         try:
             elastic_launch(config, _started)(reported, work, *arguments)
@@ -185,6 +187,7 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
         work: see `on_every_gpu`.
         *arguments: likewise.
     """
+    logging.disable(logging.NOTSET)  # which a forked process has from the launcher
 
     def main() -> None:
         try:

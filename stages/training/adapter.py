@@ -7,6 +7,8 @@ from typing import Any
 
 from peft import LoraConfig, get_peft_model
 from torch.distributed.fsdp import fully_shard
+from torch.nn import Linear
+from transformers.pytorch_utils import Conv1D
 
 from stages.common.command import InputError
 from stages.common.files import write_text
@@ -25,13 +27,14 @@ def add_lora(base: Any, lora: Lora) -> Any:
     Draws from torch's global random numbers.
 
     Raises:
-        InputError: if the base has no layer of a target's name.
+        InputError: if the base has no layer of a target's name, or peft has no adapter for one.
     """
-    names = {name.rpartition(".")[2] for name, _ in base.named_modules()}
-    if unknown := set(lora.targets) - names:
+    kinds = {name.rpartition(".")[2]: module for name, module in base.named_modules()}
+    if unknown := set(lora.targets) - kinds.keys():
+        linear = (name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
         raise InputError(
             f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
-            f" {', '.join(sorted(n for n in names if n.endswith('_proj')))}"
+            f" {', '.join(sorted(linear))}"
         )
     config = LoraConfig(
         r=lora.rank,
@@ -41,7 +44,10 @@ def add_lora(base: Any, lora: Lora) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, config)
+    try:
+        return get_peft_model(base, config)
+    except ValueError as error:
+        raise InputError(f"finetune.lora.targets: {error}") from error
 
 
 def trainable_parameters(model: Any) -> int:

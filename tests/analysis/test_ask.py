@@ -20,6 +20,7 @@ from stages.model.loading import load_base
 from stages.model.prompts import Prompts
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
+from tests.helpers import commands
 from tests.helpers.models import CPU, FP32, model_settings
 from tests.helpers.params import put
 
@@ -72,14 +73,7 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def command(folder: Path, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "analysis.ask", *arguments],
-        cwd=folder,
-        input=given,
-        text=True,
-        encoding="utf-8",
-        capture_output=True,
-    )
+    return commands.command(folder, "analysis.ask", *arguments, given=given)
 
 
 def files(folder: Path) -> dict[Path, bytes]:

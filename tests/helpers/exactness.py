@@ -26,7 +26,6 @@ from stages.common.command import InputError
 from stages.model.loading import load_base
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
-from stages.model.text import TokenRow
 from stages.training.adapter import add_lora
 from stages.training.passes import answer_loss
 from stages.training.paths import choose_path
@@ -77,9 +76,7 @@ def reference_base(folder: Path, quantization: str) -> Any:
         settings = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=FP32
         )
-    base = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=FP32, quantization_config=settings
-    )
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=FP32, quantization_config=settings)
     base.set_attn_implementation("eager")
     for module in base.modules():
         for name, value in vars(module).items():

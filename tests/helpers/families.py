@@ -64,6 +64,9 @@ LONG_ROPE = {
 
 FAMILIES: dict[str, Family] = {
     "LLaMA": Family("llama"),
+    "LLaMA, head and embeddings adapted": Family(
+        "llama", targets=("q_proj", "lm_head", "embed_tokens")
+    ),
     "LLaMA with biases, tied": Family(
         "llama", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}
     ),

@@ -130,5 +130,6 @@ def overflow(folder: str, base: str) -> None:
 KINDS = {kind.__name__: kind for kind in (learn, learn_on_gpus, crash, wait, describe, overflow)}
 
 if __name__ == "__main__":
+    processes.START_METHOD = "fork"  # also where a test starts it by itself
     name, *arguments = sys.argv[1:]
     run(lambda: processes.on_every_gpu(KINDS[name], *arguments))

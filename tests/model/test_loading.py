@@ -296,3 +296,98 @@ def test_the_fingerprint_changes_with_a_file_of_the_base(tmp_path: Path) -> None
     before = fingerprint(model_settings(tmp_path))
     (tmp_path / "weights").write_bytes(b"2")
     assert fingerprint(model_settings(tmp_path)) != before
+
+
+# --- What the files of a base hold ---
+
+
+def rewrite(folder: Path, change: Any) -> None:
+    """Changes the weights of a base, a dictionary by name, in place."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    state = load_file(path)
+    change(state)
+    save_file(state, path, metadata={"format": "pt"})
+
+
+def state_quantization(folder: Path, **settings: Any) -> None:
+    path = folder / "config.json"
+    content = json.loads(path.read_text()) | {"quantization_config": settings}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+def test_codes_without_a_quantization_are_refused(
+    tmp_path: Path, kind: torch.dtype, form: str
+) -> None:
+    tiny.model(tmp_path)
+    name = "model.layers.0.mlp.up_proj.weight"
+    rewrite(tmp_path, lambda state: state.update({name: state[name].to(kind)}))
+    if form == "bin":
+        as_bin(tmp_path, 1)
+    with pytest.raises(InputError, match=rf"{form}: {name} has the type .*codes"):
+        load_base(model_settings(tmp_path), CPU, FP32)
+
+
+def test_weights_without_a_place_are_refused(tmp_path: Path) -> None:
+    tiny.model(tmp_path)
+    scale = {"model.layers.0.mlp.up_proj.weight_scale": torch.ones(1)}
+    rewrite(tmp_path, lambda state: state.update(scale))
+    with pytest.raises(InputError, match=r"no place: model\.layers\.0\.mlp\.up_proj\.weight_scale"):
+        load_base(model_settings(tmp_path), CPU, FP32)
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "saved in fp8"),
+        ({"quant_method": "gptq", "bits": 4}, "saved in gptq"),
+        (
+            {"quant_method": "bitsandbytes", "load_in_8bit": True},
+            "expected model.quantization int8",
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "saved in fp4.*another base"),
+    ],
+)
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_another_quantization_than_the_files_is_refused(
+    tmp_path: Path, own: dict[str, Any], found: str, quantization: str
+) -> None:
+    tiny.model(tmp_path)
+    state_quantization(tmp_path, **own)
+    with pytest.raises(InputError, match=found):
+        load_base(model_settings(tmp_path, quantization=quantization), CPU, FP32)
+
+
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_a_base_saved_as_it_is_asked_for_is_taken(
+    tiny_base: Path, tmp_path: Path, quantization: str
+) -> None:
+    """As unsloth ships them."""
+    settings = model_settings(tiny_base, quantization=quantization)
+    quantised = load_base(settings, CPU, FP32)
+    quantised.save_pretrained(str(tmp_path))
+    again = load_base(model_settings(tmp_path, quantization=quantization), CPU, FP32)
+    torch.testing.assert_close(logits(again.train()), logits(quantised.train()))
+    with pytest.raises(InputError, match=f"expected model.quantization {quantization}"):
+        load_base(model_settings(tmp_path), CPU, FP32)
+
+
+# --- Ids ---
+
+
+@pytest.mark.parametrize("key", ["pad_id", "bos_id", "eos_id"])
+def test_an_ordinary_piece_is_no_special_token(tiny_base: Path, key: str) -> None:
+    value = [2, 60] if key == "eos_id" else 60
+    with pytest.raises(InputError, match=rf"model\.{key}.*: 60 is an ordinary piece of the token"):
+        load_tokenizer(model_settings(tiny_base, **{key: value}))
+
+
+def test_no_token_before_a_prompt_and_several_after_an_answer(tiny_base: Path) -> None:
+    settings = model_settings(tiny_base, bos_id=None, eos_id=[2, 0])
+    assert settings.end_ids == (2, 0)
+    causal = load_base(settings, CPU, FP32)
+    assert (causal.config.bos_token_id, causal.config.eos_token_id) == (None, [2, 0])
+    load_tokenizer(settings)

@@ -12,7 +12,7 @@ import pytest
 
 from stages import infer
 from stages.answering.answers import Answerer, Question
-from tests.helpers.commands import command
+from tests.helpers.commands import command, fresh_command
 from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
@@ -211,6 +211,7 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
         "scored": 5,
         "empty_inputs": 4,
         "cut_inputs": 2,
+        "changed_inputs": 0,
         "cut_answers": 5,
     }
     assert list((stage_project / ".scratch" / "infer").iterdir()) == []
@@ -282,7 +283,7 @@ def test_the_cheap_stages_never_import_torch(stage_project: Path, root: Path) ->
         ("decode", "raw", "predictions", "submissions", "metrics"),
         ("evaluate", "raw", "submissions", "metrics"),
     ):
-        result = command(stage_project, helper, stage, *folders, variables=variables)
+        result = fresh_command(stage_project, helper, stage, *folders, variables=variables)
         assert result.stdout.split() == ["False", "False"], result.stderr
         if stage == "encode":
             (stage_project / "predictions").mkdir()

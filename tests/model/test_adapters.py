@@ -1,0 +1,129 @@
+"""Adapters of many kinds: answers are those of peft, on whatever path, or they are refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+
+from stages.answering.engines import exact_engine
+from stages.answering.torch_engine import TorchEngine
+from stages.common.command import InputError
+from stages.model.adapters import adapter_fingerprint, adapter_folder, load_adapter
+from stages.model.loading import load_base
+from tests.helpers import adapters
+from tests.helpers.exactness import INFER, ROWS, compare_answers, reference_base
+from tests.helpers.families import FAMILIES, save
+from tests.helpers.models import CPU, FP32, model_settings
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of peft, about such settings
+
+FAST = {
+    "LoRA",
+    "rsLoRA",
+    "patterns of ranks and alphas",
+    "some layers only",
+    "modules_to_save",
+    "biases of the base",
+    "trained tokens",
+    "the head",
+    "PiSSA",
+}
+REFUSED = {("PiSSA", "nf4"), ("expert parameters", "nf4")}
+PROMPTS = [
+    [*row.ids[: row.prompt - n % 2 * 2], *[7, 8, 9][: n % 2 * 3]] for n, row in enumerate(ROWS)
+]
+"""Half of them have the tokens that invoke an aLoRA."""
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """A LLaMA, and a mixture of experts."""
+    return {
+        experts: save(FAMILIES[name], tmp_path_factory.mktemp("base"))
+        for experts, name in ((False, "LLaMA"), (True, "Qwen 3 MoE"))
+    }
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+@pytest.mark.parametrize("kind", adapters.KINDS)
+def test_answers_are_those_of_peft(
+    bases: dict[bool, Path], tmp_path: Path, kind: str, quantization: str
+) -> None:
+    base = bases[kind == "expert parameters"]
+    adapter = adapters.save(base, tmp_path, kind)
+    settings = model_settings(base, quantization=quantization)
+    try:
+        model = load_adapter(load_base(settings, CPU, FP32), adapter)
+    except InputError as error:
+        assert (kind, quantization) in REFUSED, error
+        return
+    engine = exact_engine(model, settings, INFER, PROMPTS)
+    assert isinstance(engine, TorchEngine) == (kind in FAST)
+    reference = PeftModel.from_pretrained(reference_base(base, quantization), adapter).eval()
+    greedy, probability = compare_answers(engine, reference, PROMPTS)
+    assert greedy
+    assert probability < 1e-4
+
+
+# --- Files that do not belong to their settings ---
+
+
+@pytest.fixture
+def plain(bases: dict[bool, Path], tmp_path: Path) -> Path:
+    return adapters.save(bases[False], tmp_path / "adapter", "LoRA")
+
+
+def change(adapter: Path, **settings: Any) -> None:
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+def test_weights_without_a_place_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    """As where the settings name fewer targets than the file has weights of."""
+    change(plain, target_modules=["q_proj"])
+    with pytest.raises(InputError, match=r"no place: .*layers\.0\.self_attn\.v_proj.* in all"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_weights_of_another_base_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    path = plain / "adapter_model.safetensors"
+    save_file({name: weight[:, :8].clone() for name, weight in load_file(path).items()}, path)
+    with pytest.raises(InputError, match="cannot be loaded as an adapter of the base"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_a_folder_in_the_adapters_folder_is_left_alone(plain: Path) -> None:
+    before = adapter_fingerprint(plain)
+    (plain / "checkpoint-1").mkdir()
+    (plain / "README.md").write_text("x")
+    assert adapter_fingerprint(plain) == before
+    change(plain, r=8)
+    assert adapter_fingerprint(plain) != before
+
+
+# --- Which adapter ---
+
+
+def test_an_adapter_of_a_hub_at_its_commit(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a prepared cache, offline; another commit in it is not taken."""
+    commit, other = "a" * 40, "b" * 40
+    repository = tmp_path / "hub" / "models--gruppo--adattatore"
+    (repository / "snapshots").mkdir(parents=True)
+    plain.rename(repository / "snapshots" / commit)
+    (repository / "snapshots" / other).mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    found = adapter_folder(f"gruppo/adattatore@{commit}", Path("own"))
+    assert found == repository / "snapshots" / commit
+    assert (found / "adapter_config.json").is_file()
+    with pytest.raises(InputError, match=r"infer\.adapter 'gruppo/altro@.*' cannot be loaded"):
+        adapter_folder(f"gruppo/altro@{commit}", Path("own"))
+
+
+def test_the_own_adapter_or_none() -> None:
+    assert adapter_folder(True, Path("own")) == Path("own")
+    assert adapter_folder(False, Path("own")) is None
