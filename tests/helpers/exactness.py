@@ -102,7 +102,7 @@ def reference_learning(base: Any, targets: Sequence[str]) -> tuple[float, torch.
         )
     loss = total / sum(len(row.ids) - row.prompt for row in ROWS)
     trained = [p for p in model.parameters() if p.requires_grad]
-    return float(loss), torch.cat([g.flatten() for g in torch.autograd.grad(loss, trained)])
+    return float(loss.detach()), torch.cat([g.flatten() for g in torch.autograd.grad(loss, trained)])
 
 
 def fill(model: Any) -> None:
@@ -196,7 +196,7 @@ def learning(path: Any) -> tuple[float, torch.Tensor]:
     for numbers in path.split(ROWS, 100):
         loss = answer_loss(path, to_device(path.batch([ROWS[i] for i in numbers]), CPU)) / labels
         weights.backward(loss)
-        total += float(loss)
+        total += float(loss.detach())
     by_parameter = weights.gradients()
     trained = [p for p in path.model.parameters() if p.requires_grad]
     return total, torch.cat([by_parameter[id(p)].flatten() for p in trained])
