@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ruamel.yaml.comments import CommentedSeq
+
 from stages.common.command import InputError, run
 from stages.common.settings import PARAMS, load, write
 
@@ -132,6 +134,10 @@ def main() -> None:
         **find_ids(base, tokenizer),
         "quantization": find_quantization(config, before["quantization"]),
     }
+    if isinstance(found["eos_id"], list):  # in one line, as a person would write it
+        in_a_line = CommentedSeq(found["eos_id"])
+        in_a_line.fa.set_flow_style()
+        found["eos_id"] = in_a_line
     write({"model": found}, PARAMS)
     text = config.get_text_config()
     print(

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.helpers.cases import cases
@@ -70,9 +71,15 @@ def reproduced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, reproduced; not to be changed."""
     from tests.helpers import small_project
 
-    folder = tmp_path_factory.mktemp("reproduced") / "project"
-    shutil.copytree(project, folder)
-    assert small_project.repro(folder) == small_project.STAGES
+    together = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        together = together.parent  # of all workers; the first one reproduces for the others
+    folder = together / "reproduced" / "project"
+    with FileLock(together / "reproduced.lock"):
+        if not (folder / "complete").exists():
+            shutil.copytree(project, folder)
+            assert small_project.repro(folder) == small_project.STAGES
+            (folder / "complete").touch()
     return folder
 
 

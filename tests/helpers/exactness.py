@@ -34,7 +34,7 @@ from tests.helpers.families import FAMILIES, Family, rows, save
 from tests.helpers.models import CPU, FP32, model_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "bases.md"
-BEGIN, END = "<!-- bases -->", "<!-- /bases -->"
+BEGIN, END = "<!-- families: begin -->", "<!-- families: end -->"
 NEW = 6  # tokens of an answer
 INFER = Infer(adapter=False, engine="torch", score_closed=True, max_new_tokens=NEW)
 WORDS = {"a": [5, 2], "b": [6, 2], "c": [6, 7, 2]}
@@ -102,7 +102,9 @@ def reference_learning(base: Any, targets: Sequence[str]) -> tuple[float, torch.
         )
     loss = total / sum(len(row.ids) - row.prompt for row in ROWS)
     trained = [p for p in model.parameters() if p.requires_grad]
-    return float(loss.detach()), torch.cat([g.flatten() for g in torch.autograd.grad(loss, trained)])
+    return float(loss.detach()), torch.cat(
+        [g.flatten() for g in torch.autograd.grad(loss, trained)]
+    )
 
 
 def fill(model: Any) -> None:

@@ -18,7 +18,10 @@ from tests.helpers.exactness import INFER, ROWS, compare_answers, reference_base
 from tests.helpers.families import FAMILIES, save
 from tests.helpers.models import CPU, FP32, model_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of peft, about such settings
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # of peft, about such settings
+]
 
 FAST = {
     "LoRA",

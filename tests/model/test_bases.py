@@ -7,6 +7,11 @@ import pytest
 from tests.helpers.exactness import PAGE, line, measure_all
 from tests.helpers.families import FAMILIES
 
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # of peft, about layers of GPT-2
+]
+
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_loss_gradient_and_answers_are_those_of_transformers_and_peft(
