@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import command
+from tests.helpers.commands import fresh_command
 
 STEP = re.compile(
     r"^(?:Write|Add to) `([^`]+)`(?:, after the line that begins with `([^`]+)`)?:\n\n"
@@ -50,19 +50,19 @@ def test_a_step_is_written_for_every_part_of_a_task(root: Path) -> None:
 
 @pytest.mark.process
 def test_the_new_task_is_encoded_and_passes_the_tests_of_every_task(followed: Path) -> None:
-    encoded = command(followed, "stages.encode", "data/sample", "data/encoded")
+    encoded = fresh_command(followed, "stages.encode", "data/sample", "data/encoded")
     assert encoded.returncode == 0, encoded.stderr
     assert f"{TASK}: no dev file: " in encoded.stderr
     rows = (followed / "data/encoded/test.jsonl").read_text("utf-8").splitlines()
     assert sum(f'"task": "{TASK}"' in row for row in rows) == 12
 
-    tested = command(
+    tested = fresh_command(
         followed, "pytest", "-n", "0", "tests/tasks/test_every_task.py", "-k", TASK, "-rs"
     )
     assert tested.returncode == 0, tested.stdout
     assert "passed" in tested.stdout and "skipped" not in tested.stdout
 
-    listed = command(followed, "recipes.tables")
+    listed = fresh_command(followed, "recipes.tables")
     assert listed.returncode == 0, listed.stderr
     table = (followed / "docs/tasks.md").read_text("utf-8")
     assert f"| [{TASK}](tasks/{TASK}.md) | Formal letters: say whether" in table
@@ -79,5 +79,5 @@ def test_the_new_module_has_the_style_and_the_types_of_the_others(
         ("ruff", "format", "--check", module),
         ("mypy", cache, module),
     ):
-        result = command(followed, tool, *arguments)
+        result = fresh_command(followed, tool, *arguments)
         assert result.returncode == 0, result.stdout + result.stderr
