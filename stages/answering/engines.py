@@ -146,8 +146,10 @@ class ScoredInFp32:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high")
-        yield from self._scorer.score(prompts, candidates)
-        torch.set_float32_matmul_precision(before)
+        try:
+            yield from self._scorer.score(prompts, candidates)
+        finally:
+            torch.set_float32_matmul_precision(before)
 
 
 class _Trial:

@@ -38,7 +38,7 @@ class PlainEngine:
         self.end_ids, self._pad_id = frozenset(end_ids), pad_id
         # The outliers of 8-bit layers are those of a whole batch.
         alone = alone or getattr(model, "is_loaded_in_8bit", False)
-        self._path = PlainPath(model, pad_id, alone=alone)
+        self.path = PlainPath(model, pad_id, alone=alone)
         self._tokens = TOKENS[model.device.type]
         self.observe: Callable[[int, torch.Tensor], None] | None = None
 
@@ -70,16 +70,16 @@ class PlainEngine:
         prompts = [row.ids[: row.prompt] for row in rows]
         observe = self.observe
         see = observe and (lambda n, logits: observe(numbers[n], logits))
-        return self._path.generate(prompts, longest, self.end_ids, see)
+        return self.path.generate(prompts, longest, self.end_ids, see)
 
     def _logits(self, _: list[int], rows: Sequence[TokenRow]) -> torch.Tensor:
-        return self._path.logits(to_device(self._path.batch(rows), self._model.device))
+        return self.path.logits(to_device(self.path.batch(rows), self._model.device))
 
     def _batches(
         self, rows: Sequence[TokenRow], work: Callable[[list[int], Sequence[TokenRow]], Any]
     ) -> Iterator[tuple[list[int], Any]]:
         """Does work on rows, in smaller batches after running out of GPU memory."""
-        batches = deque(self._path.split(rows, self._tokens))
+        batches = deque(self.path.split(rows, self._tokens))
         while batches:
             numbers = batches.popleft()
             try:

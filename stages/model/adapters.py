@@ -83,7 +83,7 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         if keys:
             names = ", ".join(sorted(keys)[:5])
             raise InputError(f"{adapter}: the adapter {problem}: {names} ({len(keys)} in all)")
-    return model.eval()
+    return model
 
 
 def adapter_fingerprint(adapter: Path) -> str:

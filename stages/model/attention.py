@@ -38,10 +38,11 @@ def use_packed_attention(causal: Any, name: str = NAME) -> Callable[[], None]:
     """
     AttentionInterface.register(NAME, packed_attention)
     before = causal.config._attn_implementation
+    restore_last_layer = use_short_last_layer(causal.get_decoder())  # fails before any change
     causal.set_attn_implementation(name)
     if causal.config._attn_implementation != name:
+        restore_last_layer()
         raise NotImplementedError("its attention cannot be exchanged")
-    restore_last_layer = use_short_last_layer(causal.get_decoder())
 
     def restore() -> None:
         restore_last_layer()

@@ -35,7 +35,11 @@ class Padded(NamedTuple):
 
 
 class PlainPath:
-    """Computes padded rows by the model's own forward; see `stages.model.path.ModelPath`."""
+    """Computes padded rows by the model's own forward; see `stages.model.path.ModelPath`.
+
+    Attributes:
+        alone: whether every row is computed by itself.
+    """
 
     def __init__(self, model: Any, pad_id: int, *, alone: bool = False) -> None:
         """Takes a model as it is.
@@ -46,7 +50,7 @@ class PlainPath:
             alone: computes every row by itself.
         """
         self.model = model
-        self._pad_id, self._alone = pad_id, alone
+        self._pad_id, self.alone = pad_id, alone
         self._weights: TrainedWeights | None = None
 
     def split(self, rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
@@ -54,7 +58,7 @@ class PlainPath:
         batches: list[list[int]] = []
         for i in sorted(range(len(rows)), key=lambda i: -len(rows[i].ids)):
             longest = len(rows[batches[-1][0]].ids) if batches else 0
-            if batches and not self._alone and (len(batches[-1]) + 1) * longest <= tokens:
+            if batches and not self.alone and (len(batches[-1]) + 1) * longest <= tokens:
                 batches[-1].append(i)
             else:
                 batches.append([i])

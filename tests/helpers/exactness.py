@@ -45,7 +45,7 @@ class Found(NamedTuple):
     """How a base was treated, and how far it was from transformers and peft.
 
     Attributes:
-        learns: fast or plain.
+        learns: fast, plain or one by one.
         answers: likewise.
         loss: difference of the mean loss.
         cosine: of the gradients.
@@ -180,13 +180,21 @@ def measure(family: Family, folder: Path, quantization: str) -> Found:
     reference = reference_base(folder, quantization).eval()
     greedy, probability = compare_answers(engine, reference, prompts)
     return Found(
-        learns="fast" if isinstance(path, PackedPath) else "plain",
-        answers="fast" if isinstance(engine, TorchEngine) else "plain",
+        learns=way(path),
+        answers=way(engine),
         loss=abs(loss - expected),
         cosine=float(torch.nn.functional.cosine_similarity(gradient, own, dim=0)),
         greedy=greedy,
         probability=probability,
     )
+
+
+def way(chosen: Any) -> str:
+    """How rows are computed by a path, or by an engine."""
+    path = getattr(chosen, "path", chosen)
+    if isinstance(path, PackedPath | TorchEngine):
+        return "fast"
+    return "one by one" if path.alone else "plain"
 
 
 def learning(path: Any) -> tuple[float, torch.Tensor]:
