@@ -1,15 +1,18 @@
 """How fast finetune is, against a plain loop, within a T4's memory and without a limit.
 
-On a GPU: a LLaMA of 7B shape with random weights, prompts of the lecture's length distribution, a
-third of whose tokens are the header and the instruction of one of 22 sub-tasks, and its settings
-(LoRA of rank 8 on q, k, v and o, batches of 32). In turn, in one process: a plain loop as the
-lecture's (4 bits as its options give them, fp16, layers computed again, padded, logits everywhere);
-ours within 15 GiB; ours within 15 GiB with rows of 512 tokens; ours without a limit. Then, if there
-are several GPUs, the last in one process for each.
+On a GPU: LLaMAs with random weights of the shapes 135M, 1B and 7B, prompts of the lecture's length
+distribution, a third of whose tokens are the header and the instruction of one of 22 sub-tasks, and
+batches of 32; LoRA of rank 8 on q, k, v and o for 7B, as in the lecture, of rank 16 on all layers
+for the others. In turn, in one process for each shape: a plain loop (7B: as the lecture's, 4 bits
+as its options give them, fp16, layers computed again, padded, logits everywhere; others: bf16,
+padded); ours within 15 GiB; ours within 15 GiB as on a T4 (fp16, no variable-length attention);
+ours without a limit, and for the small shapes both compiled and not. Of each: the first update,
+then medians, the time that the GPU's kernels take, and the largest memory. Then, with 7B and
+several GPUs, the last but one in one process for each.
 On a CPU: the default run's job on the small base, through transformers' Trainer (padded, random
 order) and ours.
 
-    python -m benchmarks.finetune [--updates 8]
+    python -m benchmarks.finetune [--updates 8] [--shapes 135M 1B 7B]
 """
 
 import argparse
@@ -21,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
@@ -29,7 +32,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.shapes import (
+    FLOPS_PER_SECOND,
+    SHAPES,
+    Shape,
+    as_on_a_t4,
+    flops_per_token,
+    random_base,
+)
 from stages import encode
 from stages.common.command import run
 from stages.common.files import write_jsonl
@@ -44,15 +56,15 @@ from stages.model.text import TextEncoder, TokenRow
 from stages.training.adapter import add_lora
 from stages.training.examples import Examples, label_tokens, read_examples
 from stages.training.loop import Trainer, train
-from stages.training.settings import Finetune, Lora
+from stages.training.settings import Finetune
 
-LORA = Lora(rank=8, alpha=16.0, dropout=0.05, targets=["q_proj", "k_proj", "v_proj", "o_proj"])
 BATCH, RATE, CLIP = 32, 3e-4, 1.0
 LENGTHS = ((0.0, 100), (0.1, 138), (0.5, 182), (0.9, 316), (1.0, 480))  # share of rows, tokens
 HEADER, INSTRUCTION = 32, (20, 50)  # tokens: a third of a prompt on average
 ANSWERS = (2, 2, 3, 4, 6, 10, 20, 30)  # tokens
-FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 26e9, 790e12  # of 7B with frozen weights; of an H200 in bf16
 T4 = 15  # GiB
+MANY = 10**9  # tokens of a long training, for which compiling pays
+Way = Callable[[], Callable[[Sequence[TokenRow]], torch.Tensor]]
 
 
 def prefixes() -> list[list[int]]:
@@ -82,68 +94,71 @@ def rows(count: int, length: int | None = None) -> list[TokenRow]:
 
 
 def timed(
-    name: str, work: Callable[[Sequence[TokenRow]], Any], batches: list[Any], gpus: int = 1
+    name: str,
+    work: Callable[[Sequence[TokenRow]], Any],
+    flops: float,
+    batches: list[Any],
+    gpus: int = 1,
 ) -> float:
-    """Makes updates, prints what they cost, and returns examples per second (of the median)."""
+    """Makes updates, prints what they cost, and returns examples per second (of the median).
+
+    Args:
+        name: printed.
+        work: makes an update.
+        flops: operations of a token.
+        batches: of each update; the first two are for warming up.
+        gpus: how many work together.
+    """
     torch.cuda.reset_peak_memory_stats()
     ends: list[Any] = [torch.cuda.Event(True) for _ in range(len(batches) + 1)]  # type: ignore[no-untyped-call]
     losses = []
     ends[0].record()
+    start = time.perf_counter()
     for batch, end in zip(batches, ends[1:], strict=True):
         losses.append(work(batch))
         end.record()
+        if len(losses) == 1:
+            torch.cuda.synchronize()
+            first = time.perf_counter() - start
     torch.cuda.synchronize()
     seconds: list[float] = [start.elapsed_time(end) / 1000 for start, end in pairwise(ends)]
     warm = slice(2, None)  # compiling, and sizing micro-batches
     speeds = [len(b) / s for b, s in zip(batches[warm], seconds[warm], strict=True)]
-    flops = [
-        FLOPS_PER_TOKEN * sum(len(row.ids) for row in b) / s
+    tokens = statistics.median(
+        sum(len(row.ids) for row in b) / s
         for b, s in zip(batches[warm], seconds[warm], strict=True)
-    ]
-    tokens = statistics.median(flops) / FLOPS_PER_TOKEN
+    )
     print(
         f"{name:<28} {statistics.median(speeds):6.1f} examples/s (mean"
         f" {sum(map(len, batches[warm])) / sum(seconds[warm]):.1f}), {tokens:7.0f} tokens/s,"
-        f" {statistics.median(flops) / (gpus * FLOPS_PER_SECOND):4.0%} of the floor,"
+        f" {tokens * flops / (gpus * FLOPS_PER_SECOND):4.0%} of the floor,"
+        f" an update {statistics.median(seconds[warm]) * 1000:.0f} ms, of which kernels"
+        f" {kernel_time(work, batches[-1]) * 1000:.0f},"
         f" peak {torch.cuda.max_memory_reserved() / 2**30:5.1f} GiB, first update"
-        f" {seconds[0]:.0f} s, losses {' '.join(f'{loss:.4f}' for loss in losses[:5])}",
+        f" {first:.1f} s, losses {' '.join(f'{float(loss):.4f}' for loss in losses[:5])}",
         flush=True,
     )
     return statistics.median(speeds)
 
 
-# --- A base of 7B shape ---------------------------------------------------------------------------
+def kernel_time(work: Callable[[Sequence[TokenRow]], Any], batch: Any) -> float:
+    """Returns the seconds that the GPU's kernels take in an update."""
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        work(batch)
+        torch.cuda.synchronize()
+    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
 
 
-def random_base(kind: str, dtype: torch.dtype, compute: torch.dtype | None = None) -> Any:
-    """A LLaMA of 7B shape whose random weights are quantised to 4 bits."""
-    from bitsandbytes.nn import Linear4bit, Params4bit
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    torch.set_default_dtype(dtype)
-    with torch.device("cuda"):
-        base = LlamaForCausalLM(LlamaConfig())
-    torch.set_default_dtype(torch.float32)
-    base.requires_grad_(False)
-    for name, layer in list(base.named_modules()):
-        if isinstance(layer, torch.nn.Linear) and name != "lm_head":
-            shape = (layer.in_features, layer.out_features)
-            small = Linear4bit(
-                *shape, False, compute_dtype=compute or dtype, quant_type=kind, device="meta"
-            )
-            small.weight = Params4bit(layer.weight.cpu(), requires_grad=False, quant_type=kind)
-            base.set_submodule(name, small.to("cuda"))
-    base.is_loaded_in_4bit = True  # which peft asks for
-    return base
+# --- Bases of random weights ----------------------------------------------------------------------
 
 
-def plain_loop() -> Callable[[Sequence[TokenRow]], float]:
+def lecture_loop(shape: Shape) -> Callable[[Sequence[TokenRow]], float]:
     """An update as the lecture's loop makes it: micro-batches of 8 in their order."""
     from peft import prepare_model_for_kbit_training
 
-    base = prepare_model_for_kbit_training(random_base("fp4", torch.float16))
-    adapted = add_lora(base, LORA).train()
+    base = prepare_model_for_kbit_training(random_base(shape, torch.float16, "fp4"))
+    adapted = add_lora(base, shape.lora).train()
     trained = [p for p in adapted.parameters() if p.requires_grad]
     optimizer, scaler = torch.optim.AdamW(trained, lr=RATE), torch.amp.GradScaler()
 
@@ -164,6 +179,24 @@ def plain_loop() -> Callable[[Sequence[TokenRow]], float]:
     return update
 
 
+def plain_loop(shape: Shape) -> Callable[[Sequence[TokenRow]], float]:
+    """An update as it is often written: a padded batch in bf16, peft's layers, AdamW."""
+    adapted = add_lora(random_base(shape, torch.bfloat16), shape.lora).train()
+    trained = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE)
+
+    def update(batch: Sequence[TokenRow]) -> float:
+        optimizer.zero_grad()
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = adapted(**padded(batch)).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, CLIP)
+        optimizer.step()
+        return float(loss)
+
+    return update
+
+
 def padded(part: Sequence[TokenRow], device: str = "cuda") -> dict[str, torch.Tensor]:
     """Rows as transformers takes them, padded on the right."""
     width = max(len(row.ids) for row in part)
@@ -178,16 +211,25 @@ def padded(part: Sequence[TokenRow], device: str = "cuda") -> dict[str, torch.Te
     }
 
 
-def ours(limit: float | None) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
-    """An update as finetune makes it, within a limit in GiB or without."""
+def ours(
+    shape: Shape, limit: float | None, dtype: torch.dtype = torch.bfloat16, tokens: int = MANY
+) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
+    """An update as finetune makes it.
+
+    Args:
+        shape: of the base.
+        limit: GiB of memory, if they are limited.
+        dtype: number type.
+        tokens: length of the training, for which compiling pays or not.
+    """
     _, total = torch.cuda.mem_get_info()
-    base = random_base("nf4", torch.bfloat16)
+    base = random_base(shape, dtype)
     release()
     torch.cuda.set_per_process_memory_fraction(min(1.0, limit * 2**30 / total) if limit else 1.0)
-    if dequantized_fits(base):
-        dequantize(base, torch.bfloat16)
-    adapted = add_lora(base, LORA)
-    trainer = Trainer(PackedPath(adapted), torch.bfloat16)
+    if shape.quantized and dequantized_fits(base):
+        dequantize(base, dtype)
+    adapted = add_lora(base, shape.lora)
+    trainer = Trainer(PackedPath(adapted), tokens)
     release()
     return partial(trainer.update, rate=RATE, clip=CLIP)
 
@@ -198,38 +240,60 @@ def release() -> None:
     torch.cuda.empty_cache()
 
 
-def gpu(updates: int) -> None:
+def gpu(updates: int, shapes: Sequence[str]) -> None:
     """Measures on a GPU and prints."""
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-
-    def batches(count: int, length: int | None = None) -> list[list[TokenRow]]:
-        made = rows(BATCH * (count + 2), length)
-        return [made[i : i + BATCH] for i in range(0, len(made), BATCH)]
-
-    plain = timed("plain loop", plain_loop(), batches(3))
-    many = 25 * updates  # of which some record what the others replay
-    for name, limit, length, count in (
-        ("ours, 15 GiB", T4, None, updates),
-        ("ours, 15 GiB, 512 tokens", T4, 512, updates),
-        ("ours, no limit", None, None, many),
-    ):
-        torch._dynamo.reset()
+    for name in shapes:
+        shape = SHAPES[name]
+        plain = timed(f"{name} plain loop", *plain_way(shape), batches(6))
+        many = 25 * updates  # of which some record what the others replay
+        scarce = updates if shape.quantized else many
+        ways: list[tuple[str, Way, list[list[TokenRow]]]] = [
+            ("15 GiB", partial(ours, shape, T4), batches(scarce)),
+            ("as on a T4", partial(ours, shape, T4, torch.float16), batches(scarce)),
+            ("no limit", partial(ours, shape, None), batches(many)),
+        ]
+        if shape.quantized:
+            ways.append(("15 GiB, 512 tokens", partial(ours, shape, T4), batches(updates, 512)))
+        else:
+            ways.append(("not compiled", partial(ours, shape, None, tokens=0), batches(many)))
+        for what, way, work in ways:
+            torch._dynamo.reset()
+            release()
+            torch.cuda.set_per_process_memory_fraction(1.0)
+            with as_on_a_t4() if "T4" in what else nullcontext():
+                speed = timed(f"{name} ours, {what}", way(), flops(shape), work)
+            print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
         release()
-        torch.cuda.set_per_process_memory_fraction(1.0)
-        speed = timed(name, ours(limit), batches(count, length))
-        print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
-    release()
-    if torch.cuda.device_count() > 1:
-        processes.on_every_gpu(together, batches(many), speed)
+        if torch.cuda.device_count() > 1 and shape.quantized:
+            processes.on_every_gpu(together, batches(many), speed)
+
+
+def plain_way(shape: Shape) -> tuple[Callable[[Sequence[TokenRow]], float], float]:
+    """The loop that ours is compared with, and the operations of a token."""
+    return (lecture_loop if shape.quantized else plain_loop)(shape), flops(shape)
+
+
+def flops(shape: Shape) -> float:
+    """Operations of a token in training: forward, and backward to the inputs alone."""
+    with torch.device("meta"):
+        return 2 * flops_per_token(LlamaForCausalLM(LlamaConfig(**shape.config)))
+
+
+def batches(count: int, length: int | None = None) -> list[list[TokenRow]]:
+    """Makes batches, and two more to warm up."""
+    made = rows(BATCH * (count + 2), length)
+    return [made[i : i + BATCH] for i in range(0, len(made), BATCH)]
 
 
 def together(batches: list[list[TokenRow]], alone: float) -> None:
     """Measures as one of several processes, against the speed of one alone."""
     here = processes.here()
     device_and_dtype()
+    shape = SHAPES["7B"]
     with redirect_stdout(sys.stdout if here.main else io.StringIO()):
         name = f"ours, no limit, {here.count} GPUs"
-        speed = timed(name, ours(None), batches, here.count)
+        speed = timed(name, ours(shape, None), flops(shape), batches, here.count)
         print(f"{'':<28} {speed / alone:6.2f} times one GPU", flush=True)
 
 
@@ -283,7 +347,7 @@ def cpu(updates: int) -> None:
 
     def own(temporary: str) -> None:
         job = settings.finetune.model_copy(update={"epochs": 1})
-        train(PackedPath(base), Examples(sample, ["all"] * count), [], job, dtype, Path(temporary))
+        train(PackedPath(base), Examples(sample, ["all"] * count), [], job, Path(temporary))
 
     ratios = []
     for _ in range(3):  # in turn, for the machine's speed changes
@@ -303,11 +367,12 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--updates", type=int, default=0, metavar="N")
-    updates = parser.parse_args().updates
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    arguments = parser.parse_args()
     if torch.cuda.is_available():
-        gpu(updates or 8)
+        gpu(arguments.updates or 8, arguments.shapes)
     else:
-        cpu(updates or 120)
+        cpu(arguments.updates or 120)
 
 
 if __name__ == "__main__":

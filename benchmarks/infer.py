@@ -1,34 +1,44 @@
 """How fast infer is, against one prompt at a time and plain padded batches.
 
-On a GPU: a LLaMA of 7B shape with random weights and a LoRA adapter; prompts as in
+On a GPU: LLaMAs of the shapes 135M, 1B and 7B with random weights and a LoRA adapter; prompts as in
 benchmarks/finetune.py; answers made to end after 2 to 60 tokens, alike within a sub-task, 7.5 on
-average. In turn, in one process: the lecture's way (one prompt at a time, 4 bits as its options
-give them, scores kept), padded batches of 128 sorted by length, ours within 15 GiB and ours without
-a limit, both also with the sub-tasks of short answers scored instead of written.
+average. In turn, in one process: one prompt at a time with scores kept (7B as the lecture's
+options give it, in 4 bits), padded batches of 128 sorted by length, ours within 15 GiB as on a T4
+and as it is, ours without a limit, also compiled; each of ours also with the sub-tasks of short
+answers scored instead of written.
 On a CPU: the default run's questions with the default run's adapter, one at a time by transformers'
 generate and ours, and how many answers are the same; scored ones are compared with what generate
 writes when restricted to the candidates.
 
-    python -m benchmarks.infer [--rows 2048]
+    python -m benchmarks.infer [--rows 2048] [--shapes 135M 1B 7B]
 """
 
 import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.finetune import LORA, T4, prefixes, random_base, release, rows
+from benchmarks.finetune import MANY, T4, prefixes, release, rows
+from benchmarks.shapes import (
+    FLOPS_PER_SECOND,
+    SHAPES,
+    Shape,
+    as_on_a_t4,
+    flops_per_token,
+    random_base,
+)
 from stages import infer
 from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.job import encode_questions, read_closed, read_longest_answers
-from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine
+from stages.answering.torch_engine import Row, TorchEngine
 from stages.common.command import run
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
@@ -48,7 +58,6 @@ from stages.training.adapter import add_lora
 # Answers of sub-tasks: how many sub-tasks, least and most tokens.
 KINDS = ((13, 2, 3), (5, 4, 10), (3, 8, 30), (1, 20, 60))
 CLOSED = 3  # sub-tasks whose answers have so many tokens at most are closed
-FLOPS_PER_TOKEN, FLOPS_PER_SECOND = 13e9, 790e12  # of 7B, forward; of an H200 in bf16
 
 
 class Made(NamedTuple):
@@ -94,22 +103,29 @@ class Forced(TorchEngine):
         return len(row.tokens) == self.lengths[row.number]
 
 
-def timed(name: str, count: int, tokens: int, work: Callable[[], object]) -> float:
-    """Does a piece of work, prints what it cost, and returns rows per second."""
+def timed(name: str, questions: Sequence[Made], flops: float, work: Callable[[], object]) -> float:
+    """Answers questions, prints what it cost, and returns rows per second.
+
+    Args:
+        name: printed.
+        questions: that are answered.
+        flops: operations of a token.
+        work: answers them.
+    """
     release()
     torch.cuda.reset_peak_memory_stats()
     torch.cuda.synchronize()
     start = time.perf_counter()
     work()
     torch.cuda.synchronize()
-    speed = count / (time.perf_counter() - start)
-    floor = FLOPS_PER_SECOND / FLOPS_PER_TOKEN * count / tokens
+    seconds = time.perf_counter() - start
+    share = flops * tokens(questions) / seconds / FLOPS_PER_SECOND
     print(
-        f"{name:<40} {speed:7.1f} rows/s, {speed / floor:4.0%} of the floor, peak"
+        f"{name:<48} {len(questions) / seconds:7.1f} rows/s, {share:4.0%} of the floor, peak"
         f" {torch.cuda.max_memory_reserved() / 2**30:5.1f} GiB",
         flush=True,
     )
-    return speed
+    return len(questions) / seconds
 
 
 def one_by_one(causal: Any, questions: Sequence[Made], **options: Any) -> list[list[int]]:
@@ -163,53 +179,72 @@ def ours(engine: Forced, questions: Sequence[Made], *, scored: bool) -> None:
     assert all(len(answers[n]) == questions[i].answer for n, i in enumerate(order))
 
 
-def gpu(count: int) -> None:
+def gpu(count: int, shapes: Sequence[str]) -> None:
     """Measures on a GPU and prints."""
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
     questions = made_up(count)
-
-    def tokens(part: Sequence[Made]) -> int:
-        return sum(len(row.ids) + row.answer for row in part)
-
     print(f"{count} rows, {tokens(questions) / count:.0f} tokens each, answers included")
+    for name in shapes:
+        measure(name, SHAPES[name], questions)
 
-    base = add_lora(random_base("fp4", torch.float16, torch.float32), LORA).eval()
+
+def tokens(questions: Sequence[Made]) -> int:
+    """The number of tokens of questions with their answers."""
+    return sum(len(row.ids) + row.answer for row in questions)
+
+
+def measure(name: str, shape: Shape, questions: Sequence[Made]) -> None:
+    """Measures one shape."""
+    count = len(questions)
+    as_lecture = partial(random_base, shape, torch.float16, "fp4", torch.float32)
+    base = as_lecture() if shape.quantized else random_base(shape, torch.bfloat16)
+    base = add_lora(base, shape.lora).eval()
+    flops = flops_per_token(base)
     sample = spread(questions, 24)
     scores = {"output_scores": True, "return_dict_in_generate": True}
     with torch.inference_mode():
         one_by_one(base, sample[:2])
         work = partial(one_by_one, base, sample, **scores)
-        reference = timed("one prompt at a time", 24, tokens(sample), work)
+        reference = timed(f"{name} one prompt at a time", sample, flops, work)
     del base, work
 
-    def compared(name: str, part: Sequence[Made], work: Callable[[], object]) -> None:
-        speed = timed(name, len(part), tokens(part), work)
-        print(f"{'':<40} {speed / reference:7.1f} times one at a time", flush=True)
+    def compared(what: str, part: Sequence[Made], work: Callable[[], object]) -> None:
+        speed = timed(f"{name} {what}", part, flops, work)
+        print(f"{'':<48} {speed / reference:7.1f} times one at a time", flush=True)
 
     release()
-    adapted = add_lora(random_base("nf4", torch.bfloat16), LORA).eval()
+    adapted = add_lora(random_base(shape, torch.bfloat16), shape.lora).eval()
     sample = spread(questions, 256)
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
-        compared("padded batches of 128, nf4", sample, partial(padded_batches, adapted, sample))
-    engine = Forced(adapted, [-1])
+        compared("padded batches of 128", sample, partial(padded_batches, adapted, sample))
+    del adapted
     _, total = torch.cuda.mem_get_info()
-    for name, share, part in (
-        (f"ours, {T4} GiB", T4 * 2**30 / total, questions[: count // 2]),
-        ("ours, no limit", 1.0, questions),
-        ("ours, no limit, compiled", 1.0, questions),
+    within_t4 = T4 * 2**30 / total
+    for what, share, dtype, part in (
+        ("as on a T4", within_t4, torch.float16, questions[: count // 4]),
+        (f"{T4} GiB", within_t4, torch.bfloat16, questions[: count // 2]),
+        ("no limit", 1.0, torch.bfloat16, questions),
+        ("no limit, compiled", 1.0, torch.bfloat16, questions),
     ):
+        torch._dynamo.reset()
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        adapted = add_lora(random_base(shape, dtype), shape.lora).eval()
         release()
         torch.cuda.set_per_process_memory_fraction(share)
-        if dequantized_fits(adapted.get_base_model()):
-            dequantize(adapted.get_base_model(), torch.bfloat16)
-        if "compiled" in name:
-            engine.speed_up(COMPILE_FROM)
-        start = time.perf_counter()
-        ours(engine, part[::16], scored=False)  # loads the kernels, and compiles
-        print(f"{'':<40} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")
-        for scored in (False, True):
-            what = f"{name}, {'short ones scored' if scored else 'all written'}"
-            compared(what, part, partial(ours, engine, part, scored=scored))
+        with as_on_a_t4() if "T4" in what else nullcontext():
+            if shape.quantized and dequantized_fits(adapted.get_base_model()):
+                dequantize(adapted.get_base_model(), dtype)
+            engine = Forced(adapted, [-1])
+            engine.speed_up(MANY if "compiled" in what else 0)
+            start = time.perf_counter()
+            ours(engine, part[::16], scored=False)  # loads the kernels, and compiles
+            print(f"{'':<48} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")
+            for scored in (False, True):
+                way = f"{what}, {'short ones scored' if scored else 'all written'}"
+                compared(way, part, partial(ours, engine, part, scored=scored))
+        del adapted, engine
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    release()
 
 
 # --- The default run's questions on a CPU ---------------------------------------------------------
@@ -288,9 +323,10 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=2048, metavar="N")
-    count = parser.parse_args().rows
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    arguments = parser.parse_args()
     if torch.cuda.is_available():
-        gpu(count)
+        gpu(arguments.rows, arguments.shapes)
     else:
         cpu()
 

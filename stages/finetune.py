@@ -84,7 +84,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         json.dumps([examples.rows, examples.subtasks, dev.rows]),
     )
     meter = Meter(settings.cost.country)
-    progress = train(path, examples, dev.rows, settings.finetune, dtype, state, meter)
+    progress = train(path, examples, dev.rows, settings.finetune, state, meter)
 
     if not processes.here().main:
         return

@@ -33,12 +33,14 @@ def score_forks(
         for ids in prompts
         for fork in forks
     ]
+    tokens = sorted({token for fork in forks for token in fork.tokens})
+    columns = [[tokens.index(token) for token in fork.tokens] for fork in forks]
     by_prompt: dict[int, dict[int, list[float]]] = {}
     for numbers, logits in read(rows):
-        for i, values in zip(numbers, logits.float().cpu(), strict=True):
+        for i, values in zip(numbers, logits[:, tokens].float().tolist(), strict=True):
             prompt, fork = divmod(i, len(forks))
             by_fork = by_prompt.setdefault(prompt, {})
-            by_fork[fork] = values[list(forks[fork].tokens)].tolist()
+            by_fork[fork] = [values[column] for column in columns[fork]]
             if len(by_fork) == len(forks):
                 yield prompt, [by_fork[fork] for fork in range(len(forks))]
                 del by_prompt[prompt]

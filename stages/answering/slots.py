@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from stages.model.attention import check_attention, packed_attention
+from stages.model.pack_sizes import Size
 from stages.model.packing import Packed
 
 NAME = "cached"
@@ -64,7 +65,8 @@ class SlotCache:
         for tensors in (self._keys, self._values):
             for layer, old in enumerate(tensors):
                 # Zeros, for columns not yet written take part in products with a weight of 0.
-                tensors[layer] = old.new_zeros(slots, columns, *old.shape[2:])
+                # One slot is to spare, for what nobody reads.
+                tensors[layer] = old.new_zeros(slots + 1, columns, *old.shape[2:])
                 tensors[layer][: len(rows), :used] = old[rows, :used]
         self.slots, self.columns = slots, columns
         self.ids, self.positions = moved(self.ids), moved(self.positions)
@@ -73,23 +75,39 @@ class SlotCache:
 
     # --- Prefill ---
 
-    def expect(self, slots: Sequence[int], lengths: Sequence[int], packed: Packed) -> None:
-        """Decides in which slots the rows of the next packed prompts are to be kept.
+    def places(
+        self, slots: Sequence[int], lengths: Sequence[int], packed: Packed, size: Size | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Finds where the keys and values of packed prompts come from and where they are kept.
 
         Args:
             slots: of each row.
             lengths: number of tokens of each row.
-            packed: the prompts.
+            packed: the prompts, before they are filled up.
+            size: that they are filled up to.
+
+        Returns:
+            Tokens of the sequence, and for each a column of all slots, one slot after the other.
         """
-        source = packed.rows.keys
-        device = self.ids.device
-        self._source = torch.arange(sum(lengths), device=device) if source is None else source
-        self._target = torch.cat(
+        source = torch.arange(sum(lengths)) if packed.rows.keys is None else packed.rows.keys
+        target = torch.cat(
             [
                 torch.arange(slot * self.columns, slot * self.columns + length)
                 for slot, length in zip(slots, lengths, strict=True)
             ]
-        ).to(device)
+        )
+        if size is None:
+            return source, target
+        added = size.keys - len(source)
+        spare = self.slots * self.columns
+        return (
+            torch.cat([source, source.new_zeros(added)]),
+            torch.cat([target, target.new_full((added,), spare)]),
+        )
+
+    def expect(self, source: torch.Tensor, target: torch.Tensor) -> None:
+        """Decides where the next packed prompts are kept; see `places`."""
+        self._source, self._target = source, target
 
     def keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Keeps a layer's keys and values of prompts, of shape (1, heads, tokens, head size)."""
@@ -137,7 +155,7 @@ class SlotCache:
             The output, of shape (1, slots, heads, head size).
         """
         columns = self._mask.shape[-1]
-        keys, values = self._keys[layer], self._values[layer]
+        keys, values = self._keys[layer][: self.slots], self._values[layer][: self.slots]
         keys[self._slot_numbers, self.positions] = key.squeeze(0).transpose(0, 1)
         values[self._slot_numbers, self.positions] = value.squeeze(0).transpose(0, 1)
         # Query heads that share a key head are taken as queries of one head.

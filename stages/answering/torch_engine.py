@@ -3,8 +3,8 @@
 Prompts are read packed (stages/model/packing.py), so that a common prefix is computed once. The
 keys and values of a row then lie in a slot of the cache (stages/answering/slots.py); each decoding
 step adds a token to every slot, and a row that has ended makes room for the next one. On a GPU the
-step is replayed as a CUDA graph, so that the CPU only reads the tokens. An answer depends on its
-own prompt alone, up to rounding.
+step is replayed as a CUDA graph, so that the CPU only reads the tokens; so is the reading of
+prompts where the model is small. An answer depends on its own prompt alone, up to rounding.
 """
 
 import logging
@@ -23,20 +23,30 @@ from stages.answering.engine import Request
 from stages.answering.forks import score_forks
 from stages.answering.slots import NAME, SlotCache, cached_attention
 from stages.model.attention import packed_logits
-from stages.model.device import can_compile, compile_layers, free_memory
+from stages.model.device import (
+    compile_layers,
+    free_memory,
+    linear_parameters,
+    pays_to_compile,
+)
+from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath, base_of
-from stages.model.packing import pack, split_by_tokens
+from stages.model.packing import Packed
+from stages.model.recording import Recorder, longest_recorded
 from stages.model.text import TokenRow
 
 log = logging.getLogger(__name__)
 
 SLOTS = {"cuda": 256, "cpu": 64}  # largest number of rows of a step
+SMALL = 1_500_000_000  # parameters of a model whose step takes hardly longer for more rows
+SMALL_SLOTS = 512  # of such a model on a GPU
+SIZES = 4  # of recorded packs of prompts, from a power of two of tokens to the next one
 PROMPTS = {"cuda": 8192, "cpu": 1024}  # largest number of tokens of prompts that are read at once
 COLUMNS = 64  # a slot's length is a multiple of it
 REFILL = 4  # when one slot in so many is free, rows move up
 CPU_CACHE = 2 * 2**30  # bytes of a CPU's memory for the cache
-# Tokens of prompts from which compiling pays: on an H200 it took 12 s, and from then on a prompt of
-# 214 tokens took 1 ms less.
+# Tokens of prompts from which compiling pays for a large model too: on an H200 it took 12 s, and
+# from then on a prompt of 214 tokens took 1 ms less.
 COMPILE_FROM = 3_000_000
 
 
@@ -84,10 +94,16 @@ class TorchEngine:
         device = self._causal.device.type
         self._prompt_tokens, self._max_slots = PROMPTS[device], SLOTS[device]
         # A step can be recorded on a GPU, but 8-bit layers wait for the host in between.
-        in_8bit = getattr(self._causal, "is_loaded_in_8bit", False)
-        self._recordable = device == "cuda" and not in_8bit
+        longest = longest_recorded(self._causal)
+        self._recordable = longest > 0
+        if device == "cuda" and linear_parameters(self._causal) < SMALL:
+            self._max_slots = SMALL_SLOTS
+        self._reader, self._scorer = (
+            Recorder(work, self._causal.device, longest=longest, steps=SIZES, reserve=False)
+            for work in (self._read_into_slots, self._read_only)
+        )
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._warm = False  # whether a step was made with the cache in its present shape
+        self._warm = False  # whether a step was made, so that all kernels are loaded
         self._logits = torch.zeros(0)  # of the last step, by slot
         self._running: dict[int, Row] = {}  # by slot
         self.observe: Callable[[int, torch.Tensor], None] | None = None
@@ -110,9 +126,11 @@ class TorchEngine:
         quantized = getattr(base, "is_quantized", False)
         if model is not base and base.dtype == torch.float32 and not quantized:
             model.merge_and_unload()
-        if tokens >= COMPILE_FROM and can_compile(base):
+        if tokens >= COMPILE_FROM and pays_to_compile(base, tokens):
             log.info("the layers are compiled at the first prompts")
             compile_layers(base.get_decoder())
+        for recorder in (self._reader, self._scorer):
+            recorder.forget()  # what it was before
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
@@ -147,26 +165,44 @@ class TorchEngine:
         Yields:
             Numbers of rows, and the logits that follow them, of shape (rows, vocabulary).
         """
-        packs = deque(split_by_tokens(rows, self._prompt_tokens))
+        recorder = self._reader if slots else self._scorer
+        packs = deque(self._path.split(rows, self._prompt_tokens))
         while packs:
             numbers = packs.popleft()
-            packed = pack([rows[i] for i in numbers], self._causal.device, self._causal.dtype)
-            cache = self._cache if slots else None
-            if cache:
-                lengths = [len(rows[i].ids) for i in numbers]
-                cache.expect([slots[i] for i in numbers], lengths, packed)
+            packed = self._path.batch([rows[i] for i in numbers])
+            taken = [slots[i] for i in numbers] if slots else []
+            lengths = [len(rows[i].ids) for i in numbers]
+
+            def places(size: Size | None) -> tuple[torch.Tensor, ...]:
+                return self._cache.places(taken, lengths, packed, size) if taken else ()  # noqa: B023
+
             try:
-                logits = packed_logits(self._causal, packed, slot_cache=cache)
+                logits = recorder(packed, places)
             except torch.OutOfMemoryError:
                 half = len(numbers) // 2
-                if not half:
+                if recorder.stop():
+                    packs.appendleft(numbers)
+                elif half:
+                    self._prompt_tokens = max(1, self._prompt_tokens // 2)
+                    log.info("out of memory: prompts are read %d at a time", self._prompt_tokens)
+                    packs.extendleft((numbers[half:], numbers[:half]))
+                else:
                     raise
-                self._prompt_tokens = max(1, self._prompt_tokens // 2)
-                log.info("out of memory: prompts are read %d tokens at a time", self._prompt_tokens)
                 torch.cuda.empty_cache()
-                packs.extendleft((numbers[half:], numbers[:half]))
                 continue
-            yield numbers, logits
+            yield numbers, logits[: len(numbers)]
+            recorder.allow(self._prompt_tokens)
+
+    def _read_only(self, packed: Packed) -> torch.Tensor:
+        """Reads prompts; see `stages.model.recording.Recorder`."""
+        return packed_logits(self._causal, packed, slot_cache=None)
+
+    def _read_into_slots(
+        self, packed: Packed, source: torch.Tensor, target: torch.Tensor
+    ) -> torch.Tensor:
+        """Reads prompts whose keys and values are to be kept."""
+        self._cache.expect(source, target)
+        return packed_logits(self._causal, packed, slot_cache=self._cache)
 
     def _admit(
         self, requests: Sequence[Request], waiting: deque[int]
@@ -185,7 +221,8 @@ class TorchEngine:
             for slot, n in zip(slots, numbers, strict=True):
                 limit = requests[taken[n]].max_new_tokens
                 self._running[slot] = Row(taken[n], len(rows[n].ids), limit)
-            self._show(slots, logits)
+            if self.observe:
+                self._show(slots, logits)
             yield from self._add(dict(zip(slots, tokens.tolist(), strict=True)))
 
     def _make_room(self, coming: Sequence[Request]) -> None:
@@ -196,12 +233,15 @@ class TorchEngine:
         fitting = min(len(lengths), self._max_slots, self._capacity() // columns)
         slots = max(1, len(self._running), fitting)
         cache = self._cache
-        if cache.columns < columns or 0.8 * cache.columns > columns or 0.8 * slots > cache.slots:
+        # Recorded steps and passes are lost by it.
+        too_long = (0.5 if self._recordable else 0.8) * cache.columns
+        if cache.columns < columns or too_long > columns or 0.8 * slots > cache.slots:
             self._reshape(slots, columns)
 
     def _reshape(self, slots: int, columns: int) -> None:
         running = sorted(self._running)
-        self._graph, self._warm = None, False
+        self._graph = None
+        self._reader.forget()
         self._cache.reshape(slots, columns, running, self._used())
         self._running = {new: self._running[slot] for new, slot in enumerate(running)}
 
@@ -233,18 +273,19 @@ class TorchEngine:
             if len(self._running) <= self._cache.slots // 2:  # empty slots would be computed too
                 self._reshape(len(self._running), self._cache.columns)
             self._advance(self._used())
-        elif not self._warm:  # not recorded, so that all kernels are loaded
+        elif not self._warm:
             self._advance(self._cache.columns)
             self._warm = True
         else:
             if self._graph is None:
                 self._graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._graph):
+                with torch.cuda.graph(self._graph, capture_error_mode="relaxed"):
                     self._advance(self._cache.columns)
             self._graph.replay()
         tokens = self._cache.ids.tolist()
         running = list(self._running)
-        self._show(running, self._logits[running])
+        if self.observe:
+            self._show(running, self._logits[running])
         yield from self._add({slot: tokens[slot] for slot in running})
 
     def _advance(self, columns: int) -> None:
@@ -263,10 +304,9 @@ class TorchEngine:
         cache.positions.add_(1).clamp_(max=cache.columns - 1)
 
     def _show(self, slots: Sequence[int], logits: torch.Tensor) -> None:
-        """Lets an observer see the logits by which the next token of some slots is chosen."""
-        if self.observe:
-            for slot, row in zip(slots, logits, strict=True):
-                self.observe(self._running[slot].number, row)
+        """Lets the observer see the logits by which the next token of some slots is chosen."""
+        for slot, row in zip(slots, logits, strict=True):
+            self.observe(self._running[slot].number, row)  # type: ignore[misc]
 
     def _add(self, tokens: dict[int, int]) -> Iterator[tuple[int, list[int]]]:
         """Adds a new token to each slot's row, and yields the rows that have ended by it."""

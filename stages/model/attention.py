@@ -1,23 +1,30 @@
 """Attention over packed rows, plugged into transformers' models.
 
 On GPUs of compute capability 8.0 and newer PyTorch's variable-length attention computes all
-segments of a packed sequence in one kernel; elsewhere each segment goes through scaled dot-product
-attention by itself. What attends to what is decided by stages/model/packing.py.
+segments of a packed sequence in one kernel. Other GPUs, and fp32, take scaled dot-product attention
+of the whole sequence with a mask; on a CPU each segment goes through it by itself. What attends to
+what is decided by stages/model/packing.py.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
 from torch.nn.attention.varlen import varlen_attn
-from torch.nn.functional import embedding, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from stages.model.last_layer import LastLayer, use_short_last_layer
-from stages.model.packing import Packed, Pattern
+from stages.model.packing import Packed, Pattern, Relation
 
 NAME = "packed"
 """The name under which transformers knows this attention."""
+
+# Newer versions of PyTorch let a group of query heads share a key head.
+SHARES_KEYS = (
+    {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen_attn).parameters else {}
+)
 
 NOT_OFFERED = {"softcap": "a soft cap", "s_aux": "sinks"}
 """Arguments of transformers' attention functions that this attention does not know."""
@@ -66,13 +73,16 @@ def packed_logits(causal: Any, packed: Packed, **attention: Any) -> torch.Tensor
         NotImplementedError: if the model computes logits of all tokens only.
     """
     is_short = isinstance(causal.get_decoder().layers[-1], LastLayer)
+    branches, rows = (
+        with_mask(pattern, causal.dtype) for pattern in (packed.branches, packed.rows)
+    )
     logits: torch.Tensor = causal(
         input_ids=packed.ids,
         position_ids=packed.positions,
         use_cache=False,
         logits_to_keep=0 if is_short else packed.predicting,
-        packed_pattern=packed.branches,
-        packed_predicting=(packed.predicting, packed.rows),
+        packed_pattern=branches,
+        packed_predicting=(packed.predicting, rows),
         **attention,
     ).logits[0]
     if len(logits) != len(packed.predicting):
@@ -120,11 +130,14 @@ def packed_attention(
     check_attention(others)
     if packed_keep is not None:
         packed_keep(key, value)
-    if packed_pattern.keys is not None:
+    if packed_pattern.relation is None and packed_pattern.keys is not None:
         key, value = (pick_tokens(tensor, packed_pattern.keys) for tensor in (key, value))
-    if (groups := query.shape[1] // key.shape[1]) > 1:
+    in_one_kernel = packed_pattern.bounds is not None
+    if (groups := query.shape[1] // key.shape[1]) > 1 and not (in_one_kernel and SHARES_KEYS):
         key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
-    if packed_pattern.lengths is None:
+    if packed_pattern.relation is not None:
+        return _masked(query, key, value, packed_pattern, scaling, sliding_window), None
+    if in_one_kernel:
         return _in_one_kernel(query, key, value, packed_pattern, scaling, sliding_window), None
     return _segment_by_segment(query, key, value, packed_pattern, scaling, sliding_window), None
 
@@ -165,8 +178,46 @@ def _in_one_kernel(
         scale=scaling,
         # Causal; the last query of a segment is aligned with its last key.
         window_size=(-1 if window is None else window - 1, 0),
+        **SHARES_KEYS,
     )
     return out.unsqueeze(0)
+
+
+def with_mask(pattern: Pattern, dtype: torch.dtype) -> Pattern:
+    """Adds the mask, once for all layers, to a pattern that needs one.
+
+    Args:
+        pattern: on the device.
+        dtype: number type of queries, keys and values.
+    """
+    if pattern.relation is None:
+        return pattern
+    return pattern._replace(mask=_mask(pattern.relation, dtype, None))
+
+
+def _mask(relation: Relation, dtype: torch.dtype, window: int | None) -> torch.Tensor:
+    """What is added to the products of queries and keys: 0 or minus infinity, (queries, keys)."""
+    distance = relation.query_positions[:, None] - relation.key_positions
+    above = relation.above[relation.query_branches][:, relation.key_branches]
+    visible = above & (distance >= 0)
+    if window is not None:
+        visible &= distance < window
+    return torch.zeros_like(visible, dtype=dtype).masked_fill_(~visible, float("-inf"))
+
+
+def _masked(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pattern: Pattern,
+    scaling: float,
+    window: int | None,
+) -> torch.Tensor:
+    mask = pattern.mask
+    if window is not None and window < key.shape[2]:
+        mask = _mask(cast(Relation, pattern.relation), query.dtype, window)
+    out = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    return out.transpose(1, 2)
 
 
 def _segment_by_segment(
@@ -202,8 +253,29 @@ def _segment_by_segment(
 def pick_tokens(tensor: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """Picks keys or values of shape (1, heads, tokens, head size) by token.
 
-    It is done as an embedding, whose gradient is summed in fp32 also where values have 16 bits.
+    The gradients of a token that is picked several times are summed in fp32, also where values have
+    16 bits.
     """
     _, heads, _, size = tensor.shape
-    picked = embedding(tokens, tensor.squeeze(0).transpose(0, 1).flatten(1))
+    picked: torch.Tensor = _Pick.apply(tensor.squeeze(0).transpose(0, 1).flatten(1), tokens)  # type: ignore[no-untyped-call]
     return picked.view(-1, heads, size).transpose(0, 1).unsqueeze(0)
+
+
+class _Pick(torch.autograd.Function):
+    """Rows of a matrix by their numbers."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(numbers)
+        ctx.rows = len(matrix)
+        return matrix.index_select(0, numbers)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (gradient,), (numbers,) = gradients, ctx.saved_tensors
+        if not gradient.is_cuda:
+            dense = torch.ops.aten.embedding_dense_backward
+            return dense(gradient, numbers, ctx.rows, -1, False), None
+        # An embedding's backward pass would sort the numbers, in some fifteen kernels.
+        total = gradient.new_zeros(ctx.rows, gradient.shape[1], dtype=torch.float32)
+        return total.index_add_(0, numbers, gradient.float()).to(gradient.dtype), None

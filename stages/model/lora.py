@@ -123,9 +123,10 @@ def _fused(kind: type[Any]) -> type[Any]:
 def _fused_forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     """Computes base(x) + scaling * up(down(dropout(x))) of inputs of shape (1, tokens, size)."""
     (adapter,) = layer.active_adapters
-    result = layer.base_layer(inputs)
+    result = layer.base_layer(inputs).squeeze(0)
     low_rank = torch.nn.functional.linear(layer.lora_dropout[adapter](inputs), layer.down)
-    product = torch.addmm(
-        result.squeeze(0), low_rank.squeeze(0), layer.up.t(), alpha=layer.scaling[adapter]
-    )
-    return product.unsqueeze(0)
+    # Scaled here, where the tensor is small, also for the backward pass.
+    low_rank = (low_rank * layer.scaling[adapter]).squeeze(0)
+    if torch.is_grad_enabled():
+        return torch.addmm(result, low_rank, layer.up.t()).unsqueeze(0)
+    return result.addmm_(low_rank, layer.up.t()).unsqueeze(0)

@@ -13,8 +13,18 @@ from peft import PeftModel
 
 from stages.model.attention import NAME, packed_logits, use_packed_attention
 from stages.model.lora import FlatLora
-from stages.model.packing import Packed, pack_on_host, packed_length, split_by_tokens
+from stages.model.norms import use_fused_norms
+from stages.model.packing import (
+    Form,
+    Packed,
+    form_for,
+    pack_on_host,
+    packed_length,
+    split_by_tokens,
+)
 from stages.model.text import TokenRow
+
+MASKED = 2048  # tokens of a pack whose attention has a mask, as large as their square
 
 
 class PackedPath:
@@ -35,6 +45,7 @@ class PackedPath:
         self._lora: FlatLora | None = None
         with ExitStack() as undo:
             undo.callback(use_packed_attention(self.base, attention))
+            undo.callback(use_fused_norms(self.base))
             if model is not self.base:
                 self._lora = FlatLora(model, self.base.dtype)
                 undo.callback(self._lora.release)
@@ -46,6 +57,8 @@ class PackedPath:
 
     def split(self, rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
         """Splits rows into packs, those with a common prefix together."""
+        if form_for(self.base.device, self.base.dtype) is Form.RELATION:
+            tokens = min(tokens, MASKED)
         return split_by_tokens(rows, tokens)
 
     def length(self, rows: Sequence[TokenRow]) -> int:

@@ -12,6 +12,7 @@ prompt and its answer. The last token of an answer predicts nothing and is not a
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from enum import Enum
 from itertools import accumulate, chain
 from typing import Any, NamedTuple, cast
 
@@ -86,11 +87,38 @@ def _common_prefix(texts: Sequence[list[int]]) -> int:
 # --- Packed sequences -----------------------------------------------------------------------------
 
 
+class Relation(NamedTuple):
+    """Which tokens a query attends to: those of its branch and of the branches above, before it.
+
+    Attributes:
+        query_branches: the branch of each query, of shape (queries,).
+        query_positions: the position of each query in its rows, likewise.
+        key_branches: the branch of each token, of shape (tokens,).
+        key_positions: the position of each token in its rows, likewise.
+        above: whether a branch (of the row) may attend to another (of the column): to itself and
+            to those that it grows from; of shape (branches, branches).
+    """
+
+    query_branches: torch.Tensor
+    query_positions: torch.Tensor
+    key_branches: torch.Tensor
+    key_positions: torch.Tensor
+    above: torch.Tensor
+
+
+class Form(Enum):
+    """The forms of a pattern, by what computes it."""
+
+    BOUNDS = "variable-length attention: newer GPUs, in 16 bits"
+    RELATION = "attention with a mask: other GPUs, and fp32"
+    LENGTHS = "segment by segment: a CPU"
+
+
 class Pattern(NamedTuple):
     """Attention pattern: each segment of queries attends causally to its own list of keys.
 
     The queries of a segment are aligned with the end of its keys: the last one attends to all of
-    them. The pattern takes one of two forms, as the device has variable-length attention or not.
+    them. The pattern takes one of three forms, as its device has it.
 
     Attributes:
         keys: for each segment in turn the tokens that it may attend to, as indices into the
@@ -101,13 +129,17 @@ class Pattern(NamedTuple):
         lengths: numbers of queries, and of keys, of each segment. For attention segment by segment,
             else None.
         causal: a lower triangular matrix as large as the largest number of keys, likewise.
+        relation: the same for attention with a mask, else None.
+        mask: made of the relation at the beginning of a pass.
     """
 
     keys: torch.Tensor | None
-    bounds: tuple[torch.Tensor, torch.Tensor] | None
-    longest: tuple[int, int] | None
-    lengths: tuple[list[int], list[int]] | None
-    causal: torch.Tensor | None
+    bounds: tuple[torch.Tensor, torch.Tensor] | None = None
+    longest: tuple[int, int] | None = None
+    lengths: tuple[list[int], list[int]] | None = None
+    causal: torch.Tensor | None = None
+    relation: Relation | None = None
+    mask: torch.Tensor | None = None
 
 
 class Packed(NamedTuple):
@@ -144,7 +176,7 @@ def pack_on_host(rows: Sequence[TokenRow], device: torch.device, dtype: torch.dt
         device: where they are computed, which decides the form of their patterns.
         dtype: number type of the computation, which does too.
     """
-    as_bounds = has_varlen_attention(device, dtype)
+    form = form_for(device, dtype)
     branches, last_branch = prefix_tree(rows)
     lengths = [len(branch.ids) for branch in branches]
     bounds = [0, *accumulate(lengths)]
@@ -154,16 +186,40 @@ def pack_on_host(rows: Sequence[TokenRow], device: torch.device, dtype: torch.dt
         paths.append([*above, (bounds[number], bounds[number + 1])])
     predictions = [len(_input_ids(row)) - row.prompt + 1 for row in rows]
     ends = [bounds[number + 1] for number in last_branch]
-    predicting = [range(end - n, end) for end, n in zip(ends, predictions, strict=True)]
-    positions = [torch.arange(b.position, b.position + len(b.ids)) for b in branches]
+    spans = [range(end - n, end) for end, n in zip(ends, predictions, strict=True)]
+    predicting = torch.tensor(list(chain.from_iterable(spans)))
+    positions = torch.cat([torch.arange(b.position, b.position + len(b.ids)) for b in branches])
+    by_branch = _pattern(lengths, paths, form)
+    by_row = _pattern(predictions, [paths[number] for number in last_branch], form)
+    if form is Form.RELATION:
+        relation = _relation(branches, lengths, positions)
+        by_branch = by_branch._replace(relation=relation)
+        by_row = by_row._replace(
+            relation=relation._replace(
+                query_branches=relation.key_branches[predicting],
+                query_positions=positions[predicting],
+            )
+        )
     return Packed(
         ids=torch.tensor([list(chain.from_iterable(branch.ids for branch in branches))]),
-        positions=torch.cat(positions)[None],
-        branches=_pattern(lengths, paths, as_bounds=as_bounds),
-        predicting=torch.tensor(list(chain.from_iterable(predicting))),
-        rows=_pattern(predictions, [paths[number] for number in last_branch], as_bounds=as_bounds),
+        positions=positions[None],
+        branches=by_branch,
+        predicting=predicting,
+        rows=by_row,
         labels=torch.tensor([i for row in rows for i in row.ids[row.prompt :]]),
     )
+
+
+def form_for(device: torch.device, dtype: torch.dtype) -> Form:
+    """Returns the form of patterns on a device.
+
+    Args:
+        device: where they are computed.
+        dtype: number type of the computation.
+    """
+    if has_varlen_attention(device, dtype):
+        return Form.BOUNDS
+    return Form.LENGTHS if device.type == "cpu" else Form.RELATION
 
 
 def to_device(value: Any, device: torch.device) -> Any:
@@ -179,29 +235,41 @@ def to_device(value: Any, device: torch.device) -> Any:
     return value
 
 
-def _pattern(
-    queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], *, as_bounds: bool
-) -> Pattern:
-    """Describes segments in the form that a device's attention takes.
+def _pattern(queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], form: Form) -> Pattern:
+    """Describes segments, but for a relation.
 
     Args:
         queries: number of queries of each segment.
         paths: for each segment the spans (start, end) of the sequence that it attends to.
-        as_bounds: for variable-length attention.
+        form: as a device's attention takes it.
     """
     keys = None
     if any(len(path) > 1 for path in paths):
         keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(paths)])
+    if form is Form.RELATION:
+        return Pattern(keys)
     key_counts = [sum(end - start for start, end in path) for path in paths]
-    if as_bounds:
+    if form is Form.BOUNDS:
         query_bounds, key_bounds = (
             torch.tensor([0, *accumulate(lengths)], dtype=torch.int32)
             for lengths in (queries, key_counts)
         )
         longest = (max(queries), max(key_counts))
-        return Pattern(keys, (query_bounds, key_bounds), longest, None, None)
+        return Pattern(keys, bounds=(query_bounds, key_bounds), longest=longest)
     causal = torch.ones(max(key_counts), max(key_counts), dtype=torch.bool).tril()
-    return Pattern(keys, None, None, (queries, key_counts), causal)
+    return Pattern(keys, lengths=(queries, key_counts), causal=causal)
+
+
+def _relation(
+    branches: Sequence[Branch], lengths: Sequence[int], positions: torch.Tensor
+) -> Relation:
+    """How all tokens of branches attend to each other."""
+    numbers = torch.repeat_interleave(torch.arange(len(branches)), torch.tensor(lengths))
+    above = torch.eye(len(branches), dtype=torch.bool)
+    for number, branch in enumerate(branches):  # a branch comes after the one that it grows from
+        if branch.parent is not None:
+            above[number] |= above[branch.parent]
+    return Relation(numbers, positions, numbers, positions, above)
 
 
 # --- Which rows are packed together ---------------------------------------------------------------

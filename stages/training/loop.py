@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from stages.common.command import InputError
 from stages.model import processes
-from stages.model.device import can_compile
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
+from stages.model.recording import Recorder, longest_recorded
 from stages.model.text import TokenRow
 from stages.training.adapter import speed_up
 from stages.training.cost import Account, Meter
@@ -33,13 +33,13 @@ from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass
 from stages.training.paths import without_dropout
 from stages.training.progress import Progress
-from stages.training.recording import Recorder
 from stages.training.schedule import epoch_order, learning_rate
 from stages.training.settings import Finetune
 from stages.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
+SIZES = 16  # of recorded passes, from a power of two of tokens to the next one
 SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Result = TypeVar("Result")
@@ -52,26 +52,27 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, path: ModelPath, dtype: torch.dtype) -> None:
+    def __init__(self, path: ModelPath, tokens: int) -> None:
         """Begins a training.
 
         Args:
-            path: computes the logits of a base with a fresh adapter.
-            dtype: number type of the computation; the adapter stays in fp32.
+            path: computes the logits of a base with a fresh adapter, which stays in fp32.
+            tokens: number of tokens that there are to learn from, which decides what pays.
         """
         self._path, self._device = path, path.model.device
-        speed_up(path)
+        path.model.train()  # else bitsandbytes repacks weights on some CPUs, without gradients
+        speed_up(path, tokens)
         weights = path.trained_weights()
-        self.state = TrainingState(path.model, weights, dtype)
+        self.state = TrainingState(path.model, weights, path.model.get_base_model().dtype)
         self._micro_batches = MicroBatcher(path)
-        # 8-bit layers wait for the host in between, sharded ones for other processes.
-        in_8bit = getattr(path.model.get_base_model(), "is_loaded_in_8bit", False)
+        # Sharded layers wait for other processes in between.
+        is_recorded = isinstance(path, PackedPath) and not processes.here().sharded
         self._pass = Recorder(
             training_pass(path, weights, self.state.scaler),
             self._device,
-            possible=isinstance(path, PackedPath)
-            and can_compile(path.model)
-            and not (in_8bit or processes.here().sharded),
+            longest=longest_recorded(path.model) if is_recorded else 0,
+            steps=SIZES,
+            reserve=True,
         )
 
     def update(self, batch: Sequence[TokenRow], rate: float, clip: float) -> torch.Tensor:
@@ -100,7 +101,8 @@ class Trainer:
         total = torch.zeros((), device=self._device)
         self.state.optimizer.zero_grad(set_to_none=False)  # recorded passes add to it in place
         for rows, loss_weight in self._micro_batches.split(batch):
-            total += self._pass(self._path.batch(rows), loss_weight / labels)
+            weight = torch.tensor(loss_weight / labels)
+            total += self._pass(self._path.batch(rows), lambda _, weight=weight: (weight,))
         return total
 
     def dev_loss(self, rows: Sequence[TokenRow]) -> float:
@@ -133,7 +135,6 @@ def train(
     examples: Examples,
     dev_rows: Sequence[TokenRow],
     settings: Finetune,
-    dtype: torch.dtype,
     scratch: Path,
     meter: Meter | None = None,
 ) -> Progress:
@@ -147,7 +148,6 @@ def train(
         examples: what to learn from.
         dev_rows: what to measure on; may be empty.
         settings: see params.yaml.
-        dtype: number type of the computation; the adapter stays in fp32.
         scratch: folder for the state of an interrupted training.
         meter: measures energy meanwhile.
 
@@ -157,7 +157,8 @@ def train(
     Raises:
         InputError: if a loss is not a finite number.
     """
-    trainer = Trainer(path, dtype)
+    tokens = settings.epochs * sum(len(row.ids) for row in examples.rows)
+    trainer = Trainer(path, tokens)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)

@@ -96,7 +96,7 @@ class MicroBatcher:
         Args:
             work: splits a global batch.
             reserve: given the tokens that fit and the bytes that a token takes, returns the tokens
-                whose memory is needed otherwise.
+                that fit beside what it takes for itself.
 
         Returns:
             The work's result.
@@ -115,8 +115,7 @@ class MicroBatcher:
         fit = USABLE * free / each
         if here.sharded:
             fit = min(here.gathered(fit, self._model.device))
-        self.tokens = max(self.tokens, int(fit))
-        self.tokens -= reserve(self.tokens, each)
+        self.tokens = reserve(max(self.tokens, int(fit)), each)
         self.measured = True
         log.info(
             "a token takes %.1f MiB, %.1f GiB are free: micro-batches of up to %d tokens",

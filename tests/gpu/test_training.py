@@ -1,4 +1,4 @@
-"""Training on a GPU: compiled, recorded and segment by segment against plain passes, and memory."""
+"""Training on a GPU: compiled, recorded and with masks against padded rows, and memory."""
 
 import logging
 from typing import Any
@@ -6,19 +6,21 @@ from typing import Any
 import pytest
 import torch
 
-from stages.model import device, packing
+from stages.model import packing
 from stages.model.packed import PackedPath
+from stages.model.plain import PlainPath
 from stages.training import loop
 from stages.training.loop import Trainer
 from tests.helpers.llamas import llama, long_rows, with_adapter
 
 RATE, CLIP, UPDATES, BATCH = 1e-3, 1.0, 6, 24
 GIB = 2**30
+LONG = 10**12  # tokens of a training for which compiling pays
 
 
-def trainer(base: Any) -> Trainer:
+def trainer(base: Any, tokens: int = 0) -> Trainer:
     """A trainer of a base with an adapter."""
-    return Trainer(PackedPath(with_adapter(base)), base.dtype)
+    return Trainer(PackedPath(with_adapter(base)), tokens)
 
 
 def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list[float]:
@@ -30,43 +32,53 @@ def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list
 
 @pytest.fixture(scope="module")
 def exact() -> list[float]:
-    """The losses in fp32, segment by segment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "has_varlen_attention", lambda *_: False)
-        return losses(trainer(llama(torch.float32)))
+    """The losses in fp32, of padded rows through transformers' and peft's layers."""
+    return losses(Trainer(PlainPath(with_adapter(llama(torch.float32)), pad_id=0), 0))
+
+
+def test_masks_and_recorded_passes_in_fp32(exact: list[float]) -> None:
+    recorded = trainer(llama(torch.float32))
+    assert losses(recorded) == pytest.approx(exact, abs=1e-4)
+    assert recorded._pass._recordings
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
-def test_losses_are_those_of_fp32(dtype: torch.dtype, exact: list[float]) -> None:
-    found = losses(trainer(llama(dtype)))
+def test_losses_are_those_of_fp32(
+    dtype: torch.dtype, exact: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "longest_recorded", lambda _: 0)
+    plain = trainer(llama(dtype))
+    found = losses(plain)
     assert found == pytest.approx(exact, abs=0.03)
     assert found[-1] != found[0]
+    assert not plain._pass._recordings
 
 
 def test_compiled_layers_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    monkeypatch.setattr(loop, "can_compile", lambda _: False)  # nothing is recorded
-    recorder = trainer(llama(torch.bfloat16))
-    assert losses(recorder) == pytest.approx(exact, abs=0.03)
+    monkeypatch.setattr(loop, "longest_recorded", lambda _: 0)
+    compiled = trainer(llama(torch.bfloat16, layers=3), LONG)
+    plain = trainer(llama(torch.bfloat16, layers=3))
+    assert losses(compiled) == pytest.approx(losses(plain), abs=0.03)
 
 
-def test_recorded_passes_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    recorder = trainer(llama(torch.bfloat16))
+@pytest.mark.parametrize("tokens", [0, LONG], ids=["as it is", "compiled"])
+def test_recorded_passes_give_the_same(exact: list[float], tokens: int) -> None:
+    recorder = trainer(llama(torch.bfloat16), tokens)
     assert losses(recorder) == pytest.approx(exact, abs=0.03)
     assert 1 <= len(recorder._pass._recordings) < UPDATES  # sizes serve several updates
     assert recorder._pass.stop()
     assert losses(recorder)[-1] < exact[0]
 
 
-def test_a_t4s_path_in_fp16(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without variable-length attention nothing is compiled or recorded."""
+@pytest.mark.parametrize("tokens", [0, LONG], ids=["as it is", "compiled"])
+def test_a_t4s_path_in_fp16(
+    exact: list[float], tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without variable-length attention; recorded, and compiled or not."""
     monkeypatch.setattr(packing, "has_varlen_attention", lambda *_: False)
-    monkeypatch.setattr(device, "has_varlen_attention", lambda *_: False)
-    monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    in_fp16 = trainer(llama(torch.float16))
+    in_fp16 = trainer(llama(torch.float16), tokens)
     assert losses(in_fp16) == pytest.approx(exact, abs=0.03)
-    assert not in_fp16._pass._recordings
+    assert in_fp16._pass._recordings
 
 
 def limit_memory(gib: float) -> None:

@@ -21,7 +21,7 @@ from stages.training.adapter import add_lora
 from stages.training.loop import Trainer, train
 from stages.training.state import TrainingState
 from tests.helpers.llamas import LORA, long_rows
-from tests.helpers.models import FP32, model_settings
+from tests.helpers.models import model_settings
 from tests.helpers.trainings import (
     adapted,
     examples,
@@ -56,7 +56,7 @@ def learn(folder: str, base: str, quantization: str, fails_at: str) -> None:
     settings = finetune_settings(batch=3, keep="last" if here.sharded else "best")
     causal = adapted(Path(base), settings, quantization)
     dev = token_rows(10, seed=5)
-    progress = train(PackedPath(causal), examples(40), dev, settings, FP32, Path(folder))
+    progress = train(PackedPath(causal), examples(40), dev, settings, Path(folder))
     layer = causal.get_base_model().get_decoder().layers[0].self_attn.q_proj.base_layer
     sizes = [layer.weight.to_local().numel() if here.sharded else 0, layer.weight.numel()]
     if here.main:
@@ -70,7 +70,7 @@ def learn_on_gpus(folder: str, base: str) -> None:
     gpu, dtype = device.device_and_dtype()
     torch.manual_seed(1)
     causal = add_lora(load_base(model_settings(base), gpu, dtype), LORA)
-    trainer = Trainer(PackedPath(causal), dtype)
+    trainer = Trainer(PackedPath(causal), 0)
     torch.cuda.empty_cache()
     memory = torch.cuda.memory_allocated() / 2**30
     rows = long_rows(5 * 16, longest=300, vocabulary=32_000)
@@ -114,7 +114,7 @@ def overflow(folder: str, base: str) -> None:
     path = PackedPath(causal)
     with_scaler = TrainingState(causal, path.trained_weights(), torch.float16)
     loop.TrainingState = lambda *_: with_scaler  # type: ignore[misc, assignment]
-    trainer = Trainer(path, FP32)
+    trainer = Trainer(path, 0)
     lora, scaler = with_scaler.weights, with_scaler.scaler
     backward, seen = lora.backward, []
     lora.backward = lambda loss: backward(loss * (torch.inf if here.rank == 1 else 1.0))

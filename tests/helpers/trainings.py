@@ -66,4 +66,4 @@ def trained_weights(causal: Any) -> dict[str, torch.Tensor]:
 
 def run(causal: Any, settings: Finetune, scratch: Path, dev: Sequence[TokenRow] = ()) -> Progress:
     """Trains on forty examples."""
-    return train(PackedPath(causal), examples(40), dev, settings, FP32, scratch)
+    return train(PackedPath(causal), examples(40), dev, settings, scratch)

@@ -17,9 +17,12 @@ def varlen_attention(
     *,
     scale: float,
     window_size: tuple[int, int],
+    enable_gqa: bool = False,
 ) -> torch.Tensor:
     """What PyTorch's kernel computes on GPUs, segment by segment."""
     window, after_last = window_size
+    if enable_gqa:
+        k, v = (t.repeat_interleave(q.shape[1] // t.shape[1], dim=1) for t in (k, v))
     assert after_last == 0
     query_lengths, key_lengths = query_bounds.diff().tolist(), key_bounds.diff().tolist()
     assert max(query_lengths) <= most_queries

@@ -72,7 +72,7 @@ def test_a_common_prefix_stands_in_a_pack_once() -> None:
     assert packed.labels.tolist() == labels
 
 
-@pytest.mark.parametrize("on", ["CPU", "GPU"])
+@pytest.mark.parametrize("on", ["CPU", "GPU", "a T4"])
 @pytest.mark.parametrize("kind", ["a LLaMA", "another"])
 @pytest.mark.parametrize("key_heads", [4, 2])
 @pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
@@ -90,6 +90,8 @@ def test_packed_rows_are_computed_as_if_alone(
         monkeypatch.setattr(attention, "use_short_last_layer", lambda _: lambda: None)
     if on == "GPU":
         use_varlen_attention(monkeypatch)
+    elif on == "a T4":
+        monkeypatch.setattr(packing, "form_for", lambda *_: packing.Form.RELATION)
     attention.use_packed_attention(causal)
     assert isinstance(causal.model.layers[-1], LastLayer) == (kind == "a LLaMA")
     packed = packing.pack(rows, CPU, FP32)
@@ -154,3 +156,16 @@ def test_values_of_4_bit_layers_are_kept(tiny_base: Path) -> None:
     embedded = plain.get_input_embeddings()(ids).requires_grad_()
     logits = [base.train()(inputs_embeds=embedded).logits for base in (packed, plain)]
     torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [3, 8, 40])
+def test_windows_are_the_same_with_a_mask(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers with a sliding window, segment by segment and with a mask."""
+    causal = tiny.causal(2, seed=1)
+    attention.use_packed_attention(causal)
+    outputs = []
+    for form in (packing.Form.LENGTHS, packing.Form.RELATION):
+        monkeypatch.setattr(packing, "form_for", lambda *_, form=form: form)
+        packed = packing.pack(BRANCHING, CPU, FP32)
+        outputs.append(attention.packed_logits(causal, packed, sliding_window=window))
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-5, atol=1e-6)

@@ -175,7 +175,7 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
         torch.manual_seed(1)
         causal = add_lora(base, settings.lora)
         dev, scratch = token_rows(5), tmp_path / folder
-        progress = train(PackedPath(causal), examples(40), dev, settings, dtype, scratch)
+        progress = train(PackedPath(causal), examples(40), dev, settings, scratch)
         curves.append([loss for *_, loss in progress.train])
         assert {value.dtype for value in trained_weights(causal).values()} == {FP32}
     assert curves[1] == pytest.approx(curves[0], abs=0.05)
@@ -238,7 +238,7 @@ def test_energy_adds_up_over_interruptions(
 ) -> None:
     def with_meter() -> Progress:
         causal, meter = adapted(tiny_base, settings), FixedMeter("ITA")
-        return train(PackedPath(causal), examples(40), (), settings, FP32, tmp_path / "a", meter)
+        return train(PackedPath(causal), examples(40), (), settings, tmp_path / "a", meter)
 
     def stop_at_the_third(loss: float, name: str, update: int) -> None:
         if update == 3:

@@ -8,14 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.model import packing, recording
+from stages.model.pack_sizes import IGNORED, Size, fill_up, size_for
 from stages.model.packed import PackedPath
-from stages.model.packing import Packed, pack_on_host
+from stages.model.packing import Form, Packed, pack_on_host
+from stages.model.recording import Recorder, Recording
 from stages.model.text import TokenRow
-from stages.training import recording
 from stages.training.adapter import add_lora
-from stages.training.pack_sizes import IGNORED, Size, fill_up, size_for
 from stages.training.passes import answer_loss
-from stages.training.recording import LONGEST, Recorder, Recording
 from tests.helpers import tiny
 from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import finetune_settings
@@ -39,6 +39,7 @@ def rows(lengths: list[int], shared: int, answer: int = 3) -> list[TokenRow]:
     return made
 
 
+STEPS, MOST = 16, 4096
 LENGTHS = [90, 70, 80, 61, 62, 63, 64, 99]
 
 
@@ -46,8 +47,18 @@ def packed_rows(lengths: list[int], shared: int = 0, answer: int = 3) -> Packed:
     return pack_on_host(rows(lengths, shared, answer), CPU, FP32)
 
 
+def use_masks(patch: pytest.MonkeyPatch) -> None:
+    """As if the GPU had no variable-length attention."""
+    patch.setattr(packing, "form_for", lambda *_: Form.RELATION)
+
+
 @pytest.mark.parametrize(("shared", "tokens"), [(0, 640), (90, 704)])
-def test_filling_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_filling_a_pack_up_changes_nothing(
+    shared: int, tokens: int, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if masked:
+        use_masks(monkeypatch)
     adapted = add_lora(tiny.causal(4, seed=1).requires_grad_(False), finetune_settings().lora)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
@@ -55,8 +66,9 @@ def test_filling_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
     path = PackedPath(adapted)
     lora = path.trained_weights()
     packed = packed_rows(LENGTHS, shared)
-    size = size_for(packed)
-    assert size == (tokens, 512, shared > 0)
+    size = size_for(packed, STEPS)
+    assert size
+    assert masked or size == (tokens, 512, shared > 0, True)
     results = []
     for each in (packed, fill_up(packed, size)):
         lora.gradient.zero_()
@@ -69,7 +81,7 @@ def test_filling_a_pack_up_changes_nothing(shared: int, tokens: int) -> None:
 @given(st.lists(st.integers(4, 400), min_size=1, max_size=60), st.integers(0, 100))
 def test_a_filled_pack_has_its_size(lengths: list[int], shared: int) -> None:
     packed = packed_rows(lengths, shared)
-    if (size := size_for(packed)) is None:
+    if (size := size_for(packed, STEPS)) is None:
         return
     assert packed.ids.shape[1] < size.tokens <= 1.125 * packed.ids.shape[1]
     whole = fill_up(packed, size)
@@ -91,8 +103,10 @@ def test_a_filled_pack_has_its_size(lengths: list[int], shared: int) -> None:
 
 
 def test_packs_of_about_one_length_have_few_sizes() -> None:
-    sizes = {size_for(packed_rows([150 + n] * 16, shared=30, answer=2 + n % 9)) for n in range(40)}
-    assert sizes == {Size(tokens, 512, False) for tokens in range(2432, 3200, 128)}
+    sizes = {
+        size_for(packed_rows([150 + n] * 16, shared=30, answer=2 + n % 9), STEPS) for n in range(40)
+    }
+    assert sizes == {Size(tokens, 512, False, True) for tokens in range(2432, 3200, 128)}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +117,7 @@ def test_packs_of_about_one_length_have_few_sizes() -> None:
 def test_a_pack_that_would_take_much_to_fill_up_has_no_size(
     lengths: list[int], shared: int, answer: int
 ) -> None:
-    assert size_for(packed_rows(lengths, shared, answer)) is None
+    assert size_for(packed_rows(lengths, shared, answer), STEPS) is None
 
 
 class Graph:
@@ -127,44 +141,50 @@ class Graph:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """A recorder of passes whose loss is the weighted sum of the labels."""
 
-    def record(self: Recorder, packed: Packed) -> Any:
-        weight = torch.ones(())
-        inputs = [tensor.clone() for tensor in recording.tensors(packed)]
-        graph = Graph(lambda: work(packed._replace(labels=inputs[-1]), weight))
-        return Recording(graph, [*inputs, weight], graph.loss)
+    def record(self: Recorder, inputs: tuple[Packed, torch.Tensor]) -> Any:
+        own = [tensor.clone() for tensor in recording.tensors(inputs)]
+        graph = Graph(lambda: work(inputs[0]._replace(labels=own[-2]), own[-1]))
+        return Recording(graph, own, graph.loss)
 
     def work(packed: Packed, loss_weight: torch.Tensor) -> torch.Tensor:
         return packed.labels[packed.labels != IGNORED].sum() * loss_weight
 
     Graph.recorded = []
     monkeypatch.setattr(Recorder, "_record", record)
-    return Recorder(work, CPU, possible=True)
+    return Recorder(work, CPU, longest=MOST, steps=STEPS, reserve=True)
+
+
+def passed(recorder: Recorder, packed: Packed, weight: float = 1.0) -> float:
+    return float(recorder(packed, lambda _: (torch.tensor(weight),)))
 
 
 def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Recorder) -> None:
-    assert recorder.allow(2 * LONGEST, token_bytes=1.0) == LONGEST
+    recorder.allow(MOST, token_bytes=1.0)
     for n in range(3):
         packed = packed_rows([120, 119, 118 + n, 117, 116 + n])
-        loss = recorder(packed, 0.5 + n)
+        loss = passed(recorder, packed, 0.5 + n)
         assert len(Graph.recorded) == 1
-        assert float(loss) == float(packed.labels.sum()) * (0.5 + n)
+        assert loss == float(packed.labels.sum()) * (0.5 + n)
 
 
-def test_passes_are_recorded_as_memory_allows(recorder: Recorder) -> None:
-    short, long = packed_rows([120] * 5), packed_rows([120] * 36)
-    enough = 2 * LONGEST
-
-    def recorded(packed: Packed) -> int:
-        assert float(recorder(packed, 1.0)) == float(packed.labels.sum())
-        return len(Graph.recorded)
-
-    assert recorded(short) == 0
-    assert recorder.allow(enough - 1, token_bytes=1.0) == 0
-    assert recorded(short) == 0
-    recorder.allow(enough, token_bytes=1.0)
-    assert recorded(long) == 0
-    assert recorded(short) == 1
-    assert recorder.stop()
+@pytest.mark.parametrize(
+    ("fitting", "left", "recorded"),
+    [(900, 900, []), (2000, 2000, [600]), (6000, 4096, [600, 4000]), (9000, 4904, [600, 4000])],
+    ids=["too little", "all for recorded ones", "half", "enough"],
+)
+def test_passes_are_recorded_as_memory_allows(
+    recorder: Recorder, fitting: int, left: int, recorded: list[int]
+) -> None:
+    """Of three lengths; where memory is scarce there is none for other passes."""
+    packs = [packed_rows([100] * (tokens // 100)) for tokens in (600, 4000, 5000)]
+    assert passed(recorder, packs[0]) == float(packs[0].labels.sum())
+    assert not Graph.recorded  # nothing before it is allowed
+    assert recorder.allow(fitting, token_bytes=1.0) == left
+    for packed in packs:
+        assert passed(recorder, packed) == float(packed.labels.sum())
+    assert len(Graph.recorded) == len(recorded)
+    assert recorder.stop() == bool(recorded)  # whether that is new
     assert not recorder.stop()
-    assert recorder.allow(enough, token_bytes=1.0) == 0
-    assert recorded(short) == 1
+    assert recorder.allow(fitting, token_bytes=1.0) == fitting
+    assert passed(recorder, packs[0]) == float(packs[0].labels.sum())
+    assert len(Graph.recorded) == len(recorded)
