@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.finetune import MANY, T4, prefixes, release, rows
+from benchmarks.finetune import T4, prefixes, release, rows
 from benchmarks.shapes import (
     FLOPS_PER_SECOND,
     SHAPES,
@@ -38,7 +38,7 @@ from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.job import encode_questions, read_closed, read_longest_answers
-from stages.answering.torch_engine import Row, TorchEngine
+from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine
 from stages.common.command import run
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
@@ -235,7 +235,7 @@ def measure(name: str, shape: Shape, questions: Sequence[Made]) -> None:
             if shape.quantized and dequantized_fits(adapted.get_base_model()):
                 dequantize(adapted.get_base_model(), dtype)
             engine = Forced(adapted, [-1])
-            engine.speed_up(MANY if "compiled" in what else 0)
+            engine.speed_up(COMPILE_FROM if "compiled" in what else 0)
             start = time.perf_counter()
             ours(engine, part[::16], scored=False)  # loads the kernels, and compiles
             print(f"{'':<48} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")

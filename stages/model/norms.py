@@ -21,7 +21,8 @@ def use_fused_norms(model: torch.nn.Module) -> Callable[[], None]:
     """
     exchanged: list[tuple[Any, type[Any]]] = []
     if is_on_gpu(model):
-        for module in model.modules():
+        modules: list[Any] = list(model.modules())
+        for module in modules:
             if can_be_fused(module):
                 exchanged.append((module, type(module)))
                 module.__class__ = _fused(type(module))

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from stages.common.command import InputError
 from stages.model import processes
+from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -52,16 +53,15 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, path: ModelPath, tokens: int) -> None:
+    def __init__(self, path: ModelPath) -> None:
         """Begins a training.
 
         Args:
             path: computes the logits of a base with a fresh adapter, which stays in fp32.
-            tokens: number of tokens that there are to learn from, which decides what pays.
         """
         self._path, self._device = path, path.model.device
         path.model.train()  # else bitsandbytes repacks weights on some CPUs, without gradients
-        speed_up(path, tokens)
+        speed_up(path)
         weights = path.trained_weights()
         self.state = TrainingState(path.model, weights, path.model.get_base_model().dtype)
         self._micro_batches = MicroBatcher(path)
@@ -74,6 +74,10 @@ class Trainer:
             steps=SIZES,
             reserve=True,
         )
+
+    def release(self) -> None:
+        """Gives the memory of recorded passes back."""
+        self._pass.forget()
 
     def update(self, batch: Sequence[TokenRow], rate: float, clip: float) -> torch.Tensor:
         """Makes one update: each process computes the gradient of its part; all use the sum.
@@ -101,8 +105,8 @@ class Trainer:
         total = torch.zeros((), device=self._device)
         self.state.optimizer.zero_grad(set_to_none=False)  # recorded passes add to it in place
         for rows, loss_weight in self._micro_batches.split(batch):
-            weight = torch.tensor(loss_weight / labels)
-            total += self._pass(self._path.batch(rows), lambda _, weight=weight: (weight,))
+            weight = (torch.tensor(loss_weight / labels),)
+            total += self._pass(self._path.batch(rows), partial(_whatever_the_size, weight))
         return total
 
     def dev_loss(self, rows: Sequence[TokenRow]) -> float:
@@ -157,8 +161,7 @@ def train(
     Raises:
         InputError: if a loss is not a finite number.
     """
-    tokens = settings.epochs * sum(len(row.ids) for row in examples.rows)
-    trainer = Trainer(path, tokens)
+    trainer = Trainer(path)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)
@@ -203,6 +206,7 @@ def train(
                 save()
                 saved = time.monotonic()
         save()  # an interruption before the outputs are written costs nothing either
+    trainer.release()
     state.keep_best()
     return progress
 
@@ -221,6 +225,13 @@ def batches(examples: Examples, settings: Finetune, start: int) -> Iterator[list
         for at in range(step * settings.batch, len(order), settings.batch):
             yield [examples.rows[i] for i in order[at : at + settings.batch]]
         step = 0
+
+
+def _whatever_the_size(
+    tensors: tuple[torch.Tensor, ...], _: Size | None
+) -> tuple[torch.Tensor, ...]:
+    """What a pass reads beside the pack, and is never filled up."""
+    return tensors
 
 
 class _Losses:
