@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -226,15 +227,18 @@ def test_a_signal_to_the_command_ends_all(
     assert all(map(gone, pids))
 
 
-def test_torchrun_on_two_hosts(work: Path) -> None:
-    """Two launchers, as on two hosts, with one process each."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
-    launch += ["--rdzv-backend=c10d", "--rdzv-id=test", f"--rdzv-endpoint=localhost:{free_port()}"]
-    launch += ["--local-addr=localhost", "-m", SHARED_WORK, "describe", "."]
-    runs = [subprocess.Popen(launch, cwd=work, text=True, stderr=subprocess.PIPE) for _ in range(2)]
-    for run in runs:
-        _, stderr = run.communicate(timeout=300)
-        assert run.returncode == 0, stderr
+def test_two_hosts_with_one_process_each(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variables that torchrun sets; tests/project/test_cluster.py runs torchrun itself."""
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+
+    def host(rank: int) -> subprocess.CompletedProcess[str]:
+        own = {"RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1"}
+        return command(work, SHARED_WORK, "describe", ".", variables=os.environ | own)
+
+    with ThreadPoolExecutor() as hosts:
+        for result in hosts.map(host, range(2)):
+            assert result.returncode == 0, result.stderr
     texts = [(work / f"{rank}.txt").read_text() for rank in range(2)]
     for rank, text in enumerate(texts):
         assert text.startswith(f"{Processes(rank, 2, 0, 2)} 3 ")
