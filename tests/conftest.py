@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tests.helpers.cases import cases
+from tests.helpers.order import longest_first
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 
@@ -35,30 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker(pytest.mark.process)
     yield
     items[:] = longest_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-
-
-def longest_first(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Puts the long tests first in every worker's part of the list.
-
-    pytest-xdist cuts the list into a part for each worker; one that is done takes from the ends of
-    the others. What needs the reproduced project is the first worker's, so that no other waits.
-    """
-    reproduced, long, short = [], [], []
-    for item in items:
-        if "reproduced" in getattr(item, "fixturenames", ()):
-            reproduced.append(item)
-        elif any(map(item.get_closest_marker, ("process", "long"))):
-            long.append(item)
-        else:
-            short.append(item)
-    others = max(1, workers - 1)
-    firsts = [long[len(long) * n // others : len(long) * (n + 1) // others] for n in range(others)]
-    ordered: list[pytest.Item] = []
-    for number, first in enumerate([reproduced, *firsts], start=1):
-        size = len(items) * number // workers - len(ordered) - len(first)
-        ordered += [*first, *short[: max(0, size)]]
-        del short[: max(0, size)]
-    return [*ordered, *short]
 
 
 @pytest.fixture
