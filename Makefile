@@ -67,10 +67,18 @@ lint: $(VENV)/installed-test ## check style and types
 # One thread a process: the tests run on all cores at once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
-quick: lint ## lint, and the tests that start no process: in a minute or two
+# One core checks types while the others begin with the tests.
+.PHONY: quick-tests all-tests
+quick: $(VENV)/installed-test ## lint, and the tests that start no process: in a minute or two
+	$(MAKE) -j 2 lint quick-tests
+
+test: $(VENV)/installed-test ## lint, check types and run all tests
+	$(MAKE) -j 2 lint all-tests
+
+quick-tests: $(VENV)/installed-test
 	QUICK=1 $(PYTEST) -m 'not process and not gpu and not long'
 
-test: lint ## lint, check types and run all tests
+all-tests: $(VENV)/installed-test
 	$(PYTEST)
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so

@@ -32,7 +32,11 @@ def dvc(folder: Path, *arguments: str) -> str:
 
 def repro(folder: Path) -> list[str]:
     """Reproduces the pipeline and returns the stages that ran."""
-    output = dvc(folder, "repro")
+    return stages_run(dvc(folder, "repro"))
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that ran, by what dvc repro printed."""
     return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
 

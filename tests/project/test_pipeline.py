@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.params import put
 from tests.helpers.small_project import STAGES, dvc, repro
 
 
@@ -62,11 +61,6 @@ def test_a_comment_in_params_changes_nothing(workspace: Path) -> None:
     with (workspace / "params.yaml").open("a") as file:
         file.write("# a remark\n")
     assert repro(workspace) == []
-
-
-def test_another_rank_reruns_what_depends_on_it_and_nothing_else(workspace: Path) -> None:
-    put(workspace, {"finetune.lora.rank": 2})
-    assert repro(workspace) == ["finetune", "infer", "decode", "evaluate"]
 
 
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:

@@ -9,20 +9,18 @@ import pytest
 import torch
 
 from stages.common.command import InputError
-from stages.model.loading import load_base
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
 from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
-from stages.training.adapter import add_lora
 from stages.training.cost import Meter
 from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
 from stages.training.passes import answer_loss
 from stages.training.progress import Progress
 from stages.training.schedule import epoch_order, learning_rate
-from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import (
     adapted,
     examples,
@@ -171,9 +169,7 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
     """As on GPUs: the base computes in 16 bits, the adapter's weights stay in fp32."""
     settings, curves = finetune_settings(lora={"dropout": 0.0}), []
     for folder, dtype in (("a", FP32), ("b", half)):
-        base = load_base(model_settings(tiny_base, quantization=quantization), CPU, dtype)
-        torch.manual_seed(1)
-        causal = add_lora(base, settings.lora)
+        causal = adapted(tiny_base, settings, quantization, dtype)
         dev, scratch = token_rows(5), tmp_path / folder
         progress = train(PackedPath(causal), examples(40), dev, settings, scratch)
         curves.append([loss for *_, loss in progress.train])
