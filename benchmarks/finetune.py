@@ -146,7 +146,7 @@ def kernel_time(work: Callable[[Sequence[TokenRow]], Any], batch: Any) -> float:
     with torch.profiler.profile(activities=activities) as profile:
         work(batch)
         torch.cuda.synchronize()
-    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
+    return float(sum(event.self_device_time_total for event in profile.key_averages())) / 1e6
 
 
 # --- Bases of random weights ----------------------------------------------------------------------
@@ -188,7 +188,7 @@ def plain_loop(shape: Shape) -> Callable[[Sequence[TokenRow]], float]:
         optimizer.zero_grad()
         with torch.autocast("cuda", dtype=torch.bfloat16):
             loss: torch.Tensor = adapted(**padded(batch)).loss
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, CLIP)
         optimizer.step()
         return float(loss.detach())

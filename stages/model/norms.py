@@ -6,7 +6,7 @@ them and however it defines them.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -25,7 +25,7 @@ def use_fused_norms(model: torch.nn.Module) -> Callable[[], None]:
         for module in modules:
             if can_be_fused(module):
                 exchanged.append((module, type(module)))
-                module.__class__ = _fused(type(module))
+                module.__class__ = _fused(cast(Any, type(module)))
 
     def restore() -> None:
         for module, kind in exchanged:
