@@ -20,10 +20,11 @@ from pydantic import ConfigDict, Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.files import recorded_reads, whole_folder, write_json, write_jsonl
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
+from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
 from stages.toolkit.splits import SPLITS, HoldOut, Split
 
@@ -62,7 +63,9 @@ def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], d
     by_split: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     summary: dict[str, Any] = {"tasks": {}, "leaks": {}, "rows": {}}
     for name in tqdm(settings.tasks, desc="encode", unit="task"):
-        encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        with recorded_reads() as reads:
+            encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        log_unread(raw / name, reads)
         for split in SPLITS:
             by_split[split] += encoded.splits[split]
         summary["tasks"][name] = dict(encoded.notes)

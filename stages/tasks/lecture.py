@@ -251,7 +251,7 @@ def parse_answer(subtask: str, answer: str) -> str | None:
     if subtask in WORDS:
         label = YES_NO.parse(answer)
         return None if label is None else YES_NO.write(label)
-    return re.sub(r"[\t\r\n]+", " ", answer).strip() or None
+    return re.sub(r"[\t\r\n\0]+", " ", answer).strip() or None
 
 
 def interpret(subtask: str, answer: str) -> str | None:

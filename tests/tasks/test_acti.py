@@ -333,7 +333,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
 # --- Random data and the sample -------------------------------------------------------------------
 
 post = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12
+    st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=12
 ).filter(str.strip)
 
 
