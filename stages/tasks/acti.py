@@ -41,7 +41,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -111,6 +111,7 @@ B = SubTask(
 SUBTASKS = (A, B)
 REQUIRED = (A.files.train,)
 UNITS = (A.name, B.name)
+SENDING = Sending("upload each file to the sub-task's competition on Kaggle")
 CLOSED = {subtask.name: subtask.answers.candidates for subtask in SUBTASKS}
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 

@@ -42,7 +42,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -61,6 +61,7 @@ from stages.toolkit.tables import (
 NAME = "discotex"
 CLASSES, SCORES = "discotex_1", "discotex_2"
 UNITS = (CLASSES, SCORES)
+SENDING = Sending("by a form of the organisers, whose file names and columns are not known")
 
 SUBMISSIONS = {
     CLASSES: "{team}.subtask1.run{run}.tsv",

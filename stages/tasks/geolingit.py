@@ -43,7 +43,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Outcome, Submission, Unit
+from stages.toolkit.records import Encoded, Outcome, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import (
@@ -67,6 +67,12 @@ FILES = {
 """The raw files of each sub-task, which have the same tweets."""
 REQUIRED = (FILES[A].train, FILES[B].train)
 UNITS = (A, B)
+SENDING = Sending(
+    "by e-mail to geolingit@gmail.com, subject: GeoLingIt: TEAM submission",
+    runs=3,
+    archive="{team}.zip",
+    suffix=".tsv",
+)
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
 
 SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}

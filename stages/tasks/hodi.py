@@ -46,7 +46,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
@@ -79,6 +79,7 @@ TEST = {A: "HODI_2023_test_subtaskA.csv", B: "HODI_2023_test_subtaskB.csv"}
 GOLD = "HODI_2023_test_GOLD.tsv"
 REQUIRED = (TRAIN[A],)
 UNITS = (A, B)
+SENDING = Sending("to the organisers", runs=3, archive="{team}.zip", suffix=".tsv")
 COLUMN = {A: "homotransphobic", B: "rationales"}
 
 SUBMISSIONS = {A: "{team}.A.run{run}.tsv", B: "{team}.B.run{run}.tsv"}
