@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report submission base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report data submission base experiments quick test test-gpu lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
+
+TASKS :=
+data: $(VENV)/installed ## fetch the public files of all tasks, or of TASKS="wicita nermud", into data/raw
+	$(BIN)/python -m analysis.data $(TASKS)
 
 submission: $(VENV)/installed ## pack the last run's submissions as the organisers want them sent
 	$(BIN)/python -m analysis.submission
