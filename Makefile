@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report data submission base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report data submission base experiments quick test test-gpu test-data lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ test: lint ## lint, check types and run all tests
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
 	$(BIN)/pytest -m gpu -rs tests/gpu
+
+RAW := data/raw
+test-data: $(VENV)/installed-test ## check that gold survives on your own files, in data/raw
+	RAW=$(RAW) $(BIN)/pytest -rs tests/tasks/test_own_data.py
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables

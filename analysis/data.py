@@ -114,12 +114,13 @@ def main(host: str = GITHUB) -> None:
     tasks = parser.parse_args().tasks or known
     if unknown := sorted({*tasks} - {*known}):
         raise InputError(f"no task {', '.join(unknown)}; known: {', '.join(known)}")
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it says of each file how to add it to git
     for path, file in public.files(tasks):
         fetched = fetch(host + path, RAW / file.to, file.md5)
         log.info("%s %s", RAW / file.to, "fetched" if fetched else "is there")
     for task in tasks:
         if task in public.ask:
-            log.info("%s: ask for %s", task, public.ask[task])
+            log.info("%s: not public at a stable address: %s", task, public.ask[task])
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def test_files_are_fetched_pinned_and_not_fetched_again(
         assert pin["outs"][0]["md5"] == data._md5(data.RAW / file)
         assert pin["deps"][0]["path"].startswith(f"{host}/gruppo/dati/HEAD/")
         assert pin["frozen"]
-    assert "acti: ask for Kaggle" in caplog.messages
+    assert "acti: not public at a stable address: Kaggle" in caplog.messages
     Handler.gets.clear()
     fetch(host, monkeypatch)
     assert Handler.gets == []
