@@ -70,6 +70,7 @@ def fetch(address: str, target: Path, md5: str | None) -> bool:
     Raises:
         InputError: if another file is there, if nothing can be fetched, or if it has changed.
     """
+    from aiohttp import ClientError
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -84,9 +85,9 @@ def fetch(address: str, target: Path, md5: str | None) -> bool:
     with Repo() as repo:
         try:
             repo.imp_url(address, out=str(target), force=True)
-        except DvcException as error:
+        except (DvcException, ClientError, OSError) as error:
             raise InputError(
-                f"{address}: cannot be reached or is not there ({error}); what was fetched stays,"
+                f"{address}: cannot be fetched ({error}); what was fetched before stays,"
                 " and the same command goes on from there"
             ) from error
         if md5 not in (None, found := _md5(target)):

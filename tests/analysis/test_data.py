@@ -1,27 +1,44 @@
 """Fetching public files: from a server on this machine, into a repository of DVC's."""
 
 import functools
+import gc
 import hashlib
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from fsspec.implementations.http import HTTPFileSystem
 
 from analysis import data
 from stages import tasks
 from stages.common import settings
 from stages.common.command import InputError
 
-# Raised inside DVC.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*will soon raise AttributeError:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{text}")
+    for text in (
+        ".*will soon raise AttributeError:DeprecationWarning",  # inside DVC
+        "Exception ignored in.*ClientSession:pytest.PytestUnraisableExceptionWarning",
+        "unclosed:ResourceWarning",  # DVC closes no connection
+    )
+]
+
+
+@pytest.fixture(autouse=True)
+def connections() -> Iterator[None]:
+    """Gives up the connections that DVC keeps, so that no other test is blamed for them."""
+    yield
+    HTTPFileSystem.clear_instance_cache()
+    gc.collect()
+
 
 PUBLIC = """
 repositories:
@@ -37,6 +54,7 @@ class Handler(SimpleHTTPRequestHandler):
     """Serves files with the header by which DVC tells their versions, and counts requests."""
 
     gets: list[str] = []
+    broken = ""  # the end of a path whose content breaks off
 
     def end_headers(self) -> None:
         path = Path(self.translate_path(self.path))
@@ -47,6 +65,15 @@ class Handler(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         self.gets.append(self.path)
         super().do_GET()
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        if self.broken and self.path.endswith(self.broken) and self.command == "GET":
+            outputfile.write(source.read(3))
+            outputfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+        else:
+            super().copyfile(source, outputfile)
 
     def log_message(self, *_: object) -> None:
         """Is silent."""
@@ -121,6 +148,18 @@ def test_an_interrupted_run_goes_on(host: str, monkeypatch: pytest.MonkeyPatch) 
     assert "lecture/dev_100.txt.dvc" in present()
 
 
+def test_a_connection_that_breaks_off_leaves_no_part_of_a_file(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "broken", "dev.txt")
+    with pytest.raises(InputError, match=r"altro/dev\.txt: cannot be fetched"):
+        fetch(host, monkeypatch)
+    assert present() == ["lecture/train_100.txt", "lecture/train_100.txt.dvc"]
+    monkeypatch.setattr(Handler, "broken", "")
+    fetch(host, monkeypatch)
+    assert "lecture/dev_100.txt.dvc" in present()
+
+
 def test_a_file_that_has_changed_at_its_source_is_not_kept(
     host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +184,7 @@ def test_without_a_network_the_address_is_named_and_what_was_fetched_stays(
     fetch(host, monkeypatch, "wicita")
     server.shutdown()
     server.server_close()
-    with pytest.raises(InputError, match=r"HEAD/train%20set\.txt: cannot be reached or is not"):
+    with pytest.raises(InputError, match=r"HEAD/train%20set\.txt: cannot be fetched"):
         fetch(host, monkeypatch)
     assert present() == ["wicita/binary/test.jsonl", "wicita/binary/test.jsonl.dvc"]
 
