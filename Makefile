@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report data submission base experiments quick test test-gpu test-data lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,13 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
 
+TASKS :=
+data: $(VENV)/installed ## fetch the public files of all tasks, or of TASKS="wicita nermud", into data/raw
+	$(BIN)/python -m analysis.data $(TASKS)
+
+submission: $(VENV)/installed ## pack the last run's submissions as the organisers want them sent
+	$(BIN)/python -m analysis.submission
+
 B :=
 base: $(VENV)/installed ## state another base, B=org/name or a folder, in params.yaml
 	$(BIN)/python -m analysis.base $(B)
@@ -83,6 +90,10 @@ all-tests: $(VENV)/installed-test
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
 	$(BIN)/pytest -m gpu -rs tests/gpu
+
+RAW := data/raw
+test-data: $(VENV)/installed-test ## check that gold survives on your own files, in data/raw
+	RAW=$(RAW) $(BIN)/pytest -rs tests/tasks/test_own_data.py
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables

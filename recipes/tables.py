@@ -61,6 +61,18 @@ def tasks() -> str:
     return table(("task", "what it is", "sub-tasks"), rows)
 
 
+def sending() -> str:
+    """How the organisers want submissions sent, and how many: SENDING of every task."""
+    rows = []
+    for name in sorted(path.stem for path in (ROOT / "stages" / "tasks").glob("[!_]*.py")):
+        task = load(name).SENDING
+        archive = task.archive.replace("{team}", "TEAM").replace("{run}", "N")
+        content = f"`{archive}`" if archive else "the files"
+        extra = f" with `{task.description}`" if task.description else ""
+        rows.append((f"[{name}](docs/tasks/{name}.md)", content + extra, task.how, str(task.runs)))
+    return table(("task", "what is sent", "how", "runs, at most"), rows)
+
+
 def params() -> str:
     """The keys of params.yaml with their defaults and comments."""
     rows = []
@@ -174,7 +186,7 @@ Part = Callable[[], str | None]
 
 def parts() -> dict[str, Part]:
     """The generated parts by the names that stand in the pages."""
-    tables: list[Part] = [stages, tasks, params, folders, walls, marks]
+    tables: list[Part] = [stages, tasks, sending, params, folders, walls, marks]
     figures: list[Part] = [scores, glimpse, published, sources]
     life: list[Part] = [
         record.record_raw,

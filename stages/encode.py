@@ -2,7 +2,8 @@
 
 Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
 test.jsonl, one object a line with the keys id, task, input, output; closed.json, the candidate
-answers of each closed sub-task; and summary.json, figures about the conversion.
+answers of each closed sub-task; and summary.json, figures about the conversion. Training and dev
+questions whose text stands in a test set are counted there, and left out (`stages.toolkit.leaks`).
 
     python -m stages.encode data/sample data/encoded
 """
@@ -13,26 +14,36 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.files import recorded_reads, whole_folder, write_json, write_jsonl
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
+from stages.toolkit.leaks import count_leaks, find_leaks
+from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
 from stages.toolkit.splits import SPLITS, HoldOut, Split
 
 log = logging.getLogger(__name__)
 
 
+class Encode(HoldOut):
+    """Section encode of params.yaml: what is held out, and whether leaks are left out or kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    leaks: Literal["drop", "keep"]
+
+
 class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
-    encode: HoldOut
+    encode: Encode
 
 
 def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], dict[str, Any]]:
@@ -40,22 +51,26 @@ def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], d
 
     Args:
         raw: a folder with a folder of raw files for each task.
-        settings: the tasks, and how data is held out.
+        settings: the tasks, how data is held out, and what becomes of leaks.
 
     Returns:
-        The examples of each split, and a summary: notes by task, rows by sub-task and split.
+        The examples of each split, and a summary: notes by task, leaks by sub-tasks, rows by
+        sub-task and split.
 
     Raises:
         InputError: for defects of the raw files, and if two examples have the same id.
     """
     by_split: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    summary: dict[str, Any] = {"tasks": {}, "rows": {}}
+    summary: dict[str, Any] = {"tasks": {}, "leaks": {}, "rows": {}}
     for name in tqdm(settings.tasks, desc="encode", unit="task"):
-        encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        with recorded_reads() as reads:
+            encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        log_unread(raw / name, reads)
         for split in SPLITS:
             by_split[split] += encoded.splits[split]
         summary["tasks"][name] = dict(encoded.notes)
         log.info("read %s: %s", raw / name, _words(encoded.notes))
+    summary["leaks"] = drop_leaks(by_split, keep=settings.encode.leaks == "keep")
     for split in SPLITS:
         summary["rows"][split] = dict(Counter(example.task for example in by_split[split]))
         log.info("%s: %d questions", split, len(by_split[split]))
@@ -66,6 +81,29 @@ def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], d
     if repeated := [question_id for question_id, count in ids.items() if count > 1]:
         raise InputError(f"{raw}: ids that are not unique: {', '.join(repeated[:20])}")
     return by_split, summary
+
+
+def drop_leaks(by_split: dict[Split, list[Example]], *, keep: bool) -> dict[str, Any]:
+    """Leaves training and dev questions whose text stands in a test set out, and says so.
+
+    Args:
+        by_split: the examples of each split; leaks are removed in place.
+        keep: leave them in, with a warning.
+
+    Returns:
+        Their numbers, as `count_leaks` gives them.
+    """
+    leaks = find_leaks(by_split)
+    counts = count_leaks(by_split, leaks)
+    for test, subtasks in counts.items():
+        for subtask, splits in subtasks.items():
+            level, fate = (logging.WARNING, "kept") if keep else (logging.INFO, "left out")
+            message = "%s: texts in the test set of %s, %s: %s"
+            log.log(level, message, subtask, test, fate, _words(splits))
+    if not keep:
+        for split in by_split:
+            by_split[split] = [e for e in by_split[split] if e.id not in leaks]
+    return counts
 
 
 def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Sequence[str]]:
