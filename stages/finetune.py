@@ -1,6 +1,6 @@
 """Finetune: LoRA on the base model, with the train and dev splits of all tasks at once.
 
-Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
+Reads ENCODED/train.jsonl, dev.jsonl and prompts.json. Writes ADAPTER, a LoRA adapter as
 safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
 not declared as an output, METRICS/cost/finetune.json (stages/training/cost.py). An interrupted run
 goes on where it stopped (stages/model/scratch.py).
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from stages.common.command import folders, run
 from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
+from stages.model.settings import Model
 from stages.training.settings import Cost, Finetune
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ CODE = ("common", "model", "training")
 class Settings(StageSettings):
     """What finetune reads of params.yaml."""
 
-    data: Data
     model: Model
     finetune: Finetune
     cost: Cost
@@ -39,7 +38,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     """Reads the examples, trains on them and, in the main process, writes.
 
     Args:
-        encoded: folder with train.jsonl and dev.jsonl.
+        encoded: folder with train.jsonl, dev.jsonl and prompts.json.
         adapter: folder to write the adapter to.
         metrics: folder for the figures.
 
@@ -61,7 +60,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.progress import summary
 
     settings = read(Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
+    prompts = read(Prompts, encoded / "prompts.json")
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     cap, seed = settings.finetune.cap, settings.finetune.seed
     examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
@@ -107,7 +106,7 @@ def main() -> None:
     """Runs the stage."""
     encoded, adapter, metrics = folders(
         __doc__,
-        encoded="folder with train.jsonl and dev.jsonl",
+        encoded="folder that encode wrote",
         adapter="folder to write the adapter to",
         metrics="folder for finetune.json and finetune/",
     )

@@ -1,7 +1,7 @@
 """Infer: the model answers the test questions, greedily.
 
-Reads ENCODED/test.jsonl (never its answers), closed.json (the candidate answers of closed
-sub-tasks), train.jsonl (for the lengths of answers), ADAPTER and the prompt file. Writes
+Reads ENCODED/questions.jsonl, prompts.json, closed.json (the candidate answers of closed sub-tasks)
+and train.jsonl (for the lengths of answers), and ADAPTER. Writes
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
 length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
 summary.json, how many questions were scored, and how many inputs or answers were cut. An
@@ -19,9 +19,9 @@ from pathlib import Path
 from stages.answering.settings import Infer
 from stages.common.command import folders, run
 from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
+from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ CODE = ("answering", "common", "model")
 class Settings(StageSettings):
     """What infer reads of params.yaml."""
 
-    data: Data
     model: Model
     infer: Infer
 
@@ -41,7 +40,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     """Reads the questions, answers this process's share and, in the main process, writes.
 
     Args:
-        encoded: folder with test.jsonl, train.jsonl and closed.json.
+        encoded: folder that encode wrote.
         adapter: folder of the adapter.
         predictions: folder to write.
 
@@ -62,7 +61,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
     from stages.model.text import TextEncoder
 
     settings = read(Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
+    prompts = read(Prompts, encoded / "prompts.json")
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     folder = adapter_folder(settings.infer.adapter, adapter)
     job = read_job(encoded, encoder, settings.model, settings.infer)
@@ -109,7 +108,7 @@ def main() -> None:
     """Runs the stage."""
     encoded, adapter, predictions = folders(
         __doc__,
-        encoded="folder with test.jsonl",
+        encoded="folder that encode wrote",
         adapter="folder of the adapter",
         predictions="folder to write",
     )

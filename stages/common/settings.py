@@ -7,17 +7,19 @@ A key that a section does not know, or a value out of range, is refused by name,
 """
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.command import InputError, run
 
 PARAMS = Path("params.yaml")
+Text = Annotated[str, Field(min_length=1)]
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
@@ -71,17 +73,19 @@ def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def load(path: Path) -> Any:
-    """Reads a YAML 1.2 file as plain Python values.
+    """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
 
     Raises:
         InputError: if the file cannot be read, or is not a mapping.
     """
+    is_json = path.suffix == ".json"
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if is_json else YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    except YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
+    except (YAMLError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not valid {'JSON' if is_json else 'YAML'}: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")
     return content

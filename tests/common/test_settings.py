@@ -17,14 +17,14 @@ def test_every_stage_reads_the_default_params(stage: object, root: Path) -> None
     assert settings.read(stage.Settings, root / "params.yaml")
 
 
-def test_every_param_is_read_by_some_stage_or_by_dvc_yaml(root: Path) -> None:
+def test_every_param_is_read_by_some_stage(root: Path) -> None:
     def keys(value: object, prefix: str = "") -> set[str]:
         if not isinstance(value, dict) or prefix in settings.MAPPINGS:
             return {prefix}
         return {k for key in value for k in keys(value[key], f"{prefix}.{key}".lstrip("."))}
 
     read = {key for stage in STAGES for key in settings.leaves(stage.Settings)}
-    assert keys(settings.load(root / "params.yaml")) == read | {"data.raw"}
+    assert keys(settings.load(root / "params.yaml")) == read
 
 
 def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
@@ -71,7 +71,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> N
 
 def test_leaves_are_dotted_keys() -> None:
     leaves = list(settings.leaves(finetune.Settings))
-    assert leaves[:2] == ["data.prompts", "model.base"]
+    assert leaves[:2] == ["model.base", "model.revision"]
     assert "finetune.lora.rank" in leaves
 
 

@@ -77,9 +77,16 @@ def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> Non
     assert after["headline"] == 0.0 < before["headline"]
 
 
-def test_another_reading_of_answers_trains_and_answers_nothing_anew(workspace: Path) -> None:
-    """A task's module belongs to encode too, which reads its own answers back; the encoded data
-    stay the same, and so do adapter and answers."""
+def test_what_changes_no_question_trains_and_answers_nothing_anew(workspace: Path) -> None:
+    """A corrected gold label, a remark in the prompt file, another sub-task's instruction, and
+    another reading of answers: a task's module belongs to encode too, which reads its own answers
+    back."""
+    gold = workspace / "data" / "sample" / "clinkart" / "test_gold.txt"
+    kept, _, _ = gold.read_text(encoding="utf-8").rpartition("\n")
+    assert "REL" in gold.read_text(encoding="utf-8").removeprefix(kept)
+    gold.write_text(f"{kept}\n", encoding="utf-8")
+    change(workspace, "data/prompts/it.yaml", "Il testo contiene odio?", "È odio?")
+    change(workspace, "data/prompts/it.yaml", "instructions:", "instructions:  # a remark")
     change(
         workspace,
         "stages/tasks/clinkart.py",

@@ -12,6 +12,9 @@ import pytest
 
 from stages import infer
 from stages.answering.answers import Answerer, Question
+from stages.common.files import write_json
+from stages.common.prompts import Prompts
+from stages.common.settings import read
 from tests.helpers.commands import command, fresh_command
 from tests.helpers.params import put
 
@@ -87,6 +90,7 @@ def test_unknown_tasks_and_missing_folders_are_named(stage_project: Path) -> Non
 def test_encoded_files_have_the_contracts_keys_and_unique_ids(stage_project: Path) -> None:
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     ids = []
+    tasks, questions = set(), []
     for split in ("train", "dev", "test"):
         lines = (
             (stage_project / "encoded" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -97,7 +101,14 @@ def test_encoded_files_have_the_contracts_keys_and_unique_ids(stage_project: Pat
             assert row["id"].startswith(row["task"])
             assert (row["output"] is None) == (split == "test")
             ids.append(row["id"])
+            tasks.add(row["task"])
+            if split == "test":
+                questions.append({key: row[key] for key in ("id", "task", "input")})
     assert len(ids) == len(set(ids)) == 11
+    lines = (stage_project / "encoded" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == questions
+    prompts = json.loads((stage_project / "encoded" / "prompts.json").read_text(encoding="utf-8"))
+    assert set(prompts["instructions"]) == tasks == {"clinkart"}
 
 
 def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
@@ -184,12 +195,14 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     put(stage_project, {"infer.adapter": False, "model.cutoff": 5000, "infer.max_new_tokens": 50})
     (stage_project / "encoded").mkdir()
     rows = [
-        {"id": f"{task}:{name}", "task": task, "input": text, "output": None}
+        {"id": f"{task}:{name}", "task": task, "input": text}
         for task in ("clinkart", "haspeede")
         for name, text in ODD.items()
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (stage_project / "encoded" / "test.jsonl").write_text(lines, encoding="utf-8")
+    (stage_project / "encoded" / "questions.jsonl").write_text(lines, encoding="utf-8")
+    prompts = read(Prompts, stage_project / "data" / "prompts" / "it.yaml")
+    write_json(stage_project / "encoded" / "prompts.json", prompts.model_dump())
     example = rows[0] | {"id": "clinkart:e", "output": "[NOREL]"}
     (stage_project / "encoded" / "train.jsonl").write_text(
         json.dumps(example) + "\n", encoding="utf-8"
@@ -254,7 +267,7 @@ def test_without_test_questions_encode_says_what_to_do(stage_project: Path) -> N
 @pytest.mark.parametrize(
     ("stage", "folders", "message"),
     [
-        ("finetune", ("absent", "adapter", "metrics"), "train.jsonl: cannot be read"),
+        ("finetune", ("absent", "adapter", "metrics"), "prompts.json: cannot be read"),
         (
             "infer",
             ("encoded", "absent", "predictions"),
