@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.emissions import with_emissions
 from stages.common import settings
 from stages.common.command import InputError, run
 from stages.common.files import read_jsonl, write_text
@@ -193,7 +194,11 @@ def page() -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     params = settings.load(settings.PARAMS)
-    costs = {p.stem: read_json(p) for p in sorted((METRICS / "cost").glob("*.json"))}
+    country = params["cost"]["country"]
+    costs = {
+        path.stem: with_emissions(read_json(path), country)
+        for path in sorted((METRICS / "cost").glob("*.json"))
+    }
     environment = Environment(
         loader=PackageLoader("analysis", "."),
         autoescape=True,

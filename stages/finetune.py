@@ -18,7 +18,7 @@ from stages.common.files import whole_folder, write_csv, write_json
 from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.model.settings import Model
-from stages.training.settings import Cost, Finetune
+from stages.training.settings import Finetune
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ class Settings(StageSettings):
 
     model: Model
     finetune: Finetune
-    cost: Cost
 
 
 def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
@@ -77,13 +76,12 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     state = scratch(
         "finetune",
         CODE,
-        settings.model_dump_json(exclude={"cost"}),
+        settings.model_dump_json(),
         fingerprint(settings.model),
         str(dtype),
         json.dumps([examples.rows, examples.subtasks, dev.rows]),
     )
-    meter = Meter(settings.cost.country)
-    progress = train(path, examples, dev.rows, settings.finetune, state, meter)
+    progress = train(path, examples, dev.rows, settings.finetune, state, Meter())
 
     if not processes.here().main:
         return

@@ -1,14 +1,16 @@
 """Settings: params.yaml as typed, checked, frozen objects.
 
 Every stage declares in a class ``Settings`` what it reads: fields of its own or whole sections.
-A key that a section does not know, or a value out of range, is refused by name, value and range.
+A key that a section does not know, or a value out of range, is refused by name, value and range;
+of the whole file, by the stage that comes first (stages/check.py).
 
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -55,11 +57,29 @@ def read(kind: type[Read], path: Path = PARAMS) -> Read:
         return kind.model_validate(load(path))
     except ValidationError as error:
         problems = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            f"{path}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
+            if e["type"] == "extra_forbidden"
+            else f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
             + ("" if isinstance(e["input"], dict) else f", found {e['input']!r}")
             for e in error.errors()
         ]
         raise InputError("\n".join(problems)) from None
+
+
+def unknown_key(location: Iterable[str | int], value: Any, known: Iterable[str]) -> str:
+    """Says that a key is unknown, and which known one is like it.
+
+    Args:
+        location: the keys that lead to it, its own the last.
+        value: what it has; a section's first key counts as part of the location.
+        known: all dotted keys.
+    """
+    key = ".".join(map(str, location))
+    while isinstance(value, Mapping) and value:
+        name, value = next(iter(value.items()))
+        key += f".{name}"
+    similar = get_close_matches(key, known, 1)
+    return f"{key}: no such key" + (f"; did you mean {similar[0]}?" if similar else "")
 
 
 def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:

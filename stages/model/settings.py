@@ -43,6 +43,10 @@ class Model(Section):
             ("base", self.base, self.revision),
             ("tokenizer", self.tokenizer, self.tokenizer_revision),
         ):
+            if revision is not None and not revision.strip("0"):
+                raise ValueError(
+                    f"in the place of the zeros belongs the commit of {place!r} that you pin"
+                )
             if place and not Path(place).is_dir() and revision is None:
                 raise ValueError(
                     f"model.{what} {place!r} is no folder here; a hub id needs its commit"

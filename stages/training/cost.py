@@ -22,24 +22,21 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "code
 
 
 class Meter:
-    """Energy and emissions of this machine while the context lasts, as codecarbon tells them.
+    """Energy that this machine takes while the context lasts, as codecarbon tells it.
 
     It reads the meters of GPUs (NVML, AMD SMI) and CPUs (RAPL) where there are any and they may be
     read; the power of memory, and of a CPU without a meter, is an **estimate** from the model, the
     load and the size. Counted are the visible GPUs and the whole of CPU and memory, also what other
-    programs make them do. Emissions follow from a country's energy mix, of a table that comes with
-    codecarbon: nothing is asked of the network, no file is written and nothing locked. A failure
-    of codecarbon's leaves the figures at 0 and is logged; it never ends a run.
+    programs make them do. Nothing is asked of the network, no file is written and nothing locked. A
+    failure of codecarbon's leaves the figure at 0 and is logged; it never ends a run.
 
     Attributes:
         energy_kwh: energy so far, in kWh.
-        co2e_kg: emissions so far, in kg of CO2 equivalent.
     """
 
-    def __init__(self, country: str) -> None:
-        """Chooses the country, by its three-letter ISO code, and measures nothing yet."""
-        self.energy_kwh = self.co2e_kg = 0.0
-        self._country = country
+    def __init__(self) -> None:
+        """Measures nothing yet."""
+        self.energy_kwh = 0.0
         self._tracker: Any = None
 
     def __enter__(self) -> Self:
@@ -56,7 +53,7 @@ class Meter:
             self._tracker.stop()  # raises nothing
 
     def read(self) -> None:
-        """Brings the figures up to date."""
+        """Brings the figure up to date."""
         if self._tracker:
             self._tracker.flush()  # raises nothing; hands over the totals
 
@@ -70,12 +67,12 @@ class Meter:
             """Takes the totals where other outputs write a file."""
 
             def out(self, total: Any, _: Any) -> None:
-                meter.energy_kwh, meter.co2e_kg = total.energy_consumed, total.emissions
+                meter.energy_kwh = total.energy_consumed
 
         logging.getLogger("codecarbon").disabled = True
         # Stated even where they are the defaults, which a user's configuration may replace.
         return OfflineEmissionsTracker(
-            country_iso_code=self._country,
+            country_iso_code="ITA",  # of no effect on energy (analysis/emissions.py)
             output_methods=[],
             output_handlers=[Totals()],
             api_call_interval=-1,
@@ -87,7 +84,7 @@ class Meter:
 
 
 class Account:
-    """Time, energy and emissions of a training, interruptions not counted."""
+    """Time and energy of a training, interruptions not counted."""
 
     def __init__(self, progress: Progress, meter: Meter | None) -> None:
         """Begins, or goes on, to count.
@@ -98,31 +95,29 @@ class Account:
         """
         self._meter = meter
         self._started = time.monotonic() - progress.seconds
-        self._energy_kwh, self._co2e_kg = progress.energy_kwh, progress.co2e_kg
+        self._energy_kwh = progress.energy_kwh
 
     def settle(self, progress: Progress) -> None:
         """Brings the figures of a progress up to date."""
         progress.seconds = time.monotonic() - self._started
         if self._meter:
             self._meter.read()
-            hosts = here().hosts
-            progress.energy_kwh = self._energy_kwh + hosts * self._meter.energy_kwh
-            progress.co2e_kg = self._co2e_kg + hosts * self._meter.co2e_kg
+            progress.energy_kwh = self._energy_kwh + here().hosts * self._meter.energy_kwh
 
 
 def record(progress: Progress, trainable: int, adapter: Path) -> dict[str, Any]:
     """Describes what a training has cost.
 
     Args:
-        progress: wall time, examples, tokens, energy and emissions.
+        progress: wall time, examples, tokens and energy.
         trainable: number of parameters of the adapter.
         adapter: its folder.
 
     Returns:
         Times and speeds; the largest memory so far in GiB (of this process's GPU, or else of this
-        process); the adapter's parameters and its size on disk in MiB; energy in kWh and emissions
-        in kg (see `Meter`; null where nothing was measured); the device, the number of processes,
-        and the versions of the libraries that computed.
+        process); the adapter's parameters and its size on disk in MiB; energy in kWh (see `Meter`;
+        null where nothing was measured); the device, the number of processes, and the versions of
+        the libraries that computed.
     """
     size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
     return {
@@ -133,7 +128,6 @@ def record(progress: Progress, trainable: int, adapter: Path) -> dict[str, Any]:
         "trainable_parameters": trainable,
         "adapter_mib": round(size / 2**20, 2),
         "energy_kwh": float(f"{progress.energy_kwh:.3g}") or None,
-        "co2e_kg": float(f"{progress.co2e_kg:.3g}") or None,
         "device": device(),
         "processes": here().count,
         "versions": {package: version(package) for package in PACKAGES},

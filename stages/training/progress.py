@@ -24,7 +24,6 @@ class Progress:
         tokens: number of their tokens.
         seconds: wall time, interruptions not counted.
         energy_kwh: energy in kWh, likewise; 0 without a meter.
-        co2e_kg: emissions in kg of CO2 equivalent, likewise.
     """
 
     update: int = 0
@@ -36,7 +35,6 @@ class Progress:
     tokens: int = 0
     seconds: float = field(default=0.0, compare=False)
     energy_kwh: float = field(default=0.0, compare=False)
-    co2e_kg: float = field(default=0.0, compare=False)
 
     def count(self, batch: Sequence[TokenRow]) -> None:
         """Counts an update with its examples and their tokens."""

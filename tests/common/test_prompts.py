@@ -34,7 +34,7 @@ def test_any_template_can_be_reproduced_byte_for_byte(tmp_path: Path) -> None:
         ("template: '{header}'\nheader: h\ninstructions: {}", r"template: .*\{input\} must stand"),
         ("template: '{input}'\nheader: h", "instructions: Field required"),
         ("template: '{input}'\nheader: h\ninstructions: {t: ''}", r"instructions\.t"),
-        ("template: '{input}'\nheader: h\nkopf: x\ninstructions: {}", "kopf: Extra"),
+        ("template: '{input}'\nheader: h\nkopf: x\ninstructions: {}", "kopf: no such key"),
         ("- a", "expected a mapping"),
     ],
 )

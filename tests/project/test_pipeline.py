@@ -66,7 +66,7 @@ def test_a_comment_in_params_changes_nothing(workspace: Path) -> None:
 
 def test_another_rank_reruns_what_depends_on_it_and_nothing_else(workspace: Path) -> None:
     put(workspace, {"finetune.lora.rank": 2})
-    assert repro(workspace) == ["finetune", "infer", "decode", "evaluate"]
+    assert repro(workspace) == ["check", "finetune", "infer", "decode", "evaluate"]
 
 
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:
@@ -87,13 +87,14 @@ def test_what_changes_no_question_trains_and_answers_nothing_anew(workspace: Pat
     gold.write_text(f"{kept}\n", encoding="utf-8")
     change(workspace, "data/prompts/it.yaml", "Il testo contiene odio?", "È odio?")
     change(workspace, "data/prompts/it.yaml", "instructions:", "instructions:  # a remark")
+    put(workspace, {"cost.country": "FRA"})
     change(
         workspace,
         "stages/tasks/clinkart.py",
         "relations.update(relation for relation in located if relation)",
         "relations.update(relation for relation in located if relation and False)",
     )
-    assert repro(workspace) == ["encode", "decode", "evaluate"]
+    assert repro(workspace) == ["check", "encode", "decode", "evaluate"]
 
 
 def test_a_remark_in_the_decoder_reruns_decode_alone(workspace: Path) -> None:

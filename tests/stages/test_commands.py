@@ -20,7 +20,7 @@ from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
 
-STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = ["check", "encode", "finetune", "infer", "decode", "evaluate"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -28,7 +28,7 @@ def test_help_names_the_folders(root: Path, stage: str) -> None:
     result = command(root, f"stages.{stage}", "--help")
     assert result.returncode == 0
     assert f"{stage.capitalize()}: " in result.stdout
-    assert "METRICS" in result.stdout or stage in ("encode", "infer")
+    assert "METRICS" in result.stdout or stage in ("check", "encode", "infer")
 
 
 @pytest.mark.parametrize("stage", STAGES)

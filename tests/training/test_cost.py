@@ -1,18 +1,14 @@
 """The record of what a training cost: its figures, and how energy is measured."""
 
-import json
-import re
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.common import settings
 from stages.training import cost
 from stages.training.cost import Meter
 from stages.training.progress import Progress
-from stages.training.settings import Cost
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +17,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def progress(**changes: Any) -> Progress:
-    known = {"examples": 30, "tokens": 900, "seconds": 4.0, "energy_kwh": 0.012345, "co2e_kg": 0.5}
+    known = {"examples": 30, "tokens": 900, "seconds": 4.0, "energy_kwh": 0.012345}
     return Progress(**known | changes)
 
 
@@ -36,7 +32,6 @@ def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
         "trainable_parameters": 1234,
         "adapter_mib": 3.0,
         "energy_kwh": 0.0123,
-        "co2e_kg": 0.5,
         "processes": 1,
     }
     assert {key: record[key] for key in expected} == expected
@@ -45,8 +40,7 @@ def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
 
 
 def test_without_a_meter_energy_is_unknown_not_nothing(tmp_path: Path) -> None:
-    record = cost.record(progress(energy_kwh=0.0, co2e_kg=0.0), 1, tmp_path)
-    assert (record["energy_kwh"], record["co2e_kg"]) == (None, None)
+    assert cost.record(progress(energy_kwh=0.0), 1, tmp_path)["energy_kwh"] is None
 
 
 def test_energy_is_measured_without_files_or_network(
@@ -60,19 +54,17 @@ def test_energy_is_measured_without_files_or_network(
     monkeypatch.setenv("CODECARBON_ELECTRICITYMAPS_API_TOKEN", "token")
     monkeypatch.setenv("CODECARBON_OUTPUT_METHODS", "csv,api")
     monkeypatch.setenv("CODECARBON_ALLOW_MULTIPLE_RUNS", "false")
-    with Meter("ITA") as italy, Meter("SWE") as sweden:
-        italy.read()
-        first = italy.energy_kwh
+    with Meter() as one, Meter() as other:
+        one.read()
+        first = one.energy_kwh
         for _ in range(1000):  # codecarbon does not measure again at once
             sum(range(1_000_000))
-            italy.read()
-            if italy.energy_kwh > first:
+            one.read()
+            if one.energy_kwh > first:
                 break
-        sweden.read()
-    assert 0 < first < italy.energy_kwh
-    mixes = [meter.co2e_kg / meter.energy_kwh for meter in (italy, sweden)]
-    assert 0.2 < mixes[0] < 0.6  # Italy's mix: about 0.33 kg a kWh
-    assert mixes[1] < 0.1  # Sweden's: water, wind and uranium
+        other.read()
+    assert 0 < first < one.energy_kwh
+    assert other.energy_kwh > 0
     assert asked == []
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
@@ -85,21 +77,7 @@ def test_a_failure_of_codecarbon_ends_nothing(
         raise OSError("no such sensor")
 
     monkeypatch.setattr(Meter, "_codecarbon", broken)
-    with Meter("ITA") as meter:
+    with Meter() as meter:
         meter.read()
-    assert (meter.energy_kwh, meter.co2e_kg) == (0.0, 0.0)
+    assert meter.energy_kwh == 0.0
     assert "energy is not measured: no such sensor" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("country", "message"), [("it", "should match pattern"), ("XXX", "no energy mix")]
-)
-def test_an_unknown_country_is_refused_by_name(tmp_path: Path, country: str, message: str) -> None:
-    class Settings(settings.StageSettings):
-        cost: Cost
-
-    path = tmp_path / "params.yaml"
-    path.write_text(f"cost: {json.dumps({'country': country})}\n")
-    with pytest.raises(settings.InputError) as caught:
-        settings.read(Settings, path)
-    assert re.search(rf"cost\.country: .*{message}.*, found '{country}'", str(caught.value))
