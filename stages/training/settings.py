@@ -12,10 +12,10 @@ Positive = Annotated[float, Field(gt=0.0)]
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
+    targets: Annotated[list[str], Field(min_length=1)]
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Positive
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
-    targets: Annotated[list[str], Field(min_length=1)]
 
 
 class Finetune(Section):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from stages import check, decode, encode, evaluate, finetune, infer
@@ -113,8 +113,7 @@ def test_params_are_laid_out_as_dvc_writes_them(root: Path, tmp_path: Path) -> N
     """`dvc exp run -S` and profiles change the lines of the keys that they set, and no others."""
     path = tmp_path / "params.yaml"
     path.write_bytes((root / "params.yaml").read_bytes())
-    with modify_yaml(path) as params:
-        params["finetune"]["lora"]["rank"] = 12
+    apply_overrides(path, ["finetune.lora.rank=12"])
     assert path.read_bytes() == changed(root, tmp_path, "rank: 16", "rank: 12").read_bytes()
     path.write_bytes((root / "params.yaml").read_bytes())
     settings.write({"finetune": {"lora": {"rank": 12}}}, path, path)

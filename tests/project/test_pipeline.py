@@ -82,8 +82,8 @@ def test_what_changes_no_question_trains_and_answers_nothing_anew(workspace: Pat
     another reading of answers: a task's module belongs to encode too, which reads its own answers
     back."""
     gold = workspace / "data" / "sample" / "clinkart" / "test_gold.txt"
-    kept, _, _ = gold.read_text(encoding="utf-8").rpartition("\n")
-    assert "REL" in gold.read_text(encoding="utf-8").removeprefix(kept)
+    kept, _, label = gold.read_text(encoding="utf-8").rstrip().rpartition("\n")
+    assert "REL" in label
     gold.write_text(f"{kept}\n", encoding="utf-8")
     change(workspace, "data/prompts/it.yaml", "Il testo contiene odio?", "È odio?")
     change(workspace, "data/prompts/it.yaml", "instructions:", "instructions:  # a remark")
