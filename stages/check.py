@@ -8,14 +8,14 @@ DVC would take for one that nothing depends on, ends here and not in a run with 
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from stages.answering.settings import Infer
 from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
-from stages.common.settings import PARAMS, Section, read
+from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.model.settings import Model
 from stages.toolkit.settings import Bootstrap, Data, Run
 from stages.toolkit.splits import HoldOut
@@ -54,21 +54,22 @@ class Settings(Section):
     evaluate: Bootstrap
 
 
-def check(params: Path = PARAMS) -> Settings:
-    """Reads all of a params file.
+def check(content: Any, source: str) -> Settings:
+    """Checks all settings.
 
     Args:
-        params: the file; paths in it are relative to the current folder.
+        content: of params.yaml, as nested mappings; paths are relative to the current folder.
+        source: where it comes from, for messages.
 
     Raises:
         InputError: if a key is unknown or absent, or a value is out of range, for all of them.
     """
-    settings = read(Settings, params)
+    settings = validate(Settings, content, source)
     prompts = Path(settings.data.prompts)
     instructions = read(Prompts, prompts).instructions
     if unknown := settings.finetune.weights.keys() - instructions.keys():
         raise InputError(
-            f"{params}: finetune.weights: {prompts} has no sub-task {', '.join(sorted(unknown))}"
+            f"{source}: finetune.weights: {prompts} has no sub-task {', '.join(sorted(unknown))}"
         )
     return settings
 
@@ -76,7 +77,7 @@ def check(params: Path = PARAMS) -> Settings:
 def main() -> None:
     """Runs the stage."""
     folders(__doc__)
-    check()
+    check(load(PARAMS), str(PARAMS))
 
 
 if __name__ == "__main__":

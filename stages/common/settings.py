@@ -53,13 +53,27 @@ def read(kind: type[Read], path: Path = PARAMS) -> Read:
     Raises:
         InputError: if the file cannot be read or a value is missing, unknown or out of range.
     """
+    return validate(kind, load(path), str(path))
+
+
+def validate(kind: type[Read], content: Any, source: str) -> Read:
+    """Makes settings of plain values.
+
+    Args:
+        kind: the settings class.
+        content: nested mappings.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: if a value is missing, unknown or out of range.
+    """
     try:
-        return kind.model_validate(load(path))
+        return kind.model_validate(content)
     except ValidationError as error:
         problems = [
-            f"{path}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
+            f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
             if e["type"] == "extra_forbidden"
-            else f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
             + ("" if isinstance(e["input"], dict) else f", found {e['input']!r}")
             for e in error.errors()
         ]

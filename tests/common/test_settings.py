@@ -106,7 +106,7 @@ def test_all_of_params_is_checked_before_any_work(
 ) -> None:
     monkeypatch.chdir(root)
     with pytest.raises(InputError, match=message):
-        check.check(changed(root, tmp_path, old, new))
+        check.check(settings.load(changed(root, tmp_path, old, new)), "params.yaml")
 
 
 def test_params_are_laid_out_as_dvc_writes_them(root: Path, tmp_path: Path) -> None:
