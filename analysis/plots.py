@@ -23,7 +23,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] != ["diff"]:
         arguments = ["show", *arguments]
-    write_text(PAGE / "vega.js", javascript_bundle())
+    write_text(PAGE / "vega.js", javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     command = [sys.executable, "-m", "dvc", "plots", *arguments, "--out", str(PAGE)]
     sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603
 

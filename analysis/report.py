@@ -31,6 +31,7 @@ METRICS, PUBLISHED = Path("metrics"), Path("metrics/published.json")
 QUESTIONS = Path("data/encoded/test.jsonl")
 ANSWERS = Path("data/predictions/test.jsonl")
 ERRORS = 20  # shown for each sub-task
+MARGIN = 24  # pixels around a plot: a browser's font may be wider than the one it was laid out with
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,9 @@ def draw(plots: Mapping[str, Any]) -> list[Plot]:
     drawn = []
     for name, whole in plots.items():
         for title, specification in facets(name, whole):
-            svg = base64.b64encode(vegalite_to_svg(specification).encode()).decode()
-            drawn.append(Plot(title, f"data:image/svg+xml;base64,{svg}"))
+            svg = vegalite_to_svg({"padding": MARGIN, **specification})
+            encoded = base64.b64encode(svg.encode()).decode()
+            drawn.append(Plot(title, f"data:image/svg+xml;base64,{encoded}"))
     return drawn
 
 

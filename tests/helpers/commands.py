@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
+LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
 SERVER = multiprocessing.get_context("forkserver")
 
 

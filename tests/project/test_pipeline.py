@@ -1,11 +1,13 @@
 """The whole pipeline through DVC, on a part of the sample."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import command
 from tests.helpers.params import put
 from tests.helpers.small_project import STAGES, dvc, repro
 
@@ -45,9 +47,13 @@ def test_everything_is_written_and_scored(reproduced: Path) -> None:
 def test_metrics_and_plots_are_shown(reproduced: Path) -> None:
     shown = json.loads(dvc(reproduced, "metrics", "show", "--json"))[""]["data"]
     assert set(shown) >= {f"metrics/{n}.json" for n in ("finetune", "decode", "evaluate")}
-    page = dvc(reproduced, "plots", "show", "--out", "plots").strip()
-    html = (reproduced / "plots" / "index.html").read_text(encoding="utf-8")
-    assert page.endswith("index.html")
+    shown_plots = command(reproduced, "analysis.plots")
+    assert shown_plots.returncode == 0, shown_plots.stderr
+    html = (reproduced / "dvc_plots" / "index.html").read_text(encoding="utf-8")
+    before, _, rest = html.partition('<template id="network">')
+    _, _, after = rest.partition("</template>")
+    assert re.findall('<script src="(.*?)"', before + after) == ["vega.js"]
+    assert "window.vegaEmbed" in (reproduced / "dvc_plots" / "vega.js").read_text("utf-8")
     for text in ("Loss per label token", "dev_loss", "train_loss", "Official metric"):
         assert text in html
 
@@ -58,9 +64,15 @@ def test_a_second_run_does_nothing(reproduced: Path) -> None:
     assert (reproduced / "dvc.lock").read_bytes() == before
 
 
-def test_a_comment_in_params_changes_nothing(workspace: Path) -> None:
-    with (workspace / "params.yaml").open("a") as file:
-        file.write("# a remark\n")
+def test_remarks_in_params_change_nothing_and_those_in_code_can_be_committed(
+    workspace: Path,
+) -> None:
+    for file in ("params.yaml", "stages/model/text.py"):
+        with (workspace / file).open("a") as opened:
+            opened.write("# a remark\n")
+    status = dvc(workspace, "status")
+    assert [line for line in status.splitlines() if line[:1].isalpha()] == ["finetune:", "infer:"]
+    dvc(workspace, "commit", "--force")
     assert repro(workspace) == []
 
 
