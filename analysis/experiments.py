@@ -64,10 +64,17 @@ def dvc(*arguments: str) -> str:
     return done.stdout
 
 
+def git(*arguments: str, given: str = "") -> str:
+    """Runs git and returns what it printed."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, input=given, text=True, check=True, stdout=subprocess.PIPE)  # noqa: S603
+    return done.stdout
+
+
 def read(shown: Sequence[Mapping[str, Any]]) -> Iterator[Experiment]:
     """Yields the rows of `dvc exp show --json`: the workspace, the commit, its experiments."""
     for base in shown:
-        yield _row(base["name"] or base["rev"], base["data"], {})
+        yield _row(base["name"] or base["rev"][:9], base["data"], {})
         for each in base["experiments"] or ():
             last = each["revs"][-1]
             yield _row(each["name"] or last["rev"][:7], last["data"], each["executor"] or {})
@@ -132,8 +139,24 @@ def cause(experiment: Experiment) -> str:
     return errors[0].partition(" ")[2] if errors else f"see dvc queue logs {experiment.name}"
 
 
+def runs_here() -> bool:
+    """Whether a process is busy with `dvc exp run` in this folder."""
+    from psutil import process_iter
+
+    for process in process_iter(["cwd", "cmdline"]):
+        words = {*(process.info["cmdline"] or ())}
+        is_run = "run" in words and words & {"exp", "experiments"}
+        if is_run and process.info["cwd"] == str(Path.cwd()):
+            return True
+    return False
+
+
 def clear(experiments: Sequence[Experiment]) -> None:
-    """Removes finished and failed tasks of the queue, and temporary folders that nobody uses."""
+    """Removes finished and failed tasks of the queue, and temporary folders that nobody uses.
+
+    Also DVC's notes of a run in the workspace, unless there is one: if such a run is killed they
+    stay, and DVC goes on to take the commit where it began for the current one.
+    """
     for each in experiments:
         if each.state == "killed":
             dvc("queue", "kill", each.name)  # which tells DVC what the operating system knows
@@ -142,6 +165,9 @@ def clear(experiments: Sequence[Experiment]) -> None:
     left = [f for f in TEMPORARY.glob("tmp*") if f.is_dir() and f.name not in used]
     for folder in left:
         shutil.rmtree(folder)
+    if not runs_here():
+        refs = git("for-each-ref", "--format=delete %(refname)", "refs/exps/exec")
+        git("update-ref", "--stdin", given=refs)
     states = [each.state for each in experiments]
     log.info(
         "cleared: %d failed, %d killed, %d temporary folders",

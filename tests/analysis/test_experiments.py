@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analysis import experiments
-from analysis.experiments import cause, clear, read, table
+from analysis.experiments import cause, clear, git, read, table
 
 METRICS = {
     "metrics/evaluate.json": {
@@ -83,11 +83,18 @@ def test_the_cause_of_a_failure_is_its_first_error(shown: list[dict[str, Any]]) 
     assert cause(by_name["gone"]) == "see dvc queue logs gone"
 
 
+@pytest.mark.process
 def test_clearing_leaves_what_runs(
     shown: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And makes DVC forget a run in the workspace that was killed."""
+    git("init", "--quiet")
+    tree = git("write-tree").strip()
+    for name in ("exec/EXEC_BASELINE", "exec/EXEC_HEAD", "ab/cdef/wide"):
+        git("update-ref", f"refs/exps/{name}", tree)
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr(experiments, "dvc", lambda *arguments: calls.append(arguments))
     clear(list(read(shown)))
     assert calls == [("queue", "kill", "gone"), ("queue", "remove", "--success", "--failed")]
     assert [path.name for path in Path(".dvc/tmp/exps").iterdir()] == ["tmp1"]
+    assert git("for-each-ref", "--format=%(refname)").split() == ["refs/exps/ab/cdef/wide"]
