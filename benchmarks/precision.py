@@ -32,6 +32,7 @@ from stages.answering.job import encode_questions, read_closed
 from stages.answering.plain_engine import PlainEngine
 from stages.common.command import run
 from stages.common.files import read_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
 from stages.model.check import Reference, allowed_difference
@@ -39,7 +40,6 @@ from stages.model.device import device_and_dtype
 from stages.model.loading import load_base, load_config, load_tokenizer
 from stages.model.packing import to_device
 from stages.model.plain import PlainPath
-from stages.model.prompts import Prompts
 from stages.model.settings import Model
 from stages.model.text import TextEncoder, TokenRow, TooLong
 from stages.training.adapter import add_lora, save_adapter
@@ -284,7 +284,8 @@ def main() -> None:
     torch.set_float32_matmul_precision("highest")  # no TF32 where a product is to be exact
     settings = read(infer.Settings)
     model = state_base(arguments.base, settings)
-    encoder = TextEncoder(model, load_tokenizer(model), read(Prompts, Path(settings.data.prompts)))
+    prompts = read(Prompts, arguments.encoded / "prompts.json")
+    encoder = TextEncoder(model, load_tokenizer(model), prompts)
     device, dtype = device_and_dtype()
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"{arguments.base}: {name}, torch {torch.__version__}, {dtype}")

@@ -16,10 +16,10 @@ from stages.answering.answers import Question
 from stages.answering.candidates import Candidates
 from stages.answering.engines import exact_engine
 from stages.answering.plain_engine import PlainEngine
+from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.check import Reference
 from stages.model.loading import load_base, load_tokenizer
-from stages.model.prompts import Prompts
 from stages.model.text import TextEncoder
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
