@@ -1,7 +1,7 @@
-"""Emissions: the CO2e of a training's energy, for the energy mix of a country.
+"""Emissions: the CO2e of a run's energy, for the energy mix of a country.
 
-finetune records kWh (stages/training/cost.py); what a country's mix makes of them is computed where
-it is shown, so that another `cost.country` trains nothing anew.
+finetune and infer record kWh (stages/model/cost.py); what a country's mix makes of them is computed
+where it is shown, so that another `cost.country` trains nothing anew.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,13 @@ def co2e_kg(energy_kwh: float, country: str) -> float:
 
 
 def with_emissions(cost: Mapping[str, Any], country: str) -> dict[str, Any]:
-    """Adds `co2e_kg`, to three digits, to a record of costs that has `energy_kwh`."""
-    energy_kwh = cost.get("energy_kwh")
-    return {**cost, "co2e_kg": energy_kwh and float(f"{co2e_kg(energy_kwh, country):.3g}")}
+    """Adds the emissions, to three digits, of each figure of energy in a record of costs.
+
+    That of `energy_kwh` is `co2e_kg`, that of `energy_kwh_per_thousand_questions`
+    `co2e_kg_per_thousand_questions`.
+    """
+    return dict(cost) | {
+        key.replace("energy_kwh", "co2e_kg"): energy and float(f"{co2e_kg(energy, country):.3g}")
+        for key, energy in cost.items()
+        if key.startswith("energy_kwh")
+    }

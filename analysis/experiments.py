@@ -112,9 +112,7 @@ def table(experiments: Sequence[Experiment], unit: str = "") -> tuple[list[str],
     rows = []
     for each in experiments:
         evaluated = each.metrics.get("metrics/evaluate.json", {})
-        cost = each.metrics.get("metrics/cost/finetune.json", {})
-        if cost:
-            cost = with_emissions(cost, each.params["cost.country"])
+        cost = _cost(each)
         score = evaluated.get("units", {}).get(unit)
         said = "{value:.3f} ({low:.3f} to {high:.3f})".format(**score) if score else ""
         rows.append(
@@ -128,6 +126,21 @@ def table(experiments: Sequence[Experiment], unit: str = "") -> tuple[list[str],
             ]
         )
     return header, rows
+
+
+def _cost(experiment: Experiment) -> dict[str, float]:
+    """What finetune and infer have cost: the larger memory, the sums of the rest."""
+    records = [
+        with_emissions(record, experiment.params["cost.country"])
+        for path, record in experiment.metrics.items()
+        if path.startswith("metrics/cost/")
+    ]
+    total = {}
+    for key in COSTS:
+        known = [record[key] for record in records if record.get(key) is not None]
+        if known:
+            total[key] = max(known) if key == "peak_memory_gib" else sum(known)
+    return {key: float(f"{figure:.4g}") for key, figure in total.items()}
 
 
 def cause(experiment: Experiment) -> str:

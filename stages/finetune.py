@@ -2,7 +2,7 @@
 
 Reads ENCODED/train.jsonl, dev.jsonl and prompts.json. Writes ADAPTER, a LoRA adapter as
 safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
-not declared as an output, METRICS/cost/finetune.json (stages/training/cost.py). An interrupted run
+not declared as an output, METRICS/cost/finetune.json (stages/model/cost.py). An interrupted run
 goes on where it stopped (stages/model/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
@@ -47,12 +47,12 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     import torch
 
     from stages.model import processes
+    from stages.model.cost import Meter, record
     from stages.model.device import device_and_dtype
     from stages.model.loading import fingerprint, load_base, load_tokenizer
     from stages.model.scratch import scratch
     from stages.model.text import TextEncoder, check_fit
     from stages.training.adapter import add_lora, save_adapter, trainable_parameters
-    from stages.training.cost import Meter, record
     from stages.training.examples import check_examples, read_examples
     from stages.training.loop import train
     from stages.training.paths import choose_path
@@ -94,7 +94,10 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
     figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
     write_json(metrics / "finetune.json", figures)
-    write_json(metrics / "cost" / "finetune.json", record(progress, trainable, adapter))
+    size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
+    sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
+    cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
+    write_json(metrics / "cost" / "finetune.json", cost)
     for name in ("finetune.json", "cost/finetune.json"):
         log.info("wrote %s", metrics / name)
     shutil.rmtree(state)

@@ -146,7 +146,8 @@ def test_infer_answers_the_same(
     inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictions = tmp_path / "predictions"
-    monkeypatch.setattr(sys, "argv", ["infer", "data/encoded", "models/adapter", str(predictions)])
+    folders = ("data/encoded", "models/adapter", str(predictions), str(tmp_path / "metrics"))
+    monkeypatch.setattr(sys, "argv", ["infer", *folders])
     infer.main()
     shutil.rmtree(inside / ".scratch")
     settings = read(ask.Settings)

@@ -16,7 +16,12 @@ METRICS = {
             "units": {"acti_b": {"value": 0.5, "low": 0.4, "high": 0.6}},
         }
     },
-    "metrics/cost/finetune.json": {"data": {"seconds": 3.0, "energy_kwh": 2.0}},
+    "metrics/cost/finetune.json": {
+        "data": {"seconds": 2.0, "peak_memory_gib": 0.5, "energy_kwh": 1.5}
+    },
+    "metrics/cost/infer.json": {
+        "data": {"seconds": 1.0, "peak_memory_gib": 0.7, "energy_kwh": 0.5}
+    },
 }
 
 
@@ -67,7 +72,7 @@ def test_only_finished_experiments_have_figures(shown: list[dict[str, Any]]) -> 
     score = "0.500 (0.400 to 0.600)"
     finished = {"workspace": 2, "main": 2, "wide": 4, "pulled": 8}
     for row, (name, rank) in zip(rows, finished.items(), strict=False):
-        assert row[:8] == [name, "", 0.25, score, rank, None, 3.0, None]
+        assert row[:8] == [name, "", 0.25, score, rank, None, 3.0, 0.7]
         assert row[8:] == [2.0, pytest.approx(0.66, abs=0.2)]
     states = {"waiting": "queued", "working": "running", "gone": "killed", "typo": "failed"}
     assert {row[0]: row[1] for row in rows[4:]} == states

@@ -102,7 +102,8 @@ def test_stages_are_scripts_of_the_same_name_and_sections(graph: Any, root: Path
 
 def test_folders_on_the_command_line_are_dependencies_or_outputs(graph: Any) -> None:
     for stage in graph["stages"].values():
-        named = stage["deps"] + [
+        named = graph["metrics"] + stage["deps"]
+        named += [
             path
             for kind in ("outs", "metrics", "plots")
             for entry in stage.get(kind, [])

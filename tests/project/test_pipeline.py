@@ -46,7 +46,8 @@ def test_everything_is_written_and_scored(reproduced: Path) -> None:
 
 def test_metrics_and_plots_are_shown(reproduced: Path) -> None:
     shown = json.loads(dvc(reproduced, "metrics", "show", "--json"))[""]["data"]
-    assert set(shown) >= {f"metrics/{n}.json" for n in ("finetune", "decode", "evaluate")}
+    names = ("finetune", "decode", "evaluate", "cost/finetune", "cost/infer")
+    assert set(shown) >= {f"metrics/{n}.json" for n in names}
     shown_plots = command(reproduced, "analysis.plots")
     assert shown_plots.returncode == 0, shown_plots.stderr
     html = (reproduced / "dvc_plots" / "index.html").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stages.common.command import InputError
+from stages.model.cost import Meter
 from stages.model.loading import load_base
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
@@ -16,7 +17,6 @@ from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
 from stages.training.adapter import add_lora
-from stages.training.cost import Meter
 from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
 from stages.training.passes import answer_loss

@@ -1,14 +1,14 @@
-"""The record of what a training cost: its figures, and how energy is measured."""
+"""The record of what a run cost: its figures, and how energy is measured."""
 
 import socket
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.training import cost
-from stages.training.cost import Meter
-from stages.training.progress import Progress
+from stages.model import cost
+from stages.model.cost import Meter, Spent
 
 
 @pytest.fixture(autouse=True)
@@ -16,22 +16,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def progress(**changes: Any) -> Progress:
-    known = {"examples": 30, "tokens": 900, "seconds": 4.0, "energy_kwh": 0.012345}
-    return Progress(**known | changes)
-
-
-def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
-    (tmp_path / "adapter").mkdir()
-    (tmp_path / "adapter" / "weights").write_bytes(bytes(3 * 2**20))
-    record = cost.record(progress(), 1234, tmp_path / "adapter")
+def test_the_record_has_speeds_sizes_and_energy() -> None:
+    spent = Spent(seconds=4.0, energy_kwh=0.012345)
+    record = cost.record(spent, "examples", 25, 900, {"adapter_mib": 3.0})
     expected = {
         "seconds": 4.0,
-        "examples_per_second": 7.5,
+        "examples_per_second": 6.25,
         "tokens_per_second": 225.0,
-        "trainable_parameters": 1234,
         "adapter_mib": 3.0,
         "energy_kwh": 0.0123,
+        "energy_kwh_per_thousand_examples": 0.494,
         "processes": 1,
     }
     assert {key: record[key] for key in expected} == expected
@@ -39,8 +33,21 @@ def test_the_record_has_speeds_sizes_and_energy(tmp_path: Path) -> None:
     assert set(record["versions"]) == set(cost.PACKAGES)
 
 
-def test_without_a_meter_energy_is_unknown_not_nothing(tmp_path: Path) -> None:
-    assert cost.record(progress(energy_kwh=0.0), 1, tmp_path)["energy_kwh"] is None
+@pytest.mark.parametrize("count", [0, 30])
+def test_without_a_meter_energy_is_unknown_not_nothing(count: int) -> None:
+    record = cost.record(Spent(seconds=4.0), "questions", count, 900)
+    assert record["energy_kwh"] is record["energy_kwh_per_thousand_questions"] is None
+
+
+def test_what_was_spent_is_taken_up_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert asdict(Spent.load(tmp_path)) == {"seconds": 0.0, "energy_kwh": 0.0}
+    Spent(seconds=4.5, energy_kwh=0.25).save(tmp_path)
+    assert asdict(Spent.load(tmp_path)) == {"seconds": 4.5, "energy_kwh": 0.25}
+    assert caplog.text == ""
+    for damaged in ("{", "[]", '{"seconds": 1, "hours": 2}'):
+        (tmp_path / cost.FILE).write_text(damaged)
+        assert asdict(Spent.load(tmp_path)) == {"seconds": 0.0, "energy_kwh": 0.0}
+    assert caplog.text.count("spent.json is damaged") == 3
 
 
 def test_energy_is_measured_without_files_or_network(

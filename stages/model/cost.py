@@ -1,24 +1,57 @@
 """What a run cost: a record beside the metrics that no stage declares as its output.
 
+finetune and infer write one each, METRICS/cost/STAGE.json.
+
 Times and memory differ from run to run, so that a declared record would make equal results differ.
-dvc.yaml lists the file among its metrics; `dvc metrics show` and `dvc exp show` read it there.
+dvc.yaml lists the files among its metrics; `dvc metrics show` and `dvc exp show` read them there.
 """
 
+import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
+from stages.common.files import write_json
 from stages.model.processes import here
-from stages.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "codecarbon")
+FILE = "spent.json"
+
+
+@dataclass
+class Spent:
+    """What a piece of work has taken so far, interruptions not counted.
+
+    Attributes:
+        seconds: wall time.
+        energy_kwh: energy in kWh; 0 without a meter.
+    """
+
+    seconds: float = field(default=0.0, compare=False)
+    energy_kwh: float = field(default=0.0, compare=False)
+
+    def save(self, folder: Path) -> None:
+        """Writes the figures into a scratch folder."""
+        write_json(folder / FILE, asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Takes up the figures that were saved there; without any, or damaged ones, 0."""
+        path = folder / FILE
+        try:
+            return cls(**json.loads(path.read_bytes())) if path.is_file() else cls()
+        except (ValueError, TypeError) as error:
+            log.warning("%s is damaged, what was spent before is not counted: %s", path, error)
+            return cls()
 
 
 class Meter:
@@ -84,54 +117,62 @@ class Meter:
 
 
 class Account:
-    """Time and energy of a training, interruptions not counted."""
+    """Time and energy of a piece of work, interruptions not counted."""
 
-    def __init__(self, progress: Progress, meter: Meter | None) -> None:
+    def __init__(self, spent: Spent, meter: Meter | None) -> None:
         """Begins, or goes on, to count.
 
         Args:
-            progress: what earlier runs of the training have spent.
+            spent: what earlier runs of the work have spent.
             meter: of this host; the others are taken to spend as much. None: time alone counts.
         """
         self._meter = meter
-        self._started = time.monotonic() - progress.seconds
-        self._energy_kwh = progress.energy_kwh
+        self._started = time.monotonic() - spent.seconds
+        self._energy_kwh = spent.energy_kwh
 
-    def settle(self, progress: Progress) -> None:
-        """Brings the figures of a progress up to date."""
-        progress.seconds = time.monotonic() - self._started
+    def settle(self, spent: Spent) -> None:
+        """Brings figures up to date."""
+        spent.seconds = time.monotonic() - self._started
         if self._meter:
             self._meter.read()
-            progress.energy_kwh = self._energy_kwh + here().hosts * self._meter.energy_kwh
+            spent.energy_kwh = self._energy_kwh + here().hosts * self._meter.energy_kwh
 
 
-def record(progress: Progress, trainable: int, adapter: Path) -> dict[str, Any]:
-    """Describes what a training has cost.
+def record(
+    spent: Spent, done: str, count: int, tokens: int, sizes: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Describes what a piece of work has cost.
 
     Args:
-        progress: wall time, examples, tokens and energy.
-        trainable: number of parameters of the adapter.
-        adapter: its folder.
+        spent: wall time and energy.
+        done: the name of what was worked on: examples or questions.
+        count: their number.
+        tokens: number of their tokens.
+        sizes: of what was made, by name.
 
     Returns:
         Times and speeds; the largest memory so far in GiB (of this process's GPU, or else of this
-        process); the adapter's parameters and its size on disk in MiB; energy in kWh (see `Meter`;
-        null where nothing was measured); the device, the number of processes, and the versions of
-        the libraries that computed.
+        process); the sizes; energy in kWh (see `Meter`; null where nothing was measured), in all
+        and per thousand; the device, the number of processes, and the versions of the libraries
+        that computed.
     """
-    size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
     return {
-        "seconds": round(progress.seconds, 1),
-        "examples_per_second": round(progress.examples / progress.seconds, 2),
-        "tokens_per_second": round(progress.tokens / progress.seconds, 1),
+        "seconds": round(spent.seconds, 1),
+        f"{done}_per_second": round(count / spent.seconds, 2),
+        "tokens_per_second": round(tokens / spent.seconds, 1),
         "peak_memory_gib": peak_memory(),
-        "trainable_parameters": trainable,
-        "adapter_mib": round(size / 2**20, 2),
-        "energy_kwh": float(f"{progress.energy_kwh:.3g}") or None,
+        **(sizes or {}),
+        "energy_kwh": _three_digits(spent.energy_kwh),
+        f"energy_kwh_per_thousand_{done}": _three_digits(1000 * spent.energy_kwh / max(count, 1)),
         "device": device(),
         "processes": here().count,
         "versions": {package: version(package) for package in PACKAGES},
     }
+
+
+def _three_digits(measured: float) -> float | None:
+    """A figure to three digits; None if nothing was measured."""
+    return float(f"{measured:.3g}") or None
 
 
 def device() -> str:
@@ -142,9 +183,9 @@ def device() -> str:
 
 
 def peak_memory() -> float | None:
-    """Returns the largest memory so far, in GiB; None on systems that do not tell it."""
-    if torch.cuda.is_available():
-        return round(torch.cuda.max_memory_reserved() / 2**30, 2)
+    """Returns the largest memory so far, in GiB; None where this process cannot tell it."""
+    if torch.cuda.is_available():  # vLLM's memory is that of other processes
+        return round(torch.cuda.max_memory_reserved() / 2**30, 2) or None
     try:
         import resource
     except ImportError:
