@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.emissions import with_emissions
 from stages.common import settings
 from stages.common.command import InputError, run
 from stages.common.files import read_jsonl, write_text
@@ -30,6 +31,7 @@ METRICS, PUBLISHED = Path("metrics"), Path("metrics/published.json")
 QUESTIONS = Path("data/encoded/test.jsonl")
 ANSWERS = Path("data/predictions/test.jsonl")
 ERRORS = 20  # shown for each sub-task
+MARGIN = 24  # pixels around a plot: a browser's font may be wider than the one it was laid out with
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,9 @@ def draw(plots: Mapping[str, Any]) -> list[Plot]:
     drawn = []
     for name, whole in plots.items():
         for title, specification in facets(name, whole):
-            svg = base64.b64encode(vegalite_to_svg(specification).encode()).decode()
-            drawn.append(Plot(title, f"data:image/svg+xml;base64,{svg}"))
+            svg = vegalite_to_svg({"padding": MARGIN, **specification})
+            encoded = base64.b64encode(svg.encode()).decode()
+            drawn.append(Plot(title, f"data:image/svg+xml;base64,{encoded}"))
     return drawn
 
 
@@ -193,7 +196,11 @@ def page() -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     params = settings.load(settings.PARAMS)
-    costs = {p.stem: read_json(p) for p in sorted((METRICS / "cost").glob("*.json"))}
+    country = params["cost"]["country"]
+    costs = {
+        path.stem: with_emissions(read_json(path), country)
+        for path in sorted((METRICS / "cost").glob("*.json"))
+    }
     environment = Environment(
         loader=PackageLoader("analysis", "."),
         autoescape=True,

@@ -45,14 +45,15 @@ from benchmarks.shapes import (
 from stages import encode
 from stages.common.command import run
 from stages.common.files import write_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.model import processes
 from stages.model.device import device_and_dtype
 from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
 from stages.model.packed import PackedPath
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
+from stages.model.settings import Model
 from stages.model.text import TextEncoder, TokenRow
+from stages.toolkit.settings import Data
 from stages.training.adapter import add_lora
 from stages.training.examples import Examples, label_tokens, read_examples
 from stages.training.loop import Trainer, train

@@ -12,6 +12,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +79,17 @@ def params() -> str:
     """The keys of params.yaml with their defaults and comments."""
     rows = []
     path: list[str] = []
+    values = settings.load(ROOT / "params.yaml")
     for line in (ROOT / "params.yaml").read_text(encoding="utf-8").split("\n"):
         match = re.fullmatch(r"( *)(\w+): *([^#]*?) *(?:# *(.*))?", line)
         if not match or line.startswith("#"):
             continue
         indent, key, value, comment = match.groups()
         path[len(indent) // 2 :] = [key]
+        if isinstance(found := reduce(getitem, path, values), list):
+            value = f"[{', '.join(found)}]"
         if value or (comment and len(path) > 1 and key != "lora"):
             rows.append((f"`{'.'.join(path)}`", f"`{value}`" if value else "", comment or ""))
-        elif key == "tasks":
-            rows.append(("`tasks`", "", comment))
     return table(("key", "default", "meaning"), rows)
 
 

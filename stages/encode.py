@@ -1,9 +1,11 @@
 """Encode: the organisers' files become questions and answers.
 
-Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
-test.jsonl, one object a line with the keys id, task, input, output; closed.json, the candidate
-answers of each closed sub-task; and summary.json, figures about the conversion. Training and dev
-questions whose text stands in a test set are counted there, and left out (`stages.toolkit.leaks`).
+Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writes ENCODED:
+train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
+questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
+prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task; and
+summary.json, figures about the conversion. Training and dev questions whose text stands in a test
+set are counted there, and left out (`stages.toolkit.leaks`).
 
     python -m stages.encode data/sample data/encoded
 """
@@ -21,11 +23,13 @@ from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, whole_folder, write_json, write_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
+from stages.toolkit.settings import Data
 from stages.toolkit.splits import SPLITS, HoldOut, Split
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,7 @@ class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
+    data: Data
     encode: Encode
 
 
@@ -130,6 +135,11 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
     return closed
 
 
+def question(example: Example) -> dict[str, str]:
+    """Returns the line of questions.jsonl: an example without its answer."""
+    return {"id": example.id, "task": example.task, "input": example.input}
+
+
 def _words(notes: Any) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
 
@@ -140,11 +150,17 @@ def main() -> None:
         __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
     )
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
-    by_split, summary = encode(raw, read(Settings))
+    settings = read(Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
+    by_split, summary = encode(raw, settings)
+    subtasks = {example.task for examples in by_split.values() for example in examples}
+    prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
     with whole_folder(encoded) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
+        write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
+        write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
         write_json(folder / "summary.json", summary)
 

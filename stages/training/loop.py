@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from stages.common.command import InputError
 from stages.model import processes
+from stages.model.cost import Account, Meter
 from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
@@ -28,7 +29,6 @@ from stages.model.path import ModelPath
 from stages.model.recording import Recorder, longest_recorded
 from stages.model.text import TokenRow
 from stages.training.adapter import speed_up
-from stages.training.cost import Account, Meter
 from stages.training.examples import Examples, label_tokens
 from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass

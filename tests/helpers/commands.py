@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
+LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
 SERVER = multiprocessing.get_context("forkserver")
 
 

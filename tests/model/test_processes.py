@@ -104,7 +104,7 @@ def test_finetune_gives_the_same_with_two_processes(
         assert known[count]["updates"] == 9
         cost = json.loads((metrics / "cost" / "finetune.json").read_text())
         assert cost["processes"] == int(count)
-        assert cost["energy_kwh"] > cost["co2e_kg"] > 0
+        assert cost["energy_kwh"] > 0
         assert not list((stage_project / ".scratch" / "finetune").iterdir())
         assert result.stderr.count("encoded/train.jsonl: 7 examples") == 1
     for name, figure in known["1"].items():

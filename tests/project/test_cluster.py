@@ -15,7 +15,7 @@ import pytest
 from stages.model import processes
 from tests.helpers.commands import free_port
 from tests.helpers.params import put
-from tests.helpers.small_project import dvc, stages_run
+from tests.helpers.small_project import dvc, ran
 
 TOOLS = Path(__file__).parents[1] / "helpers" / "bin"  # in the place of SLURM's srun and scontrol
 
@@ -54,7 +54,7 @@ def test_the_slurm_script_reproduces_the_pipeline(
     assert result.stderr.count("epoch 2: dev loss") == 1
     cost = json.loads((folder / "metrics" / "cost" / "finetune.json").read_text())
     assert cost["processes"] == 2
-    assert stages_run(result.stdout) == ["encode", "infer", "decode", "evaluate"]
+    assert ran(result.stdout) == ["encode", "infer", "decode", "evaluate"]
     assert "up to date" in dvc(folder, "status")
 
 

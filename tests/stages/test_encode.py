@@ -94,7 +94,7 @@ def test_the_file_names_candidates_even_if_there_are_none(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, closed: object
 ) -> None:
     (tmp_path / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
-    put(tmp_path, {"tasks": [task]})
+    put(tmp_path, {"tasks": [task], "data.prompts": str(root / "data" / "prompts" / "it.yaml")})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["encode", str(root / "data" / "sample"), "encoded"])
     encode.main()

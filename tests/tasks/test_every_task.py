@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import encode, tasks
+from stages.common import prompts
 from stages.common import settings as params
 from stages.common.command import InputError
-from stages.model import prompts
 from stages.tasks import lecture
 from stages.toolkit.answers import normalised
 from stages.toolkit.records import Example, Unit

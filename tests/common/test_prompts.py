@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages.common import settings
+from stages.common import prompts, settings
 from stages.common.command import InputError
-from stages.model import prompts
+from stages.common.files import write_json
 
 
 def test_the_shipped_file_asks_what_the_decoder_reads(root: Path) -> None:
@@ -34,7 +34,7 @@ def test_any_template_can_be_reproduced_byte_for_byte(tmp_path: Path) -> None:
         ("template: '{header}'\nheader: h\ninstructions: {}", r"template: .*\{input\} must stand"),
         ("template: '{input}'\nheader: h", "instructions: Field required"),
         ("template: '{input}'\nheader: h\ninstructions: {t: ''}", r"instructions\.t"),
-        ("template: '{input}'\nheader: h\nkopf: x\ninstructions: {}", "kopf: Extra"),
+        ("template: '{input}'\nheader: h\nkopf: x\ninstructions: {}", "kopf: no such key"),
         ("- a", "expected a mapping"),
     ],
 )
@@ -42,6 +42,21 @@ def test_defects_are_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "p.yaml").write_text(content)
     with pytest.raises(InputError, match=message):
         settings.read(prompts.Prompts, tmp_path / "p.yaml")
+
+
+def test_prompts_of_selected_sub_tasks_are_all_that_finetune_and_infer_see(
+    root: Path, tmp_path: Path
+) -> None:
+    """Whatever signs are in a text, they survive the file between the stages."""
+    odd = "tab\t, line\r\n, \u0085\u2028\u00a0\ufeff, \U0001f600, \"'\\ {}: #"
+    shipped = settings.read(prompts.Prompts, root / "data" / "prompts" / "it.yaml")
+    whole = shipped.model_copy(update={"header": odd})
+    write_json(tmp_path / "prompts.json", whole.select({"hodi_b", "acti_a"}).model_dump())
+    found = settings.read(prompts.Prompts, tmp_path / "prompts.json")
+    assert list(found.instructions) == ["acti_a", "hodi_b"]
+    assert found.render("hodi_b", odd) == whole.render("hodi_b", odd)
+    with pytest.raises(InputError, match="no instruction for the sub-task ignoto"):
+        shipped.select({"acti_a", "ignoto"})
 
 
 def test_a_missing_instruction_is_named(root: Path) -> None:
