@@ -2,8 +2,9 @@
 
 Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
 safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
-not declared as an output, METRICS/cost/finetune.json (stages/training/cost.py). An interrupted run
-goes on where it stopped (stages/model/scratch.py).
+not declared as outputs, METRICS/cost/finetune.json (stages/training/cost.py) and ADAPTER.run.json
+(stages/training/provenance.py). An interrupted run goes on where it stopped
+(stages/model/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
 """
@@ -59,6 +60,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
+    from stages.training.provenance import make_record, record_path
 
     settings = read(Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
@@ -97,9 +99,20 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
     figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
     write_json(metrics / "finetune.json", figures)
-    write_json(metrics / "cost" / "finetune.json", record(progress, trainable, adapter))
-    for name in ("finetune.json", "cost/finetune.json"):
-        log.info("wrote %s", metrics / name)
+    cost = record(progress, trainable, adapter)
+    write_json(metrics / "cost" / "finetune.json", cost)
+    run_record = make_record(
+        adapter,
+        settings.model,
+        [encoded / "train.jsonl", encoded / "dev.jsonl"],
+        Path(settings.data.prompts),
+        settings.model_dump(),
+        cost,
+    )
+    beside = record_path(adapter)
+    write_json(beside, run_record.model_dump())
+    for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
+        log.info("wrote %s", file)
     shutil.rmtree(state)
 
 
