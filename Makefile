@@ -8,10 +8,10 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report base experiments export push-adapter quick test test-gpu lint docs format plots clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -58,6 +58,16 @@ UNIT :=
 KEEP := (Experiment|headline|units\.$(UNIT)\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
 experiments: $(VENV)/installed ## list the experiments: dvc exp show
 	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
+
+# Of the merged model; bfloat16 halves it, and rounds.
+DTYPE := float32
+export: $(VENV)/installed ## write export/: adapter with its card, merged model, GGUF
+	$(BIN)/python -m analysis.export --dtype $(DTYPE)
+
+TO :=
+REALLY :=
+push-adapter: $(VENV)/installed ## show what TO=org/name on the Hub would get; REALLY=1 sends it
+	$(BIN)/python -m analysis.push $(TO) $(REALLY:%=--really)
 
 lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff check .
