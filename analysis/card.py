@@ -134,7 +134,7 @@ def training(record: RunRecord) -> str:
             value = value[part]
         shown = ", ".join(value) if isinstance(value, list) else value
         lines.append((f"`{key}`", "none" if shown is None else str(shown)))
-    lines += [(name, str(record.cost[key])) for key, name in COSTS.items() if record.cost[key]]
+    lines += [(name, str(record.cost[key])) for key, name in COSTS.items() if record.cost.get(key)]
     return table(("setting or cost", "value"), lines)
 
 

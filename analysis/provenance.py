@@ -144,10 +144,11 @@ def findings(record: RunRecord) -> list[Finding]:
     found = [_code(record, here), here.place("base", record.base)]
     if record.tokenizer:
         found.append(here.place("tokenizer", record.tokenizer))
-    data = here.files("data", record.data)
-    if not data.is_here:
-        data = data._replace(text=f"{data.text} (dvc pull, or dvc repro encode at that commit)")
-    return [*found, data, here.files("prompts", record.prompts), _versions(record), _params(record)]
+    inputs = here.files("inputs", record.inputs)
+    if not inputs.is_here:
+        hint = "dvc pull, or dvc repro encode at that commit"
+        inputs = inputs._replace(text=f"{inputs.text} ({hint})")
+    return [*found, inputs, _versions(record), _params(record)]
 
 
 def _code(record: RunRecord, here: Here) -> Finding:

@@ -30,7 +30,7 @@ def check_names(record: RunRecord) -> None:
         InputError: if it has.
     """
     places = [place.place for place in (record.base, record.tokenizer) if place]
-    names = [*places, *record.data, *record.prompts]
+    names = [*places, *record.inputs]
     if foreign := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
         raise InputError(
             f"the record names paths outside the repository, which would be published:"

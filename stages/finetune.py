@@ -101,16 +101,10 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     write_json(metrics / "finetune.json", figures)
     cost = record(progress, trainable, adapter)
     write_json(metrics / "cost" / "finetune.json", cost)
-    run_record = make_record(
-        adapter,
-        settings.model,
-        [encoded / "train.jsonl", encoded / "dev.jsonl"],
-        Path(settings.data.prompts),
-        settings.model_dump(),
-        cost,
-    )
+    inputs = [encoded / "train.jsonl", encoded / "dev.jsonl", Path(settings.data.prompts)]
+    made = make_record(adapter, settings.model, inputs, settings.model_dump(), cost)
     beside = record_path(adapter)
-    write_json(beside, run_record.model_dump())
+    write_json(beside, made.model_dump())
     for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
         log.info("wrote %s", file)
     shutil.rmtree(state)

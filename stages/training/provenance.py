@@ -65,8 +65,7 @@ class RunRecord(Part):
         code: commit of the repository; None outside one.
         base: the base model.
         tokenizer: the tokenizer, if it is not the base's own.
-        data: hashes of the splits, by path.
-        prompts: hash of the prompt file, by path.
+        inputs: hashes of the files that it learnt from, splits and prompts, by path.
         settings: all settings that finetune read, the seed among them.
         python: version of Python.
         platform: system and processor.
@@ -79,8 +78,7 @@ class RunRecord(Part):
     code: Code | None
     base: Place
     tokenizer: Place | None
-    data: dict[str, FileHash]
-    prompts: dict[str, FileHash]
+    inputs: dict[str, FileHash]
     settings: dict[str, Any]
     python: str
     platform: str
@@ -96,7 +94,6 @@ def make_record(
     adapter: Path,
     model: Model,
     inputs: list[Path],
-    prompts: Path,
     settings: dict[str, Any],
     cost: dict[str, Any],
 ) -> RunRecord:
@@ -105,8 +102,7 @@ def make_record(
     Args:
         adapter: its folder.
         model: the base.
-        inputs: the splits that were read.
-        prompts: the prompt file.
+        inputs: the files that were read: splits and prompts.
         settings: of params.yaml, as finetune read them.
         cost: what the run cost.
     """
@@ -121,8 +117,7 @@ def make_record(
         code=current_code(),
         base=_place(model.base, model.revision),
         tokenizer=_place(model.tokenizer, model.tokenizer_revision) if model.tokenizer else None,
-        data={path.as_posix(): file_hash(path) for path in inputs},
-        prompts={prompts.as_posix(): file_hash(prompts)},
+        inputs={path.as_posix(): file_hash(path) for path in inputs},
         settings=settings,
         python=platform.python_version(),
         platform=platform.platform(),

@@ -61,7 +61,7 @@ def trained(base: str = "data/base", revision: str | None = None) -> RunRecord:
     """The record of a run here and now, written beside the adapter."""
     cost = {"seconds": 1.0, "device": "CPU", "versions": {"pytest": pytest.__version__}}
     settings = model_settings(base, revision=revision)
-    record = make_record(ADAPTER, settings, [TRAIN, DEV], PROMPTS, SETTINGS, cost)
+    record = make_record(ADAPTER, settings, [TRAIN, DEV, PROMPTS], SETTINGS, cost)
     write_json(record_path(ADAPTER), record.model_dump())
     return record
 
@@ -126,16 +126,15 @@ def in_cache(root: Path, path: Path, md5: str) -> Path:
 def test_files_are_found_by_content_here_in_git_and_in_the_cache(repository: Path) -> None:
     record = trained()
     (repository / PROMPTS).write_text("header: another\n")
-    md5 = record.data[str(TRAIN)].md5
+    md5 = record.inputs[str(TRAIN)].md5
     assert md5
     kept = in_cache(repository, TRAIN, md5)
-    compared = found(record)
-    assert compared["prompts"].text.endswith("as recorded (in git)")
-    assert compared["data"].text.endswith("as recorded (here, in DVC's cache)")
+    inputs = found(record)["inputs"]
+    assert inputs.text.endswith("as recorded (here, in DVC's cache, in git)")
     kept.write_text("flipped")
-    data = found(record)["data"]
-    assert data.is_here is False
-    assert str(TRAIN) in data.text and str(DEV) not in data.text
+    inputs = found(record)["inputs"]
+    assert inputs.is_here is False
+    assert str(TRAIN) in inputs.text and str(DEV) not in inputs.text
 
 
 def test_a_base_that_was_edited_is_named(repository: Path) -> None:
@@ -183,7 +182,7 @@ def test_a_base_of_a_hub_has_its_commit_and_hashes(
         lambda record: record.pop("settings"),
         lambda record: record.update(extra=1),
         lambda record: record["code"].update(commit="--output=x"),
-        lambda record: record["data"][str(TRAIN)].update(md5="../../../etc"),
+        lambda record: record["inputs"][str(TRAIN)].update(md5="../../../etc"),
     ],
 )
 def test_a_record_that_is_none_is_refused(
@@ -208,7 +207,8 @@ def test_the_command_describes_the_adapter_of_a_real_run(reproduced: Path) -> No
     result = command(reproduced, "analysis.provenance")
     assert result.returncode == 1, result.stderr
     assert "adapter    LoRA of rank 8, alpha 16.0, on data/base" in result.stdout
-    assert "data/encoded/train.jsonl, data/encoded/dev.jsonl: as recorded (here)" in result.stdout
+    assert "data/encoded/train.jsonl, data/encoded/dev.jsonl, " in result.stdout
+    assert ": as recorded (here)" in result.stdout
     assert "cannot be rebuilt from what is here: code." in result.stdout
     record = json.loads((reproduced / "models/adapter.run.json").read_text())
     assert record["settings"]["finetune"]["lora"]["rank"] == 8

@@ -39,8 +39,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in ("train.jsonl", "it.yaml", "export/adapter/train.jsonl", "export/adapter/.env"):
         Path(path).write_text("private")
     settings = model_settings("gruppo/modello", revision="a" * 40)
-    splits = [Path("train.jsonl")]
-    record = make_record(folder, settings, splits, Path("it.yaml"), {}, {})
+    record = make_record(folder, settings, [Path("train.jsonl"), Path("it.yaml")], {}, {})
     write_json(folder / "run.json", record.model_dump())
     return folder
 
@@ -96,7 +95,7 @@ def test_paths_of_this_machine_are_refused(
     server: Hub, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = model_settings(str(exported.absolute()))
-    record = make_record(exported, settings, [], Path("it.yaml"), {}, {})
+    record = make_record(exported, settings, [], {}, {})
     write_json(exported / "run.json", record.model_dump())
     with pytest.raises(InputError, match=f"outside the repository.*{exported}"):
         run(monkeypatch)
