@@ -21,7 +21,7 @@ from tabulate import tabulate
 
 from analysis.dvc import dvc
 from analysis.provenance import read_record
-from analysis.report import METRICS, read_json
+from analysis.report import METRICS, flat, read_json
 from analysis.scores import HEADER, rows
 from stages.common import settings
 from stages.common.command import InputError, run
@@ -126,12 +126,10 @@ def task_row(task: str, label: str) -> str:
 
 def training(record: RunRecord) -> str:
     """What the adapter was trained with, and what that cost."""
-    known = {"finetune": record.settings["finetune"], "model": record.settings["model"]}
+    known = dict(flat(record.settings))
     lines = []
     for key in SETTINGS:
-        value: Any = known
-        for part in key.split("."):
-            value = value[part]
+        value = known[key]
         shown = ", ".join(value) if isinstance(value, list) else value
         lines.append((f"`{key}`", "none" if shown is None else str(shown)))
     lines += [(name, str(record.cost[key])) for key, name in COSTS.items() if record.cost.get(key)]

@@ -201,10 +201,11 @@ def is_rebuildable(found: list[Finding]) -> bool:
 
 def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
     """Says what an adapter is, in pairs of a label and a text."""
-    lora = record.settings["finetune"]["lora"]
-    yield "adapter", f"LoRA of rank {lora['rank']}, alpha {lora['alpha']}, on {record.base.place}"
+    own = dict(flat(record.settings))
+    rank, alpha = own.get("finetune.lora.rank"), own.get("finetune.lora.alpha")
+    yield "adapter", f"LoRA of rank {rank}, alpha {alpha}, on {record.base.place}"
     name = f", experiment {record.experiment}" if record.experiment else ""
-    yield "made", f"{record.written}{name}, seed {record.settings['finetune']['seed']}"
+    yield "made", f"{record.written}{name}, seed {own.get('finetune.seed')}"
     cost: Mapping[str, Any] = record.cost
     yield "on", f"{cost.get('device')}, Python {record.python}, {record.platform}"
     yield "cost", f"{cost.get('seconds')} s, {cost.get('energy_kwh')} kWh"

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from analysis.provenance import EXPORTED, read_record
 from stages.common.command import InputError, run
-from stages.model.adapters import CONFIG, WEIGHTS
 from stages.training.provenance import RunRecord, file_hash
 
 log = logging.getLogger(__name__)
 
-TRAVEL = ("README.md", CONFIG, WEIGHTS[0], "prompts.json", EXPORTED)
+WEIGHTS = "adapter_model.safetensors"
+TRAVEL = ("README.md", "adapter_config.json", WEIGHTS, "prompts.json", EXPORTED)
 """What may travel."""
 
 
@@ -61,7 +61,7 @@ def push(folder: Path, name: str) -> str:
             repo_id=name,
             folder_path=folder,
             allow_patterns=list(TRAVEL),
-            commit_message=f"Adapter {file_hash(folder / WEIGHTS[0]).sha256[:8]}",
+            commit_message=f"Adapter {file_hash(folder / WEIGHTS).sha256[:8]}",
         )
     except (OSError, ValueError, RuntimeError, HfHubHTTPError) as error:
         raise InputError(f"{name}: cannot be uploaded; repeated, it goes on: {error}") from error

@@ -17,11 +17,13 @@ from typing import Annotated, Any
 from huggingface_hub import try_to_load_from_cache
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.model.adapters import CONFIG, WEIGHTS
 from stages.model.settings import Model
 
 INPUTS = ("stages", "dvc.yaml", "params.yaml", "data")
 """What of a commit determines an adapter."""
+
+OWN = "adapter_*"
+"""The files of an adapter itself, its configuration and its weights."""
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -109,11 +111,7 @@ def make_record(
     return RunRecord(
         written=datetime.now(UTC).isoformat(timespec="seconds"),
         experiment=os.environ.get("DVC_EXP_NAME"),
-        adapter={
-            name: file_hash(adapter / name)
-            for name in (CONFIG, *WEIGHTS)
-            if (adapter / name).is_file()
-        },
+        adapter={path.name: file_hash(path) for path in sorted(adapter.glob(OWN))},
         code=current_code(),
         base=_place(model.base, model.revision),
         tokenizer=_place(model.tokenizer, model.tokenizer_revision) if model.tokenizer else None,
@@ -150,7 +148,7 @@ def git(*arguments: str) -> bytes | None:
 def current_code() -> Code | None:
     """Returns the commit that is checked out and what differs from it; None outside git."""
     commit = git("rev-parse", "HEAD")
-    status = git("status", "--porcelain", "-z", "--no-renames", "-uall", "--", *INPUTS)
+    status = git("status", "--porcelain", "-z", "--no-renames", "-unormal", "--", *INPUTS)
     if commit is None or status is None:
         return None
     changed = [entry[3:] for entry in status.decode(errors="replace").split("\0") if entry]

@@ -13,7 +13,7 @@ from analysis.provenance import Finding, findings, read_record, verdict
 from stages.common.command import InputError
 from stages.common.files import write_json
 from stages.training.provenance import RunRecord, make_record, record_path
-from tests.helpers.commands import command
+from tests.helpers.commands import fresh_command
 from tests.helpers.models import model_settings
 
 ADAPTER = Path("models/adapter")
@@ -204,7 +204,7 @@ def test_no_record_and_no_adapter_are_errors(repository: Path) -> None:
 
 def test_the_command_describes_the_adapter_of_a_real_run(reproduced: Path) -> None:
     """Of the small project, which is outside git; DVC's own cache is looked into."""
-    result = command(reproduced, "analysis.provenance")
+    result = fresh_command(reproduced, "analysis.provenance")
     assert result.returncode == 1, result.stderr
     assert "adapter    LoRA of rank 8, alpha 16.0, on data/base" in result.stdout
     assert "data/encoded/train.jsonl, data/encoded/dev.jsonl, " in result.stdout
