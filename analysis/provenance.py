@@ -11,8 +11,10 @@ adapter can be rebuilt from what is here, otherwise 1.
 
 import argparse
 import hashlib
+import logging
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +27,8 @@ from stages.common import settings
 from stages.common.command import InputError, run
 from stages.common.files import read_text
 from stages.training.provenance import FileHash, Place, RunRecord, file_hash, git, record_path
+
+log = logging.getLogger(__name__)
 
 EXPORTED = "run.json"
 """The record's name within an exported adapter."""
@@ -51,28 +55,54 @@ class Finding(NamedTuple):
 
 
 def read_record(adapter: Path) -> RunRecord:
-    """Reads the record of an adapter and makes sure that it is this adapter's.
+    """Reads the record of an adapter.
+
+    The record beside an adapter is of another one where DVC has restored the adapter without
+    running finetune. Then git is asked for a commit, or an experiment of DVC, with the right one.
+
+    Args:
+        adapter: its folder, as finetune or analysis.export writes it.
 
     Raises:
         InputError: if there is none, it cannot be read, or it is of other files.
     """
     if not adapter.is_dir():
         raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
-    paths = (adapter / EXPORTED, record_path(adapter))
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        raise InputError(f"{paths[1]}: no record of the run that made {adapter}")
+    path = adapter / EXPORTED
+    if not path.is_file():
+        path = record_path(adapter)
+    record = _parse(path, read_text(path)) if path.is_file() else None
+    if record and not (problems := list(_differences(adapter, record.adapter))):
+        return record
+    for commit, earlier in _history(path, adapter):
+        if not list(_differences(adapter, earlier.adapter)):
+            log.info("the record of %s is in commit %s", adapter, commit)
+            return earlier
+    if record is None:
+        raise InputError(f"{path}: no record of the run that made {adapter}, nor one in git")
+    raise InputError(
+        f"{path}: the record of another adapter, not of {adapter}: {'; '.join(problems)}. Nor is"
+        " one in git: the adapter is from elsewhere, or was damaged"
+    )
+
+
+def _parse(path: Path, content: str) -> RunRecord:
     try:
-        record = RunRecord.model_validate_json(read_text(path))
+        return RunRecord.model_validate_json(content)
     except ValidationError as error:
         raise InputError(f"{path}: not a record as finetune writes it: {error}") from error
-    if problems := list(_differences(adapter, record.adapter)):
-        raise InputError(
-            f"{path}: the record of another adapter, not of {adapter}: {'; '.join(problems)}."
-            " DVC may have taken the adapter from its cache; the record that belongs to it is in"
-            " the commit or experiment of its run"
-        )
-    return record
+
+
+def _history(path: Path, adapter: Path) -> Iterator[tuple[str, RunRecord]]:
+    """Yields commits with a record that names an adapter's weights, and the record."""
+    for weights in adapter.glob("adapter_model.*"):
+        wanted = f"-S{file_hash(weights, md5=False).sha256}"
+        commits = git("log", "--all", "--format=%H", wanted, "--", str(path)) or b""
+        for commit in commits.decode().split():
+            content = git("show", f"{commit}:./{path.as_posix()}")
+            if content is not None:  # a commit may have deleted it
+                with suppress(InputError):
+                    yield commit, _parse(path, content.decode(errors="replace"))
 
 
 def _differences(adapter: Path, recorded: Mapping[str, FileHash]) -> Iterator[str]:

@@ -115,6 +115,23 @@ def test_the_record_of_another_adapter_is_refused(repository: Path, name: str, c
         read_record(ADAPTER)
 
 
+@pytest.mark.parametrize("beside", ["another", "none"])
+def test_the_record_of_a_restored_adapter_is_found_in_git(repository: Path, beside: str) -> None:
+    """Also in one of DVC's experiments, which are refs of git."""
+    record = trained()
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "first")
+    git("update-ref", "refs/exps/ab/first", "HEAD")
+    git("reset", "--quiet", "--hard", "HEAD^")
+    weights = repository / ADAPTER / "adapter_model.safetensors"
+    before = weights.read_text()
+    if beside == "another":
+        weights.write_text("of another run")
+        assert trained() != record
+        weights.write_text(before)
+    assert read_record(ADAPTER) == record
+
+
 def in_cache(root: Path, path: Path, md5: str) -> Path:
     """Moves a file of the workspace to where DVC's cache has it."""
     kept = root / "cache" / "files" / "md5" / md5[:2] / md5[2:]
@@ -196,7 +213,7 @@ def test_a_record_that_is_none_is_refused(
 
 
 def test_no_record_and_no_adapter_are_errors(repository: Path) -> None:
-    with pytest.raises(InputError, match="no record of the run that made models/adapter"):
+    with pytest.raises(InputError, match="no record of the run that made models/adapter, nor one"):
         read_record(ADAPTER)
     with pytest.raises(InputError, match="no such folder; expected an adapter"):
         read_record(Path("nowhere"))
