@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report data submission base experiments clear-experiments check quick test test-gpu test-data lint docs format plots clean
+.PHONY: help install upgrade repro report data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,16 @@ clear-experiments: $(VENV)/installed ## forget experiments that failed or were k
 
 check: $(VENV)/installed ## check the settings of params.yaml and of queued experiments
 	$(BIN)/python -m analysis.settings
+
+# Of the merged model; bfloat16 halves it, and rounds.
+DTYPE := float32
+export: $(VENV)/installed ## write export/: adapter with its card, merged model, GGUF
+	$(BIN)/python -m analysis.export --dtype $(DTYPE)
+
+TO :=
+REALLY :=
+push-adapter: $(VENV)/installed ## show what TO=org/name on the Hub would get; REALLY=1 sends it
+	$(BIN)/python -m analysis.push $(TO) $(REALLY:%=--really)
 
 lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff check .

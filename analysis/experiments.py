@@ -16,14 +16,14 @@ import json
 import logging
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from analysis.report import flat
-from stages.common.command import InputError, run
+from stages.common.command import run
 
 log = logging.getLogger(__name__)
 
@@ -49,19 +49,6 @@ class Experiment(NamedTuple):
     metrics: Mapping[str, Any]
     folder: Path | None = None
     log: Path | None = None
-
-
-def dvc(*arguments: str) -> str:
-    """Runs DVC and returns what it printed.
-
-    Raises:
-        InputError: if it fails.
-    """
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise InputError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def git(*arguments: str, given: str = "") -> str:

@@ -13,13 +13,13 @@ import hashlib
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from stages.common import settings
 from stages.common.command import InputError, run
@@ -123,11 +123,8 @@ def dvc_plots() -> dict[str, Any]:
     Raises:
         InputError: if DVC cannot show them.
     """
-    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise InputError(f"dvc plots show: {done.stderr.strip()}")
-    plots = {name: drawn for name, drawn in json.loads(done.stdout)["data"].items() if drawn}
+    shown = json.loads(dvc("plots", "show", "--json"))["data"]
+    plots = {name: drawn for name, drawn in shown.items() if drawn}
     return {name: _specification(drawn[0]["content"]) for name, drawn in plots.items()}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.experiments import dvc
+from analysis.dvc import dvc
 from stages.check import check
 from stages.common.command import InputError, run
 from stages.common.settings import PARAMS, load

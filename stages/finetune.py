@@ -2,8 +2,9 @@
 
 Reads ENCODED/train.jsonl, dev.jsonl and prompts.json. Writes ADAPTER, a LoRA adapter as
 safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
-not declared as an output, METRICS/cost/finetune.json (stages/model/cost.py). An interrupted run
-goes on where it stopped (stages/model/scratch.py).
+not declared as outputs, METRICS/cost/finetune.json (stages/model/cost.py) and ADAPTER.run.json
+(stages/training/provenance.py). An interrupted run goes on where it stopped
+(stages/model/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
 """
@@ -57,6 +58,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
+    from stages.training.provenance import make_record, record_path
 
     settings = read(Settings)
     prompts = read(Prompts, encoded / "prompts.json")
@@ -98,8 +100,12 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
     cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
     write_json(metrics / "cost" / "finetune.json", cost)
-    for name in ("finetune.json", "cost/finetune.json"):
-        log.info("wrote %s", metrics / name)
+    inputs = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
+    made = make_record(adapter, settings.model, inputs, settings.model_dump(), cost)
+    beside = record_path(adapter)
+    write_json(beside, made.model_dump())
+    for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
+        log.info("wrote %s", file)
     shutil.rmtree(state)
 
 

@@ -19,6 +19,28 @@ def test_the_shipped_file_asks_what_the_decoder_reads(root: Path) -> None:
         assert marker in shipped.instructions["clinkart"]
 
 
+def test_what_is_known_of_extremitas_wording_is_kept(root: Path) -> None:
+    """The rest is a guess, and the file says so."""
+    path = root / "data" / "prompts" / "extremita.yaml"
+    shipped = settings.read(prompts.Prompts, path)
+    for subtask, words in {
+        "acti_b": "Terrapiattista",
+        "emit_b": "entrambi o non specificato",
+        "wicita": "[TGTE]",
+        "discotex_1": "due frasi",
+        "discotex_2": "da 0 a 5",
+    }.items():
+        assert words in shipped.instructions[subtask]
+    assert "[geo]" not in shipped.render("geolingit", "x")
+    of_ours = settings.read(prompts.Prompts, root / "data" / "prompts" / "it.yaml").instructions
+    older = {"geolingit_a", "geolingit_b", "wicita_1", "wicita_2"}  # of the lecture alone
+    assert shipped.instructions.keys() == of_ours.keys() - older
+    for subtask, instruction in of_ours.items():
+        if subtask not in older and "Rispondi sì o no" in instruction:
+            assert "Rispondi sì o no" in shipped.instructions[subtask]
+    assert "EXACT WORDING IS NOT KNOWN" in path.read_text(encoding="utf-8")
+
+
 def test_any_template_can_be_reproduced_byte_for_byte(tmp_path: Path) -> None:
     template = "\t {{header}} {input}\u00a0{instruction}\r\n{other} {}\n\n### R:\n "
     content = {"template": template, "header": "{input} è", "instructions": {"t": "{header}"}}
