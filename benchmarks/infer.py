@@ -37,9 +37,10 @@ from stages import infer
 from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
-from stages.answering.job import encode_questions, read_closed, read_longest_answers
+from stages.answering.job import encode_questions, read_longest_answers
 from stages.answering.torch_engine import Row, TorchEngine
 from stages.common.command import run
+from stages.common.files import read_closed
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
 from stages.model.device import device_and_dtype

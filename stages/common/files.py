@@ -9,11 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from stages.common.command import InputError
 
 log = logging.getLogger(__name__)
+
+EXAMPLE = ("id", "task", "input", "output")
+"""Keys of an encoded question with its answer; task is the sub-task."""
+
+Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
+"""Candidate answers by closed sub-task."""
 
 SHOWN = 20  # defects of one file that are listed before the rest is only counted
 
@@ -127,6 +135,38 @@ def read_jsonl(
     defects.check()
     log.info("read %s: %d rows", path, len(rows))
     return rows
+
+
+def read_examples(path: Path) -> list[dict[str, Any]]:
+    """Reads an encoded split: objects of the texts `EXAMPLE`, of which output may be null.
+
+    Raises:
+        InputError: naming the lines that are no examples.
+    """
+    rows = read_jsonl(path, EXAMPLE)
+    defects = Defects(path)
+    for number, row in enumerate(rows, start=1):
+        if not all(isinstance(row[k], str) or (k == "output" and row[k] is None) for k in EXAMPLE):
+            defects.add(number, "expected texts (or null as output)")
+    defects.check()
+    return rows
+
+
+def read_closed(path: Path) -> dict[str, list[str]]:
+    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
+
+    Raises:
+        InputError: if the file holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
+            f" them: {error}"
+        ) from error
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Value
 
-from stages.common.files import Defects, read_jsonl
-
-COLUMNS = ("id", "task", "input", "output")
+from stages.common.files import EXAMPLE, read_examples
 
 
 def read_split(path: Path) -> Dataset:
@@ -19,11 +17,6 @@ def read_split(path: Path) -> Dataset:
     Raises:
         InputError: naming the lines that are no examples.
     """
-    rows = read_jsonl(path, COLUMNS)
-    defects = Defects(path)
-    for number, row in enumerate(rows, start=1):
-        if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in COLUMNS):
-            defects.add(number, "expected texts (or null as output)")
-    defects.check()
-    features = Features(dict.fromkeys(COLUMNS, Value("string")))
-    return Dataset.from_dict({c: [row[c] for row in rows] for c in COLUMNS}, features=features)
+    rows = read_examples(path)
+    features = Features(dict.fromkeys(EXAMPLE, Value("string")))
+    return Dataset.from_dict({c: [row[c] for row in rows] for c in EXAMPLE}, features=features)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages import decode, encode, evaluate, finetune, infer
+from stages import baseline, decode, encode, evaluate, finetune, infer
 from stages.common import settings
 from stages.common.command import InputError
 
-STAGES = [encode, finetune, infer, decode, evaluate]
+STAGES = [encode, finetune, infer, baseline, decode, evaluate]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -11,7 +11,7 @@ from stages.tasks.clinkart import Relation
 from stages.toolkit.spans import Span
 from tests.helpers.params import put
 
-STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = ["encode", "finetune", "infer", "baseline", "decode", "decode_baseline", "evaluate"]
 
 
 def dvc(folder: Path, *arguments: str) -> str:
