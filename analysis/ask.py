@@ -91,7 +91,8 @@ class Respondent:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
         from stages.answering.engines import load_engine
-        from stages.answering.job import encode_questions, read_closed, read_longest_answers
+        from stages.answering.job import encode_questions, read_longest_answers
+        from stages.common.files import read_closed
         from stages.model.adapters import adapter_folder
         from stages.model.loading import load_config, load_tokenizer
 

@@ -37,14 +37,15 @@ from stages import infer
 from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
-from stages.answering.job import encode_questions, read_closed, read_longest_answers
+from stages.answering.job import encode_questions, read_longest_answers
 from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine
 from stages.common.command import run
+from stages.common.files import QUESTION, read_closed
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
 from stages.model.device import device_and_dtype
-from stages.model.examples import QUESTION, read_split
+from stages.model.examples import read_split
 from stages.model.loading import (
     dequantize,
     dequantized_fits,

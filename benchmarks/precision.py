@@ -28,10 +28,10 @@ from stages.answering.answers import Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
 from stages.answering.engines import load_engine
-from stages.answering.job import encode_questions, read_closed
+from stages.answering.job import encode_questions
 from stages.answering.plain_engine import PlainEngine
 from stages.common.command import run
-from stages.common.files import read_jsonl
+from stages.common.files import read_closed, read_jsonl
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.adapters import load_adapter

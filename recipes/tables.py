@@ -48,7 +48,8 @@ def stages() -> str:
         written = [e if isinstance(e, str) else next(iter(e)) for e in entries]
         read = [dep for dep in stage["deps"] if not dep.startswith("stages/")]
         paths = (", ".join(f"`{path}`" for path in group) for group in (read, written))
-        rows.append((f"[{name}](stages/{name}.py)", stage["desc"], *paths))
+        script = stage["cmd"].split()[2].replace(".", "/")
+        rows.append((f"[{name}]({script}.py)", stage["desc"], *paths))
     return table(("stage", "what it does", "reads", "writes"), rows)
 
 
@@ -96,7 +97,7 @@ def params() -> str:
 def folders() -> str:
     """The modules of the folders of stages/ but tasks, by the first lines of their docstrings."""
     blocks = []
-    for folder in ("common", "toolkit", "model", "training", "answering"):
+    for folder in ("common", "toolkit", "model", "training", "answering", "linear"):
         path = ROOT / "stages" / folder
         about = first_line(path / "__init__.py")
         rows = [

@@ -16,9 +16,10 @@ from stages.answering.settings import Infer
 from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
+from stages.linear.settings import Baseline
 from stages.model.settings import Model
 from stages.toolkit.settings import Bootstrap, Data, Run
-from stages.toolkit.splits import HoldOut
+from stages.toolkit.splits import Encode
 from stages.training.settings import Finetune
 
 
@@ -45,11 +46,12 @@ class Settings(Section):
 
     tasks: Annotated[list[str], Field(min_length=1)]
     data: Data
-    encode: HoldOut
+    encode: Encode
     model: Model
     finetune: Finetune
     cost: Cost
     infer: Infer
+    baseline: Baseline
     decode: Run
     evaluate: Bootstrap
 

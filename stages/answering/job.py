@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import Field, TypeAdapter, ValidationError
+from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
-from stages.common.command import InputError
-from stages.model.examples import QUESTION, read_split
+from stages.common.files import QUESTION, read_closed
+from stages.model.examples import read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
 from stages.model.text import (
@@ -20,8 +18,6 @@ from stages.model.text import (
     longest_answers,
     max_positions,
 )
-
-Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 
 
 class Job(NamedTuple):
@@ -95,23 +91,6 @@ def encode_questions(
     rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
     check_fit(rows, config, answer=max_new_tokens)
     return rows
-
-
-def read_closed(path: Path) -> dict[str, list[str]]:
-    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
-
-    Raises:
-        InputError: if the file holds something else.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
-    except ValidationError as error:
-        raise InputError(
-            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
-            f" them: {error}"
-        ) from error
 
 
 def read_longest_answers(path: Path, encoder: TextEncoder) -> dict[str, int]:

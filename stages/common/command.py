@@ -14,21 +14,23 @@ class InputError(Exception):
     """A defect of the input; its text is a message to the user."""
 
 
-def folders(description: str | None, **names: str) -> list[Path]:
+def folders(description: str | None, *, optional: str = "", **names: str) -> list[Path]:
     """Parses a stage's command line, which consists of folders only.
 
     Args:
         description: the stage's docstring; its first line is shown by ``--help``.
+        optional: the name of the last folder, if it may be left out.
         **names: the folders in order, with one line of help each.
 
     Returns:
-        The folders, in the order of `names`.
+        The folders that were given, in the order of `names`.
     """
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     for name, meaning in names.items():
-        parser.add_argument(name, type=Path, metavar=name.upper(), help=meaning)
+        count = "?" if name == optional else None
+        parser.add_argument(name, type=Path, metavar=name.upper(), help=meaning, nargs=count)
     arguments = vars(parser.parse_args())
-    return [arguments[name] for name in names]
+    return [arguments[name] for name in names if arguments[name]]
 
 
 def run(main: Callable[[], None]) -> None:

@@ -10,11 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from stages.common.command import InputError
 
 log = logging.getLogger(__name__)
+
+QUESTION = ("id", "task", "input")
+"""Keys of an encoded question; task is the sub-task."""
+
+EXAMPLE = (*QUESTION, "output")
+"""Those of a question with its answer."""
+
+Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
+"""Candidate answers by closed sub-task."""
 
 _recorders: list[set[Path]] = []
 
@@ -165,6 +176,42 @@ def read_jsonl(
     defects.check()
     log.info("read %s: %d rows", path, len(rows))
     return rows
+
+
+def read_encoded(path: Path, columns: Sequence[str] = EXAMPLE) -> list[dict[str, Any]]:
+    """Reads an encoded split: objects of texts, of which output may be null.
+
+    Args:
+        path: the file.
+        columns: the keys of its objects.
+
+    Raises:
+        InputError: naming the lines that are something else.
+    """
+    rows = read_jsonl(path, columns)
+    defects = Defects(path)
+    for number, row in enumerate(rows, start=1):
+        if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
+            defects.add(number, "expected texts (or null as output)")
+    defects.check()
+    return rows
+
+
+def read_closed(path: Path) -> dict[str, list[str]]:
+    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
+
+    Raises:
+        InputError: if the file holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
+            f" them: {error}"
+        ) from error
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from datasets import Dataset, Features, Value
 
-from stages.common.files import Defects, read_jsonl
-
-QUESTION = ("id", "task", "input")
-EXAMPLE = (*QUESTION, "output")
+from stages.common.files import EXAMPLE, read_encoded
 
 
 def read_split(path: Path, columns: Sequence[str] = EXAMPLE) -> Dataset:
@@ -25,11 +22,6 @@ def read_split(path: Path, columns: Sequence[str] = EXAMPLE) -> Dataset:
     Raises:
         InputError: naming the lines that are no examples.
     """
-    rows = read_jsonl(path, columns)
-    defects = Defects(path)
-    for number, row in enumerate(rows, start=1):
-        if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
-            defects.add(number, "expected texts (or null as output)")
-    defects.check()
+    rows = read_encoded(path, columns)
     features = Features(dict.fromkeys(columns, Value("string")))
     return Dataset.from_dict({c: [row[c] for row in rows] for c in columns}, features=features)

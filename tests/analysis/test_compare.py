@@ -1,5 +1,6 @@
 """Comparing two runs: the paired bootstrap, and finding the runs."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -114,9 +115,11 @@ def test_a_revision_and_a_folder_are_compared(committed: Path) -> None:
     assert done.returncode == 0, done.stderr
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("| clinkart")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[3] == "0.000"
-    assert float(cells[2]) == -float(cells[4]) > 0
+    assert cells[4] == "0.000"
+    assert float(cells[3]) == -float(cells[5]) > 0
     assert cells[-1] == "A"
+    evaluated = json.loads((committed / "metrics" / "evaluate.json").read_text())["units"]
+    assert cells[2] == f"{evaluated['clinkart']['linear']:.3f}"
     same = run(committed, "HEAD")  # with data/submissions
     assert "B: data/submissions" in same.stdout
     (row,) = [line for line in same.stdout.splitlines() if line.startswith("| clinkart")]

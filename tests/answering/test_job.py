@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from stages.answering.answers import Answer, Question
-from stages.answering.job import prediction, read_closed, read_longest_answers
+from stages.answering.job import prediction, read_longest_answers
 from stages.common.command import InputError
+from stages.common.files import read_closed
 from tests.helpers.models import text_encoder
 
 

@@ -6,11 +6,11 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages import check, decode, encode, evaluate, finetune, infer
+from stages import baseline, check, decode, encode, evaluate, finetune, infer
 from stages.common import settings
 from stages.common.command import InputError
 
-STAGES = [check, encode, finetune, infer, decode, evaluate]
+STAGES = [check, encode, finetune, infer, baseline, decode, evaluate]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -11,7 +11,16 @@ from stages.toolkit.spans import Span
 from tests.helpers.commands import command
 from tests.helpers.params import put
 
-STAGES = ["check", "encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = [
+    "check",
+    "encode",
+    "finetune",
+    "infer",
+    "baseline",
+    "decode",
+    "decode_baseline",
+    "evaluate",
+]
 
 
 IDENTITY = {

@@ -80,7 +80,7 @@ def test_remarks_in_params_change_nothing_and_those_in_code_can_be_committed(
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:
     before = json.loads((workspace / "metrics" / "evaluate.json").read_text())
     change(workspace, "stages/decode.py", 'row["id"]: row["answer"]', 'row["id"]: "[NOREL]"')
-    assert repro(workspace) == ["decode", "evaluate"]
+    assert repro(workspace) == ["decode", "decode_baseline", "evaluate"]
     after = json.loads((workspace / "metrics" / "evaluate.json").read_text())
     assert after["headline"] == 0.0 < before["headline"]
 
@@ -102,13 +102,13 @@ def test_what_changes_no_question_trains_and_answers_nothing_anew(workspace: Pat
         "relations.update(relation for relation in located if relation)",
         "relations.update(relation for relation in located if relation and False)",
     )
-    assert repro(workspace) == ["check", "encode", "decode", "evaluate"]
+    assert repro(workspace) == ["check", "encode", "decode", "decode_baseline", "evaluate"]
 
 
-def test_a_remark_in_the_decoder_reruns_decode_alone(workspace: Path) -> None:
+def test_a_remark_in_the_decoder_reruns_decoding_alone(workspace: Path) -> None:
     with (workspace / "stages" / "decode.py").open("a") as file:
         file.write("# a remark\n")
-    assert repro(workspace) == ["decode"]
+    assert repro(workspace) == ["decode", "decode_baseline"]
 
 
 def test_two_fresh_copies_give_the_same_lock(

@@ -21,7 +21,7 @@ from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
 
-STAGES = ["check", "encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = ["check", "encode", "finetune", "infer", "baseline", "decode", "evaluate"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -29,7 +29,7 @@ def test_help_names_the_folders(root: Path, stage: str) -> None:
     result = command(root, f"stages.{stage}", "--help")
     assert result.returncode == 0
     assert f"{stage.capitalize()}: " in result.stdout
-    assert "METRICS" in result.stdout or stage in ("check", "encode")
+    assert "METRICS" in result.stdout or stage in ("check", "encode", "baseline")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -287,6 +287,7 @@ def test_without_test_questions_encode_says_what_to_do(stage_project: Path) -> N
             ("encoded", "absent", "predictions", "metrics"),
             "absent: no such folder; expected an adapter",
         ),
+        ("baseline", ("absent", "predictions"), "train.jsonl: cannot be read"),
         ("decode", ("raw", "absent", "submissions", "metrics"), "test.jsonl: cannot be read"),
         ("evaluate", ("raw", "absent", "metrics"), "extremITA-dvc_run1.txt: cannot be read"),
     ],
@@ -307,31 +308,17 @@ def test_the_cheap_stages_never_import_torch(stage_project: Path, root: Path) ->
     helper = "tests.helpers.heavy_modules"
     for stage, *folders in (
         ("encode", "raw", "encoded"),
-        ("decode", "raw", "predictions", "submissions", "metrics"),
-        ("evaluate", "raw", "submissions", "metrics"),
+        ("baseline", "encoded", "linear"),
+        ("decode", "raw", "linear", "submissions", "metrics"),
+        ("evaluate", "raw", "submissions", "metrics", "submissions"),
     ):
         result = fresh_command(stage_project, helper, stage, *folders, variables=variables)
         assert result.stdout.split() == ["False", "False"], result.stderr
-        if stage == "encode":
-            (stage_project / "predictions").mkdir()
-            rows = map(
-                json.loads, (stage_project / "encoded" / "test.jsonl").read_text().splitlines()
-            )
-            (stage_project / "predictions" / "test.jsonl").write_text(
-                "".join(
-                    json.dumps(
-                        {
-                            "id": r["id"],
-                            "task": r["task"],
-                            "answer": "",
-                            "finish": "stop",
-                            "tokens": 1,
-                        }
-                    )
-                    + "\n"
-                    for r in rows
-                )
-            )
+    questions, answers = (
+        [json.loads(line) for line in (stage_project / file).read_text().splitlines()]
+        for file in ("encoded/test.jsonl", "linear/test.jsonl")
+    )
+    assert [row["id"] for row in answers] == [row["id"] for row in questions]
 
 
 def test_infer_without_an_adapter_asks_the_base(stage_project: Path) -> None:

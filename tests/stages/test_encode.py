@@ -21,6 +21,9 @@ PARTS = {
 """ACTI as it is: each sub-task teaches a post that the other one tests."""
 
 
+DATA = {"raw": "raw", "prompts": "it.yaml"}
+
+
 @pytest.mark.parametrize("leaks", ["drop", "keep"])
 def test_leaks_between_subtasks_are_counted_and_left_out_or_kept(
     tmp_path: Path, leaks: str, caplog: pytest.LogCaptureFixture
@@ -28,7 +31,7 @@ def test_leaks_between_subtasks_are_counted_and_left_out_or_kept(
     files = {f"subtask{name}.csv": content for name, content in PARTS.items()}
     write_files(tmp_path / "acti", files)
     section = {**NOTHING_HELD_OUT.model_dump(), "leaks": leaks}
-    settings = encode.Settings(tasks=["acti"], encode=section)
+    settings = encode.Settings(tasks=["acti"], data=DATA, encode=section)
     caplog.set_level("INFO")
     by_split, summary = encode.encode(tmp_path, settings)
     assert summary["leaks"] == {
@@ -52,7 +55,7 @@ def test_nothing_left_to_learn_is_an_error(tmp_path: Path) -> None:
     write_files(tmp_path / "acti", files)
     section = {**NOTHING_HELD_OUT.model_dump(), "leaks": "drop"}
     with pytest.raises(InputError, match="no train questions"):
-        encode.encode(tmp_path, encode.Settings(tasks=["acti"], encode=section))
+        encode.encode(tmp_path, encode.Settings(tasks=["acti"], data=DATA, encode=section))
 
 
 def examples(*identifiers: str) -> list[Example]:

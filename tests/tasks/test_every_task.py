@@ -351,7 +351,9 @@ def test_every_absent_file_is_named(
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
     caplog.set_level(logging.INFO)
-    settings = encode.Settings(tasks=[name], encode={**HOLD_OUT.model_dump(), "leaks": "drop"})
+    section = {**HOLD_OUT.model_dump(), "leaks": "drop"}
+    data = {"raw": "raw", "prompts": "it.yaml"}
+    settings = encode.Settings(tasks=[name], data=data, encode=section)
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     names = cycle(["{0.stem} (1){0.suffix}", "{0.stem}/gold{0.suffix}", "{0.stem}.zip"])
     for path, other in zip(files, names, strict=False):
