@@ -17,8 +17,7 @@ from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.model.settings import Model
-from stages.toolkit.settings import Bootstrap, Data, Run
-from stages.toolkit.splits import HoldOut
+from stages.toolkit.settings import Bootstrap, Data, Encode, Run
 from stages.training.settings import Finetune
 
 
@@ -45,7 +44,7 @@ class Settings(Section):
 
     tasks: Annotated[list[str], Field(min_length=1)]
     data: Data
-    encode: HoldOut
+    encode: Encode
     model: Model
     finetune: Finetune
     cost: Cost

@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
@@ -29,18 +29,10 @@ from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Data
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.settings import Data, Encode
+from stages.toolkit.splits import SPLITS, Split
 
 log = logging.getLogger(__name__)
-
-
-class Encode(HoldOut):
-    """Section encode of params.yaml: what is held out, and whether leaks are left out or kept."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    leaks: Literal["drop", "keep"]
 
 
 class Settings(StageSettings):
