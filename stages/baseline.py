@@ -1,8 +1,9 @@
 """Baseline: linear models answer the test questions, for comparison.
 
-Reads ENCODED/train.jsonl, questions.jsonl and closed.json, and knows nothing about tasks. What a sub-task's training answers are like decides what answers it: a few labels a logistic
-regression of each, numbers a ridge regression, both of TF-IDF features; what is copied from the
-input a gazetteer; else there is the most frequent answer (stages/linear/kinds.py). Writes
+Reads ENCODED/train.jsonl, questions.jsonl and closed.json, and knows nothing about tasks. What a
+sub-task's training answers are like decides what answers it: a few labels a logistic regression of
+each, numbers a ridge regression, both of TF-IDF features; what is copied from the input a
+gazetteer; else there is the most frequent answer (stages/linear/kinds.py). Writes
 PREDICTIONS/test.jsonl, as infer does.
 
     python -m stages.baseline data/encoded data/baseline/predictions

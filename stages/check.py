@@ -18,8 +18,7 @@ from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.settings import Model
-from stages.toolkit.settings import Bootstrap, Data, Run
-from stages.toolkit.splits import Encode
+from stages.toolkit.settings import Bootstrap, Data, Encode, Run
 from stages.training.settings import Finetune
 
 

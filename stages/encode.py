@@ -29,8 +29,8 @@ from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Data
-from stages.toolkit.splits import SPLITS, Encode, Split
+from stages.toolkit.settings import Data, Encode
+from stages.toolkit.splits import SPLITS, Split
 
 log = logging.getLogger(__name__)
 

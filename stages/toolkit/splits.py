@@ -66,11 +66,3 @@ class HoldOut(Section):
         if point < test:
             return "test"
         return "dev" if point < test + dev else "train"
-
-
-class Encode(HoldOut):
-    """Section encode of params.yaml: what is held out, and whether leaks are left out or kept."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    leaks: Literal["drop", "keep"]

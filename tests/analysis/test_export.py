@@ -185,31 +185,33 @@ def test_an_adapter_that_peft_cannot_merge_is_named(tiny_base: Path, tmp_path: P
 
 # --- GGUF -----------------------------------------------------------------------------------------
 
-CONVERTS = """
-import sys
-_, merged, _, out, _, kind = sys.argv
-open(out, "w").write(f"{merged} {kind}")
-"""
-FAILS = 'open(__import__("sys").argv[3], "w"); raise SystemExit("BPE pre-tokenizer unknown")'
+
+@pytest.fixture
+def llama_cpp(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Its folder, with a converter that stands in for its own."""
+    folder = tmp_path / "llama.cpp"
+    folder.mkdir()
+    shutil.copy(root / "tests/helpers/converter.py", folder / "convert_hf_to_gguf.py")
+    monkeypatch.setenv("LLAMA_CPP", str(folder))
+    return folder
 
 
 def test_the_converter_of_llama_cpp_is_used_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    llama_cpp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LLAMA_CPP", str(tmp_path))
     merged, path = tmp_path / "merged", tmp_path / "merged.gguf"
     export.export_gguf(merged, path, "float16")
-    assert not path.exists()
-    (tmp_path / "convert_hf_to_gguf.py").write_text(CONVERTS)
-    export.export_gguf(merged, path, "float16")
     assert path.read_text() == f"{merged} f16"
+    path.unlink()
+    monkeypatch.setenv("LLAMA_CPP", str(tmp_path))
+    export.export_gguf(merged, path, "float16")
+    assert not path.exists()
 
 
 def test_a_converter_that_fails_leaves_nothing_of_an_earlier_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    llama_cpp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LLAMA_CPP", str(tmp_path))
-    (tmp_path / "convert_hf_to_gguf.py").write_text(FAILS)
+    monkeypatch.setenv("CONVERTER_FAILS", "1")
     (tmp_path / "merged.gguf").write_text("before")
     with pytest.raises(InputError, match="cannot convert .*: BPE pre-tokenizer unknown"):
         export.export_gguf(tmp_path / "merged", tmp_path / "merged.gguf", "float32")

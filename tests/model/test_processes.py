@@ -124,7 +124,7 @@ def test_an_error_of_both_processes_is_told_once_and_nothing_written(
     result = command(stage_project, "stages.finetune", "raw", "adapter", "metrics")
     assert result.returncode == 1
     assert result.stderr.count("error: ") == 1
-    assert "error: raw/train.jsonl: " in result.stderr
+    assert "error: raw/prompts.json: " in result.stderr
     assert "Traceback" not in result.stderr
     assert not any((stage_project / name).exists() for name in ("adapter", "metrics"))
 
