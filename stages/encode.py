@@ -19,7 +19,8 @@ from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.files import write_json, write_jsonl
+from stages.common.outputs import whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Example
@@ -104,7 +105,7 @@ def main() -> None:
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
     by_split, summary = encode(raw, read(Settings))
     closed = closed_answers(by_split)
-    with whole_folder(encoded) as folder:
+    with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_json(folder / "closed.json", closed)

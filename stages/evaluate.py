@@ -20,7 +20,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from stages.common.command import folders, run
-from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.files import write_csv, write_json
+from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
@@ -202,6 +203,7 @@ def main() -> None:
         metrics="folder for evaluate.json and evaluate/",
     )
     settings = read(Settings)
+    check_sums(submissions)
     units = evaluate(raw, submissions, settings)
     intervals = {name: interval(unit.sample, settings.evaluate) for name, unit in units.items()}
     for name, unit in units.items():

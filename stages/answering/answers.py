@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, isnan
 from typing import NamedTuple
 
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
-from stages.model.text import TextEncoder
+from stages.common.command import InputError
+from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,9 @@ class Answerer:
 
         Yields:
             Each question with its answer, in any order.
+
+        Raises:
+            InputError: if the model does not compute finite numbers.
         """
         by_subtask: dict[str, list[Question]] = {}
         for question in questions:
@@ -89,6 +94,8 @@ class Answerer:
     ) -> Iterator[tuple[Question, Answer]]:
         candidates = Candidates({text: self._encoder.encode_answer(text) for text in answers})
         for number, logits in self._engine.score([q.ids for q in questions], candidates):
+            if not all(isfinite(max(values)) and not any(map(isnan, values)) for values in logits):
+                raise no_number(questions[number])
             best = candidates.best(logits)
             probabilities = candidates.probabilities(logits)
             yield questions[number], Answer(best, "stop", candidates.tokens(best), probabilities)
@@ -100,6 +107,8 @@ class Answerer:
         ]
         put_off: list[tuple[Question, list[int]]] = []
         for number, ids in self._in_good_order(first):
+            if ids[-1] == NO_TOKEN:
+                raise no_number(questions[number])
             if self._encoder.has_ended(ids) or len(ids) >= limit:
                 yield questions[number], self._decode_answer(ids)
             else:
@@ -109,6 +118,8 @@ class Answerer:
         second = [Request(q.ids + ids, limit - len(ids)) for q, ids in put_off]
         for number, more_ids in self._in_good_order(second):
             question, ids = put_off[number]
+            if more_ids[-1] == NO_TOKEN:
+                raise no_number(question)
             yield question, self._decode_answer(ids + more_ids)
 
     def _in_good_order(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
@@ -119,6 +130,14 @@ class Answerer:
     def _decode_answer(self, ids: list[int]) -> Answer:
         finish = "stop" if self._encoder.has_ended(ids) else "length"
         return Answer(self._encoder.decode(ids), finish, len(ids))
+
+
+def no_number(question: Question) -> InputError:
+    """Returns the error of a question to which the model computes no finite numbers."""
+    return InputError(
+        f"question {question.id}: the model's logits are no finite numbers: the base or the"
+        " adapter is damaged, or was trained to no purpose"
+    )
 
 
 def generation_order(requests: Sequence[Request]) -> list[int]:

@@ -98,13 +98,13 @@ def encode_questions(
 
 
 def read_closed(path: Path) -> dict[str, list[str]]:
-    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
+    """Reads the candidate answers of closed sub-tasks.
 
     Raises:
-        InputError: if the file holds something else.
+        InputError: if the file is absent or holds something else.
     """
     if not path.is_file():
-        return {}
+        raise InputError(f"{path}: no such file, which encode always writes")
     try:
         return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
     except ValidationError as error:

@@ -122,8 +122,10 @@ def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
     tally = json.loads((stage_project / "metrics" / "decode.json").read_text())["clinkart"]
     assert tally["rows"] == 2
     assert sorted(p.name for p in (stage_project / "adapter").iterdir()) == [
+        "SHA256SUMS",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "inputs.json",
     ]
     result = command(stage_project, "stages.evaluate", "raw", "submissions", "metrics")
     assert result.returncode == 0
@@ -235,6 +237,10 @@ def test_scratch_state_of_other_inputs_is_not_taken(stage_project: Path) -> None
 def test_without_dev_answers_the_last_adapter_is_kept(stage_project: Path, dev: str) -> None:
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     (stage_project / "encoded" / "dev.jsonl").write_text(dev)
+    result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
+    assert result.returncode == 1
+    assert "encoded/dev.jsonl: does not have the checksum of SHA256SUMS" in result.stderr
+    (stage_project / "encoded" / "SHA256SUMS").unlink()  # the change is meant
     result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
     assert result.returncode == 0, result.stderr
     figures = json.loads((stage_project / "metrics" / "finetune.json").read_text())
