@@ -92,28 +92,24 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
         finished = process.from_main(journal.read() if process.main else {})
         if finished:
             log.info("go on after %d of %d answers (%s)", len(finished), len(job.questions), state)
-        unanswered = [question for question in job.questions if question.id not in finished]
-        own = process.share(unanswered, lambda question: len(question.ids))
-        if own:
-            texts = [question.ids for question in own]
+        own = process.share(job.questions, lambda question: len(question.ids))
+        if texts := [question.ids for question in own if question.id not in finished]:
             engine = load_engine(settings.model, settings.infer, folder, texts)
             limit = settings.infer.max_new_tokens
             answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
-            with tqdm(
-                total=len(own), desc="infer", unit="question", disable=not process.main
-            ) as bar:
-                for question, answer in answerer.answer(own):
-                    journal.write(question.id, answer)
-                    bar.update()
+            answers = answerer.answer(own, finished)
+            shown = {"desc": "infer", "unit": "question", "disable": not process.main}
+            for question, answer in tqdm(answers, total=len(texts), **shown):
+                journal.write(question.id, answer)
         process.wait()
 
         if not process.main:
             return
-        answers = journal.read()
-        figures = summary(job, answers)
+        by_id = journal.read()
+        figures = summary(job, by_id)
         log.info("%s", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in figures.items()))
         with whole_folder(predictions, sums=True) as folder:
-            rows = (prediction(question, answers[question.id]) for question in job.questions)
+            rows = (prediction(question, by_id[question.id]) for question in job.questions)
             write_jsonl(folder / "test.jsonl", rows)
             write_json(folder / "summary.json", figures)
 

@@ -1,7 +1,7 @@
 """How questions are answered: closed sub-tasks by scoring their candidates, others greedily."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isfinite, isnan
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
+PORTION = 512  # closed questions that are scored together
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
 
@@ -72,11 +73,20 @@ class Answerer:
         self._usual_lengths = usual_lengths
         self._max_new_tokens = max_new_tokens
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+    def answer(
+        self, questions: Sequence[Question], finished: Collection[str] = ()
+    ) -> Iterator[tuple[Question, Answer]]:
         """Answers questions.
 
+        Probabilities depend, in their last digits, on what else is scored with a question. So the
+        portions are those of all questions, whichever are finished.
+
+        Args:
+            questions: all that there are.
+            finished: ids of those that were answered by an earlier run.
+
         Yields:
-            Each question with its answer, in any order.
+            Each other question with its answer, in any order.
 
         Raises:
             InputError: if the model does not compute finite numbers.
@@ -85,9 +95,14 @@ class Answerer:
         for question in questions:
             by_subtask.setdefault(question.subtask, []).append(question)
         for subtask, members in by_subtask.items():
-            if subtask in self._closed:
-                yield from self._score(members, self._closed[subtask])
-        yield from self._generate([q for q in questions if q.subtask not in self._closed])
+            for at in range(0, len(members) if subtask in self._closed else 0, PORTION):
+                portion = members[at : at + PORTION]
+                if any(question.id not in finished for question in portion):
+                    for question, answer in self._score(portion, self._closed[subtask]):
+                        if question.id not in finished:
+                            yield question, answer
+        open_ones = [q for q in questions if q.subtask not in self._closed]
+        yield from self._generate([q for q in open_ones if q.id not in finished])
 
     def _score(
         self, questions: Sequence[Question], answers: Sequence[str]

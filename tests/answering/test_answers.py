@@ -4,9 +4,11 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stages.answering import answers
 from stages.answering.answers import ALIKE, Answer, Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
@@ -113,3 +115,28 @@ def test_logits_that_are_no_numbers_are_no_answer(
     causal.get_input_embeddings().weight[61] = math.nan
     with pytest.raises(InputError, match=r"question prova:6\d: the model's logits are no finite"):
         list(answerer.answer(questions))
+
+
+def test_finished_ones_are_not_answered_again_and_portions_stay(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten closed questions, in portions of three, the first five are finished, and the last."""
+    monkeypatch.setattr(answers, "PORTION", 3)
+    encoder, _ = text_encoder(tiny_base)
+    engine = Scripted({12: [5, END]})
+    scored: list[list[int]] = []
+    score = engine.score
+
+    def noted(prompts: Sequence[list[int]], candidates: Candidates) -> Any:
+        scored.append([ids[0] for ids in prompts])
+        return score(prompts, candidates)
+
+    monkeypatch.setattr(engine, "score", noted)
+    questions = [Question(f"chiuso:{n}", "chiuso", [n, 5, 5]) for n in range(10)]
+    questions += [Question(f"aperto:{n}", "aperto", [n, 5, 5]) for n in (11, 12)]
+    finished = {*(f"chiuso:{n}" for n in (0, 1, 2, 3, 4, 9)), "aperto:11"}
+    answerer = Answerer(engine, encoder, {"chiuso": ["uno", "due"]}, {}, max_new_tokens=20)
+    found = [question.id for question, _ in answerer.answer(questions, finished)]
+    assert sorted(found) == ["aperto:12", *(f"chiuso:{n}" for n in (5, 6, 7, 8))]
+    assert scored == [[3, 4, 5], [6, 7, 8]]
+    assert [[request.ids[0] for request in call] for call in engine.calls] == [[12], []]
