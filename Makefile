@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report check base experiments quick test test-gpu lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show
 
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
+
+check: $(VENV)/installed ## compare DVC's cache and the outputs with their checksums
+	$(BIN)/python -m analysis.check
 
 B :=
 base: $(VENV)/installed ## state another base, B=org/name or a folder, in params.yaml

@@ -16,7 +16,7 @@ fault, leaves the bytes of a run without one. Damage is detected (an error names
 (a log line says so) or harmless (the same bytes). Prints tables; docs/faults.md has those of a long
 run. Exits with 1 if a result was wrong without a word, or an output neither old nor new.
 
-    python -m benchmarks.faults [--short] [--kills 20] [--rounds 4] [--only crash ...]
+    python -m benchmarks.faults [--short] [--kills 20] [--rounds 4] [--most 9] [--only crash ...]
 """
 
 import argparse
@@ -31,11 +31,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from ruamel.yaml import YAML
@@ -43,11 +43,12 @@ from safetensors.torch import load_file, save_file
 from tabulate import tabulate
 
 from stages.common.command import run
+from stages.common.files import read_text, write_text
 from stages.common.outputs import write_sums
 from tests.helpers import small_project, tiny
 
 ROOT = Path(__file__).parents[1]
-LIBRARIES = ("peft", "accelerate", "datasets", "codecarbon", "transformers.models.llama")
+LIBRARIES = ("codecarbon", "peft", "datasets", "transformers.models.llama")
 
 STAGES: dict[str, tuple[str, ...]] = {
     "encode": ("raw", "encoded"),
@@ -88,6 +89,8 @@ OTHER = {  # settings under which every output is another one
     "evaluate.seed": 6,
 }
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+Value = TypeVar("Value")
 
 Tree = Mapping[str, bytes]
 """The content of files, by path."""
@@ -137,10 +140,11 @@ def make(folder: Path) -> None:
     small_project.write(raw / "training.txt", documents[:28])
     small_project.write(raw / "test.txt", documents[28:], gold=False)
     small_project.write(raw / "test_gold.txt", documents[28:])
-    shutil.copytree(sample / "haspeede", folder / "raw" / "haspeede")
+    for name, rows in (("training_textual", 60), ("test_textual", 40), ("test_textual_gold", 40)):
+        lines = read_text(sample / "haspeede" / f"{name}.csv").splitlines(keepends=True)
+        write_text(folder / "raw" / "haspeede" / f"{name}.csv", "".join(lines[: rows + 1]))
     for place in (folder / "base", raw, folder / "raw" / "haspeede"):
         write_sums(place)
-    put(folder, SETTINGS)
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -302,19 +306,43 @@ class Bench:
         new: the project with all outputs.
         old: the same with outputs of other settings.
         work: the copy that faults happen to.
+        stages: those that run.
+        draw: decides what is random.
         failures: what should not have been.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Makes both versions."""
+    def __init__(self, folder: Path, seed: int, most: int | None, *, short: bool) -> None:
+        """Makes both versions.
+
+        Args:
+            folder: where to.
+            seed: of what is random.
+            most: see `some`.
+            short: whether there is no adapter.
+        """
         self.new, self.old, self.work = (folder / name for name in ("new", "old", "work"))
-        make(self.new)
-        copy(self.new, self.old)
-        put(self.old, SETTINGS | OTHER)
-        for project in (self.old, self.new):
-            for stage in STAGES:
-                must(call(project, stage))
+        self.stages = [stage for stage in STAGES if not (short and stage == "finetune")]
+        self.draw, self._most = random.Random(seed), most
+        self.settings = SETTINGS | ({"infer.adapter": False} if short else {})
         self.failures: list[str] = []
+        make(self.new)
+        put(self.new, self.settings)
+        copy(self.new, self.old)
+        put(self.old, self.settings | OTHER)
+        for project in (self.old, self.new):
+            for stage in self.stages:
+                must(call(project, stage))
+
+    @property
+    def saving(self) -> list[str]:
+        """The stages that save what they have done."""
+        return [stage for stage in self.stages if stage in ("finetune", "infer")]
+
+    def some(self, items: Sequence[Value]) -> Sequence[Value]:
+        """Returns all items or, where a number is given, so many of them."""
+        if self._most is None or len(items) <= self._most:
+            return items
+        return self.draw.sample(items, self._most)
 
     def expected(self, stage: str) -> list[Tree]:
         """The outputs of a stage that has run without a fault."""
@@ -365,16 +393,17 @@ def no_traceback(ended: Ended) -> bool:
     return "Traceback" not in ended.text and "unexpected" not in ended.text
 
 
-def crashes(bench: Bench, stages: Iterable[str], *, kill: bool) -> list[list[object]]:
+def crashes(bench: Bench, *, kill: bool) -> list[list[object]]:
     """Lets every change of the file system be the last one, or fail."""
     rows: list[list[object]] = []
-    for stage in stages:
+    for stage in bench.stages:
         counter = bench.work.parent / "changes"
         bench.prepare(stage)
         must(call(bench.work, stage, Changes(bench.work, counter)))
         count = counter.stat().st_size
+        chosen = bench.some(range(count))
         whole = told = 0
-        for at in range(count):
+        for at in chosen:
             bench.prepare(stage)
             what = f"{stage}, {'killed' if kill else 'no space'} at change {at + 1} of {count}"
             ended = call(bench.work, stage, Changes(bench.work, counter, at, kill=kill))
@@ -383,20 +412,21 @@ def crashes(bench: Bench, stages: Iterable[str], *, kill: bool) -> list[list[obj
             )
             told += kill or bench.check(f"{what}: a traceback", no_traceback(ended), ended.text)
             bench.check_again(what, stage)
-        rows.append([stage, count, whole, "" if kill else told])
+        rows.append([stage, len(chosen), whole, "" if kill else told])
+        print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
 # --- Kills ----------------------------------------------------------------------------------------
 
 
-def kills(bench: Bench, count: int, epochs: int, draw: random.Random) -> list[list[object]]:
+def kills(bench: Bench, count: int, epochs: int) -> list[list[object]]:
     """Kills finetune and infer at random moments, with the default interval of saving."""
     rows: list[list[object]] = []
-    long = {"finetune.epochs": epochs, "infer.max_new_tokens": 200, "finetune.cap": None}
+    long = {"finetune.epochs": epochs, "infer.max_new_tokens": 100, "finetune.cap": None}
     project = copy(bench.new, bench.work.parent / "long")
-    put(project, SETTINGS | long)
-    for stage in ("finetune", "infer"):
+    put(project, bench.settings | long)
+    for stage in bench.saving:
         whole = must(call(project, stage)).seconds
         expected = outputs(project, stage)
         same = resumed = 0
@@ -405,7 +435,7 @@ def kills(bench: Bench, count: int, epochs: int, draw: random.Random) -> list[li
             copy(project, bench.work)
             for name in OUTPUTS[stage]:
                 shutil.rmtree(bench.work / name, ignore_errors=True)
-            after = draw.uniform(0.05, 1.0) * whole
+            after = bench.draw.uniform(0.05, 1.0) * whole
             killed = call(bench.work, stage, kill_after=after)
             ended = call(bench.work, stage)
             is_same = not ended.code and outputs(bench.work, stage) == expected
@@ -457,13 +487,16 @@ DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 }
 
 
+NAN = "weights that are no numbers"
+
+
 def damage(path: Path, kind: str, draw: random.Random) -> bool:
     """Damages a file; returns whether its content is another one now."""
     before = path.read_bytes()
     if kind == "deleted":
         path.unlink()
         return True
-    if kind == "weights that are no numbers":
+    if kind == NAN:
         weights = load_file(path)
         name = draw.choice(sorted(weights))
         weights[name].view(-1)[draw.randrange(weights[name].numel())] = torch.nan
@@ -489,54 +522,45 @@ def judge(bench: Bench, stage: str, path: Path, ended: Ended) -> str:
     return "repaired" if "damaged" in ended.text else "harmless"
 
 
-def kinds_for(path: Path) -> Iterator[str]:
-    """The kinds of damage that a file may come to."""
-    yield from DAMAGES
-    yield "deleted"
-    if path.suffix == ".safetensors":
-        yield "weights that are no numbers"
-
-
-def damages(
-    bench: Bench, rounds: int, stages: Iterable[str], draw: random.Random
-) -> list[list[object]]:
+def damages(bench: Bench, rounds: int) -> list[list[object]]:
     """Damages every file that a stage reads, in all ways, some rounds of each."""
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for stage in stages:
-        paths = [
-            p.relative_to(bench.new) for pattern in READ[stage] for p in bench.new.glob(pattern)
-        ]
-        for path in sorted(set(paths)):
-            for kind in kinds_for(path):
-                for _ in range(rounds if kind in ("a bit flipped", "a block of zeros") else 1):
-                    bench.prepare(stage)
-                    for name in OUTPUTS[stage]:
-                        shutil.rmtree(bench.work / name, ignore_errors=True)
-                    if not damage(bench.work / path, kind, draw):
-                        continue
-                    note(bench, counts, stage, f"{path}: {kind}", path, call(bench.work, stage))
+    for stage in bench.stages:
+        found = {path for pattern in READ[stage] for path in bench.new.glob(pattern)}
+        paths = sorted(path.relative_to(bench.new) for path in found)
+        cases = [(path, kind) for path in paths for kind in kinds_for(path, rounds)]
+        for path, kind in bench.some(cases):
+            bench.prepare(stage)
+            for name in OUTPUTS[stage]:
+                shutil.rmtree(bench.work / name, ignore_errors=True)
+            if damage(bench.work / path, kind, bench.draw):
+                note(bench, counts, stage, f"{path}: {kind}", path, call(bench.work, stage))
     return table(counts)
 
 
-def scratch_damages(
-    bench: Bench, rounds: int, stages: Iterable[str], draw: random.Random
-) -> list[list[object]]:
+def kinds_for(path: Path, rounds: int) -> list[str]:
+    """The kinds of damage that a file may come to, the random ones as often as there are rounds."""
+    nan = [NAN] * (path.suffix == ".safetensors")
+    return [*DAMAGES, "deleted", *nan, *(["a bit flipped", "a block of zeros"] * (rounds - 1))]
+
+
+def scratch_damages(bench: Bench, rounds: int) -> list[list[object]]:
     """Damages what an interrupted finetune and infer have saved."""
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for stage in stages:
+    for stage in bench.saving:
         bench.prepare(stage)
         call(bench.work, stage, stop_before_writing(stage))
         interrupted = copy(bench.work, bench.work.parent / "interrupted")
         states = sorted(interrupted.glob(f".scratch/{stage}/*/*"))
         bench.check(f"{stage} has saved nothing", bool(states))
-        for path in [state.relative_to(interrupted) for state in states]:
-            for kind in (*DAMAGES, "deleted"):
-                for _ in range(rounds if kind in ("a bit flipped", "a block of zeros") else 1):
-                    copy(interrupted, bench.work)
-                    if damage(bench.work / path, kind, draw):
-                        ended = call(bench.work, stage)
-                        what = "a saved state" if stage == "finetune" else "a journal"
-                        note(bench, counts, stage, f"{what}: {kind}", path, ended, what)
+        paths = [state.relative_to(interrupted) for state in states]
+        cases = [(path, kind) for path in paths for kind in kinds_for(path, 5 * rounds)]
+        for path, kind in bench.some(cases):
+            copy(interrupted, bench.work)
+            if damage(bench.work / path, kind, bench.draw):
+                what = "a saved state" if stage == "finetune" else "a journal"
+                ended = call(bench.work, stage)
+                note(bench, counts, stage, f"{what}: {kind}", path, ended, what)
     return table(counts)
 
 
@@ -587,10 +611,10 @@ def stop_before_writing(stage: str) -> Callable[[], None]:
 # --- Two at once, folders -------------------------------------------------------------------------
 
 
-def two_at_once(bench: Bench, rounds: int, draw: random.Random) -> list[list[object]]:
+def two_at_once(bench: Bench, rounds: int) -> list[list[object]]:
     """Runs each stage twice at the same time, the second a moment later."""
     rows: list[list[object]] = []
-    for stage in STAGES:
+    for stage in bench.stages:
         same = waited = 0
         for number in range(rounds):
             bench.prepare(stage)
@@ -598,7 +622,7 @@ def two_at_once(bench: Bench, rounds: int, draw: random.Random) -> list[list[obj
             processes = []
             for log in logs:
                 processes.append(start(bench.work, stage, log))
-                time.sleep(draw.uniform(0, 0.5))
+                time.sleep(bench.draw.uniform(0, 0.5))
             ended = [wait(*both) for both in zip(processes, logs, strict=True)]
             text = "\n".join(each.text for each in ended)
             are_same = outputs(bench.work, stage) == bench.expected(stage)
@@ -677,44 +701,45 @@ def main() -> None:
     """Lets things happen and prints what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="a few of each, in seconds")
+    parser.add_argument("--most", type=int, help="changes, and damages, of each stage")
     parser.add_argument("--kills", type=int, default=20, help="of each stage")
     parser.add_argument("--rounds", type=int, default=4, help="random damages of each file")
     parser.add_argument("--epochs", type=int, default=60, help="of the training that is killed")
     parser.add_argument("--seed", type=int, default=1)
     everything = ["crash", "full", "flip", "two", "folders", "kill"]
-    parser.add_argument("--only", nargs="*", choices=everything, default=everything)
+    parser.add_argument("--only", nargs="*", choices=everything)
     arguments = parser.parse_args()
     if arguments.short:
-        arguments.kills, arguments.rounds, arguments.epochs = 1, 1, 2
+        arguments.kills = arguments.rounds = arguments.most = 1
+        everything.remove("folders")
+    arguments.only = arguments.only or everything
     os.environ["HF_HUB_OFFLINE"] = "1"
     sys.dont_write_bytecode = True
     torch.set_num_threads(1)
-    for name in (*(f"stages.{stage}" for stage in STAGES), *LIBRARIES):
+    for name in (*(f"stages.{stage}" for stage in STAGES), *LIBRARIES[arguments.short :]):
         import_module(name)
     ctypes.CDLL(None)
-    draw = random.Random(arguments.seed)
-    cheap = ["decode"] if arguments.short else list(STAGES)
-    heavy = ["infer"] if arguments.short else ["finetune", "infer"]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(Path(temporary).resolve())
+        folder = Path(temporary).resolve()
+        bench = Bench(folder, arguments.seed, arguments.most, short=arguments.short)
         for kind in arguments.only:
             if kind in ("crash", "full"):
-                rows = crashes(bench, cheap, kill=kind == "crash")
+                rows = crashes(bench, kill=kind == "crash")
                 header = ["stage", "changes", "old or new", "told as a message"]
                 title = "Killed" if kind == "crash" else "No space left"
                 show(f"{title} at each change of the file system", header, rows)
             elif kind == "flip":
-                rows = damages(bench, arguments.rounds, cheap, draw)
-                rows += scratch_damages(bench, arguments.rounds, heavy, draw)
+                rows = damages(bench, arguments.rounds)
+                rows += scratch_damages(bench, arguments.rounds)
                 show("Damage", ["stage", "file", "times", *VERDICTS, "else"], rows)
             elif kind == "two":
-                rows = two_at_once(bench, arguments.rounds, draw)
+                rows = two_at_once(bench, arguments.rounds)
                 show("Two at once", ["stage", "times", "same result", "one waited"], rows)
             elif kind == "folders":
                 show("Folders", ["stage", "folder", "message"], folders(bench))
             else:
-                rows = kills(bench, arguments.kills, arguments.epochs, draw)
+                rows = kills(bench, arguments.kills, arguments.epochs)
                 header = ["stage", "seconds", "kills", "same result", "resumed", "mean loss, s"]
                 show("Killed at random moments", header, rows)
     print(f"\n{len(bench.failures)} failures, {time.monotonic() - began:.0f} s")

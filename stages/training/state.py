@@ -88,7 +88,7 @@ class TrainingState:
             InputError: if they are not.
         """
         if not bool(self.weights.values.detach().isfinite().all()):
-            raise diverged("a weight of the adapter is not a finite number", self.progress.update)
+            raise diverged("a weight of the adapter is no finite number", self.progress.update)
 
     def check_learnt(self) -> None:
         """Makes sure that the adapter changes the base, which a fresh one does not.
