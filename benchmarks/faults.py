@@ -20,8 +20,10 @@ run. Exits with 1 if a result was wrong without a word, or an output neither old
 """
 
 import argparse
+import csv
 import ctypes
 import errno
+import io
 import os
 import random
 import shutil
@@ -141,8 +143,11 @@ def make(folder: Path) -> None:
     small_project.write(raw / "test.txt", documents[28:], gold=False)
     small_project.write(raw / "test_gold.txt", documents[28:])
     for name, rows in (("training_textual", 60), ("test_textual", 40), ("test_textual_gold", 40)):
-        lines = read_text(sample / "haspeede" / f"{name}.csv").splitlines(keepends=True)
-        write_text(folder / "raw" / "haspeede" / f"{name}.csv", "".join(lines[: rows + 1]))
+        text = read_text(sample / "haspeede" / f"{name}.csv")
+        kept = list(csv.reader(io.StringIO(text, newline="")))[: rows + 1]
+        table = io.StringIO(newline="")
+        csv.writer(table, quoting=csv.QUOTE_ALL).writerows(kept)
+        write_text(folder / "raw" / "haspeede" / f"{name}.csv", table.getvalue())
     for place in (folder / "base", raw, folder / "raw" / "haspeede"):
         write_sums(place)
 
