@@ -93,13 +93,14 @@ def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
         if finished:
             log.info("go on after %d of %d answers (%s)", len(finished), len(job.questions), state)
         own = process.share(job.questions, lambda question: len(question.ids))
-        if texts := [question.ids for question in own if question.id not in finished]:
+        if unfinished := sum(question.id not in finished for question in own):
+            texts = [question.ids for question in own]
             engine = load_engine(settings.model, settings.infer, folder, texts)
             limit = settings.infer.max_new_tokens
             answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
             answers = answerer.answer(own, finished)
             shown = {"desc": "infer", "unit": "question", "disable": not process.main}
-            for question, answer in tqdm(answers, total=len(texts), **shown):
+            for question, answer in tqdm(answers, total=unfinished, **shown):
                 journal.write(question.id, answer)
         process.wait()
 
