@@ -1,4 +1,4 @@
-"""Faults, in short: of each kind one in every stage; the long form is benchmarks/faults.py."""
+"""Faults, in short: a crash, a damaged file and a kill; benchmarks/faults.py has the long form."""
 
 import os
 import subprocess
