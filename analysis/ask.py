@@ -1,7 +1,8 @@
 """Ask: questions to the adapter, one at a time, and what decode reads in its answers.
 
-Reads what infer reads (ENCODED may be absent, and every sub-task is then open) and writes nothing.
-A text becomes a question as in infer, with the same prompt and settings. The output shows the
+Reads the prompt file, so that any of its sub-tasks can be asked, and what infer reads (ENCODED may
+be absent, and every sub-task is then open). Writes nothing. A text becomes a question as in infer,
+with the same prompt and settings. The output shows the
 prompt as the model sees it; the answer, how it ended (stop or length) and its number of tokens; in
 closed sub-tasks the probability of each candidate; and how decode parses the answer (decode also
 drops names that do not occur in the text). Without a text, lines are read from the terminal or a
@@ -23,11 +24,12 @@ from typing import Any, NamedTuple
 from stages.answering.answers import Answer, Answerer, Question
 from stages.common.command import InputError, run
 from stages.common.outputs import check_sums
+from stages.common.prompts import Prompts
 from stages.common.settings import read
-from stages.infer import Settings
-from stages.model.prompts import Prompts
+from stages.infer import Settings as Infer
 from stages.model.text import TextEncoder
 from stages.tasks import lecture, load, owner
+from stages.toolkit.settings import Data
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ WIDTH = 80  # columns of the terminal
 MARGIN = "| "  # before the prompt
 LABEL = 13  # columns of the words before what the model said
 UNREADABLE = "nothing: decode would submit the fallback"
+
+
+class Settings(Infer):
+    """What ask reads of params.yaml: what infer does, and where the prompt file is."""
+
+    data: Data
 
 
 class Example(NamedTuple):

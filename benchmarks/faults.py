@@ -55,7 +55,7 @@ LIBRARIES = ("codecarbon", "peft", "datasets", "transformers.models.llama")
 STAGES: dict[str, tuple[str, ...]] = {
     "encode": ("raw", "encoded"),
     "finetune": ("encoded", "adapter", "metrics"),
-    "infer": ("encoded", "adapter", "predictions"),
+    "infer": ("encoded", "adapter", "predictions", "metrics"),
     "decode": ("raw", "predictions", "submissions", "metrics"),
     "evaluate": ("raw", "submissions", "metrics"),
 }
@@ -68,9 +68,9 @@ OUTPUTS = {
 }
 READ = {
     "encode": ("raw/*/*",),
-    "finetune": ("encoded/train.jsonl", "encoded/dev.jsonl", "base/*"),
-    "infer": ("encoded/test.jsonl", "encoded/train.jsonl", "encoded/closed.json", "adapter/*")
-    + ("base/*",),
+    "finetune": ("encoded/train.jsonl", "encoded/dev.jsonl", "encoded/prompts.json", "base/*"),
+    "infer": ("encoded/questions.jsonl", "encoded/train.jsonl", "encoded/closed.json", "adapter/*")
+    + ("encoded/prompts.json", "base/*"),
     "decode": ("raw/*/*", "predictions/test.jsonl"),
     "evaluate": ("raw/*/*", "submissions/*/*", "submissions/probabilities.csv"),
 }

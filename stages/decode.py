@@ -87,8 +87,17 @@ def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[st
         The submission of each task.
 
     Raises:
-        InputError: for defects of the raw files, and if the answers belong to other questions.
+        InputError: for defects of the raw files, if the answers belong to other questions, and if
+            organisers do not read so many runs.
     """
+    too_few = [
+        f"{n} {r}" for n in settings.tasks if (r := load(n).SENDING.runs) < settings.decode.run
+    ]
+    if too_few:
+        raise InputError(
+            f"params.yaml: decode.run: {settings.decode.run} is more than the runs that the"
+            f" organisers read: {', '.join(too_few)}"
+        )
     submissions = {}
     answered = 0
     for name in settings.tasks:

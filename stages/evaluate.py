@@ -32,6 +32,10 @@ from stages.toolkit.splits import HoldOut
 
 log = logging.getLogger(__name__)
 
+DIGITS = 10
+"""Decimals in evaluate.json: enough to compare to 1e-9, and few enough that equal results are equal
+bytes, whatever the order in which a processor adds numbers."""
+
 Intervals = Mapping[str, tuple[float, float]]
 
 
@@ -76,22 +80,22 @@ def report(units: Mapping[str, Unit], intervals: Intervals) -> dict[str, Any]:
     """The content of evaluate.json; the headline is the mean of the normalised values."""
     normalised = [unit.normalised for unit in units.values()]
     return {
-        "headline": round(fmean(normalised), 6) if normalised else None,
+        "headline": round(fmean(normalised), DIGITS) if normalised else None,
         "units": {name: _entry(unit, *intervals[name]) for name, unit in units.items()},
     }
 
 
 def _entry(unit: Unit, low: float, high: float) -> dict[str, Any]:
-    """A unit's entry; six decimals, so that equal results are equal bytes."""
+    """A unit's entry."""
     return {
         "metric": unit.metric,
-        "value": round(unit.value, 6),
+        "value": round(unit.value, DIGITS),
         "n": unit.n,
-        "low": round(low, 6),
-        "high": round(high, 6),
-        "baseline": round(unit.baseline, 6),
+        "low": round(low, DIGITS),
+        "high": round(high, DIGITS),
+        "baseline": round(unit.baseline, DIGITS),
         "better": unit.better,
-        "details": {name: round(value, 6) for name, value in unit.details.items()},
+        "details": {name: round(value, DIGITS) for name, value in unit.details.items()},
     }
 
 

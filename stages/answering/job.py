@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
 from stages.common.command import InputError
-from stages.model.examples import read_split
+from stages.model.examples import QUESTION, read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
 from stages.model.text import (
@@ -45,10 +45,10 @@ class Job(NamedTuple):
 
 
 def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) -> Job:
-    """Reads what encode has written, never the answers of the test split.
+    """Reads what encode has written; it has no answers of the test split.
 
     Args:
-        encoded: folder with test.jsonl, train.jsonl and closed.json.
+        encoded: folder with questions.jsonl, train.jsonl and closed.json.
         encoder: knows the prompts and the tokenizer.
         model: the base.
         infer: how questions are answered.
@@ -56,14 +56,14 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     Raises:
         InputError: for defects of the files, and if the base cannot hold a question.
     """
-    split = read_split(encoded / "test.jsonl").remove_columns("output")
+    split = read_split(encoded / "questions.jsonl", QUESTION)
     ids, subtasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
     texts = zip(subtasks, inputs, strict=True)
     rows = encode_questions(texts, encoder, load_config(model), infer.max_new_tokens)
     survival = Survival(encoder)
     for question_id, text in zip(ids, inputs, strict=True):
         survival.look_at(question_id, text)
-    survival.report(encoded / "test.jsonl")
+    survival.report(encoded / "questions.jsonl")
     return Job(
         questions=[
             Question(question_id, subtask, row.ids)

@@ -24,10 +24,10 @@ from stages.answering.forks import score_forks
 from stages.answering.slots import NAME, SlotCache, cached_attention
 from stages.model.attention import packed_logits
 from stages.model.device import (
+    can_compile,
     compile_layers,
     free_memory,
     linear_parameters,
-    pays_to_compile,
 )
 from stages.model.greedy import likeliest
 from stages.model.pack_sizes import Size
@@ -46,7 +46,7 @@ PROMPTS = {"cuda": 8192, "cpu": 1024}  # largest number of tokens of prompts tha
 COLUMNS = 64  # a slot's length is a multiple of it
 REFILL = 4  # when one slot in so many is free, rows move up
 CPU_CACHE = 2 * 2**30  # bytes of a CPU's memory for the cache
-# Tokens of prompts from which compiling pays for a large model too: on an H200 it took 12 s, and
+# Tokens of prompts from which compiling pays: on an H200 it took 12 s, and
 # from then on a prompt of 214 tokens took 1 ms less.
 COMPILE_FROM = 3_000_000
 
@@ -128,7 +128,7 @@ class TorchEngine:
         quantized = getattr(base, "is_quantized", False)
         if model is not base and base.dtype == torch.float32 and not quantized:
             model.merge_and_unload()
-        if tokens >= COMPILE_FROM and pays_to_compile(base, tokens):
+        if tokens >= COMPILE_FROM and can_compile(base):
             log.info("the layers are compiled at the first prompts")
             compile_layers(base.get_decoder())
         for recorder in (self._reader, self._scorer):

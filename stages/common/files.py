@@ -1,5 +1,6 @@
 """Reading and writing files: lines with numbers, defects with places, whole or not at all."""
 
+import codecs
 import csv
 import io
 import json
@@ -8,8 +9,8 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from stages.common.command import InputError
 log = logging.getLogger(__name__)
 
 LEFT = 86_400  # seconds after which another host's temporary file is taken for left behind
+_recorders: list[set[Path]] = []
+
 SHOWN = 20  # defects of one file that are listed before the rest is only counted
 
 
@@ -45,42 +48,77 @@ def required(path: Path) -> Path:
     """Returns a path whose file must be there.
 
     Raises:
-        InputError: if it is not.
+        InputError: if it is not, with the files that are there.
     """
     if not path.is_file():
-        raise InputError(f"{path.parent}: no {path.name}, which the task needs")
+        present = ", ".join(files_below(path.parent)[:SHOWN]) or "nothing"
+        raise InputError(f"{path.parent}: no {path.name}, which the task needs; there is {present}")
     return path
 
 
+def files_below(folder: Path) -> list[str]:
+    """The files in a folder and its folders, sorted, but for hidden ones, notes and DVC's own."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in paths
+        if path.suffix not in (".md", ".dvc") and not any(p.startswith(".") for p in path.parts)
+    )
+
+
+@contextmanager
+def recorded_reads() -> Iterator[set[Path]]:
+    """Yields a set to which each file that `read_text` reads meanwhile is added."""
+    reads: set[Path] = set()
+    _recorders.append(reads)
+    try:
+        yield reads
+    finally:
+        _recorders.pop()
+
+
 def read_text(path: Path, *, empty: bool = False) -> str:
-    """Reads a UTF-8 file as it is, without a byte order mark.
+    r"""Reads a UTF-8 file as it is, without a byte order mark.
+
+    Where all lines end with ``\r`` alone, as old programs write them, they end with ``\n``.
 
     Args:
         path: the file.
         empty: whether it may be empty.
 
     Raises:
-        InputError: if the file is empty, cannot be read, or a line is not UTF-8.
+        InputError: if the file is empty, cannot be read, or a line is not UTF-8 or has a NUL.
     """
+    for reads in _recorders:
+        reads.add(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    content = content.removeprefix(codecs.BOM_UTF8)
     if not content.strip() and not empty:
         raise InputError(f"{path}:1: the file is empty")
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        defects = Defects(path)
-        for number, line in enumerate(content.split(b"\n"), start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                at = error.start
-                defects.add(number, f"byte {at + 1} is not UTF-8 (0x{line[at]:02x})")
-        defects.check()
-        raise
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path}:1: the file is UTF-16; expected UTF-8")
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    text = content.decode("utf-8", "replace")
+    if "\ufffd" in text or "\0" in text:
+        _check_bytes(path, content)
+    return text
+
+
+def _check_bytes(path: Path, content: bytes) -> None:
+    defects = Defects(path)
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            at = error.start
+            defects.add(number, f"byte {at + 1} is not UTF-8 (0x{line[at]:02x})")
+        if b"\0" in line:
+            defects.add(number, f"byte {line.index(0) + 1} is NUL, which no text has")
+    defects.check()
 
 
 def read_lines(path: Path, *, empty: bool = False) -> list[str]:

@@ -1,23 +1,27 @@
 """Settings: params.yaml as typed, checked, frozen objects.
 
 Every stage declares in a class ``Settings`` what it reads: fields of its own or whole sections.
-A key that a section does not know, or a value out of range, is refused by name, value and range.
+A key that a section does not know, or a value out of range, is refused by name, value and range;
+of the whole file, by the stage that comes first (stages/check.py).
 
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.command import InputError, run
 
 PARAMS = Path("params.yaml")
+Text = Annotated[str, Field(min_length=1)]
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
@@ -49,15 +53,47 @@ def read(kind: type[Read], path: Path = PARAMS) -> Read:
     Raises:
         InputError: if the file cannot be read or a value is missing, unknown or out of range.
     """
+    return validate(kind, load(path), str(path))
+
+
+def validate(kind: type[Read], content: Any, source: str) -> Read:
+    """Makes settings of plain values.
+
+    Args:
+        kind: the settings class.
+        content: nested mappings.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: if a value is missing, unknown or out of range.
+    """
     try:
-        return kind.model_validate(load(path))
+        return kind.model_validate(content)
     except ValidationError as error:
         problems = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
+            if e["type"] == "extra_forbidden"
+            else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
             + ("" if isinstance(e["input"], dict) else f", found {e['input']!r}")
             for e in error.errors()
         ]
         raise InputError("\n".join(problems)) from None
+
+
+def unknown_key(location: Iterable[str | int], value: Any, known: Iterable[str]) -> str:
+    """Says that a key is unknown, and which known one is like it.
+
+    Args:
+        location: the keys that lead to it, its own the last.
+        value: what it has; a section's first key counts as part of the location.
+        known: all dotted keys.
+    """
+    key = ".".join(map(str, location))
+    while isinstance(value, Mapping) and value:
+        name, value = next(iter(value.items()))
+        key += f".{name}"
+    similar = get_close_matches(key, known, 1)
+    return f"{key}: no such key" + (f"; did you mean {similar[0]}?" if similar else "")
 
 
 def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -71,17 +107,19 @@ def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def load(path: Path) -> Any:
-    """Reads a YAML 1.2 file as plain Python values.
+    """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
 
     Raises:
         InputError: if the file cannot be read, or is not a mapping.
     """
+    is_json = path.suffix == ".json"
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if is_json else YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    except YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
+    except (YAMLError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not valid {'JSON' if is_json else 'YAML'}: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")
     return content

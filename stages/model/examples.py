@@ -1,29 +1,35 @@
 """Encoded splits, as finetune and infer read them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from datasets import Dataset, Features, Value
 
 from stages.common.files import Defects, read_jsonl
 
-COLUMNS = ("id", "task", "input", "output")
+QUESTION = ("id", "task", "input")
+EXAMPLE = (*QUESTION, "output")
 
 
-def read_split(path: Path) -> Dataset:
+def read_split(path: Path, columns: Sequence[str] = EXAMPLE) -> Dataset:
     """Reads an encoded split.
 
+    Args:
+        path: the file.
+        columns: the keys of its objects.
+
     Returns:
-        A dataset with the columns id, task (the sub-task), input and output (the answer, or None),
-        in the file's order.
+        A dataset with the columns id, task (the sub-task), input and, for examples, output (the
+        answer, or None), in the file's order.
 
     Raises:
         InputError: naming the lines that are no examples.
     """
-    rows = read_jsonl(path, COLUMNS)
+    rows = read_jsonl(path, columns)
     defects = Defects(path)
     for number, row in enumerate(rows, start=1):
-        if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in COLUMNS):
+        if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
             defects.add(number, "expected texts (or null as output)")
     defects.check()
-    features = Features(dict.fromkeys(COLUMNS, Value("string")))
-    return Dataset.from_dict({c: [row[c] for row in rows] for c in COLUMNS}, features=features)
+    features = Features(dict.fromkeys(columns, Value("string")))
+    return Dataset.from_dict({c: [row[c] for row in rows] for c in columns}, features=features)

@@ -15,8 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from stages.common.command import InputError
 from stages.common.outputs import SUMS, check_sums, sha256
+from stages.common.prompts import Prompts
 from stages.model.processes import here
-from stages.model.prompts import Prompts
 from stages.model.settings import Model
 
 INPUTS = "inputs.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.common.command import InputError
-from stages.model.prompts import Prompts
+from stages.common.prompts import Prompts
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from stages.common.command import InputError
 from stages.common.outputs import check_sums
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
 
@@ -25,6 +25,7 @@ class Task(Protocol):
     Attributes:
         REQUIRED: raw files without which the task cannot run; the others may be absent.
         UNITS: names of the ranked units.
+        SENDING: how the organisers want submissions sent, and how many.
         CLOSED: the candidate answers of each closed sub-task, in a stable order. A sub-task is
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
@@ -33,6 +34,7 @@ class Task(Protocol):
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
+    SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:

@@ -1,10 +1,17 @@
-"""Settings of params.yaml that the tasks and their scores read."""
+"""Settings of params.yaml that concern the tasks and their scores."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from stages.common.settings import Section
+from stages.common.settings import Section, Text
+
+
+class Data(Section):
+    """Where the raw files and the prompt file are."""
+
+    raw: Text
+    prompts: Text
 
 
 class Run(Section):

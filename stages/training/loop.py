@@ -19,13 +19,14 @@ import torch
 from tqdm import tqdm
 
 from stages.model import processes
+from stages.model.cost import Account, Meter
+from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
 from stages.model.recording import Recorder, longest_recorded
 from stages.model.text import TokenRow
 from stages.training.adapter import speed_up
-from stages.training.cost import Account, Meter
 from stages.training.examples import Examples, label_tokens
 from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass
@@ -50,16 +51,15 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, path: ModelPath, tokens: int) -> None:
+    def __init__(self, path: ModelPath) -> None:
         """Begins a training.
 
         Args:
             path: computes the logits of a base with a fresh adapter, which stays in fp32.
-            tokens: number of tokens that there are to learn from, which decides what pays.
         """
         self._path, self._device = path, path.model.device
         path.model.train()  # else bitsandbytes repacks weights on some CPUs, without gradients
-        speed_up(path, tokens)
+        speed_up(path)
         weights = path.trained_weights()
         self.state = TrainingState(path.model, weights, path.model.get_base_model().dtype)
         self._micro_batches = MicroBatcher(path)
@@ -72,6 +72,10 @@ class Trainer:
             steps=SIZES,
             reserve=True,
         )
+
+    def release(self) -> None:
+        """Gives the memory of recorded passes back."""
+        self._pass.forget()
 
     def update(self, batch: Sequence[TokenRow], rate: float, clip: float) -> torch.Tensor:
         """Makes one update: each process computes the gradient of its part; all use the sum.
@@ -99,8 +103,8 @@ class Trainer:
         total = torch.zeros((), device=self._device)
         self.state.optimizer.zero_grad(set_to_none=False)  # recorded passes add to it in place
         for rows, loss_weight in self._micro_batches.split(batch):
-            weight = torch.tensor(loss_weight / labels)
-            total += self._pass(self._path.batch(rows), lambda _, weight=weight: (weight,))
+            weight = (torch.tensor(loss_weight / labels),)
+            total += self._pass(self._path.batch(rows), partial(_whatever_the_size, weight))
         return total
 
     def dev_loss(self, rows: Sequence[TokenRow]) -> float:
@@ -155,8 +159,7 @@ def train(
     Raises:
         InputError: if a loss or a weight is not a finite number, or nothing was learnt.
     """
-    tokens = settings.epochs * sum(len(row.ids) for row in examples.rows)
-    trainer = Trainer(path, tokens)
+    trainer = Trainer(path)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)
@@ -201,6 +204,7 @@ def train(
             if saving.due:
                 save()
         save()  # an interruption before the outputs are written costs nothing either
+    trainer.release()
     state.keep_best()
     state.check_learnt()
     return progress
@@ -220,6 +224,13 @@ def batches(examples: Examples, settings: Finetune, start: int) -> Iterator[list
         for at in range(step * settings.batch, len(order), settings.batch):
             yield [examples.rows[i] for i in order[at : at + settings.batch]]
         step = 0
+
+
+def _whatever_the_size(
+    tensors: tuple[torch.Tensor, ...], _: Size | None
+) -> tuple[torch.Tensor, ...]:
+    """What a pass reads beside the pack, and is never filled up."""
+    return tensors
 
 
 class _Losses:

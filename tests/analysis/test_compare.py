@@ -3,7 +3,6 @@
 import random
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from stages.common.command import InputError
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit, resampled
 from stages.toolkit.settings import Bootstrap
+from tests.helpers.commands import command
 
 MANY = Bootstrap(resamples=2000, seed=3)
 
@@ -81,8 +81,7 @@ def test_other_items_or_other_units_are_refused() -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "analysis.compare", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return command(folder, "analysis.compare", *arguments)
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -14,6 +14,35 @@ def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
     assert files.read_lines(path) == ["a", "b\u2028c\x0bd\x85e", "", "f"]
 
 
+def test_carriage_returns_alone_end_lines_where_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"a\r\rb\r")
+    assert files.read_lines(path) == ["a", "", "b"]
+    path.write_bytes(b"a\rb\n")
+    assert files.read_lines(path) == ["a\rb"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "f:1: the file is empty"),
+        (b"\xef\xbb\xbf", "f:1: the file is empty"),
+        ("a\n".encode("utf-16"), "f:1: the file is UTF-16; expected UTF-8"),
+        (b"a\nb\xe8", r"f:2: byte 2 is not UTF-8 \(0xe8\)"),
+        (b"\xef\xbf\xbda\nb\0c\n", "f:2: byte 2 is NUL"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        files.read_text(tmp_path / "f")
+
+
+def test_a_replacement_character_is_a_character(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("a\ufffd", encoding="utf-8")
+    assert files.read_text(tmp_path / "f") == "a\ufffd"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent: cannot be read: No such file"):
         files.read_lines(tmp_path / "absent")

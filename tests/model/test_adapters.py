@@ -14,7 +14,7 @@ from stages.common.command import InputError
 from stages.model.adapters import adapter_fingerprint, adapter_folder, load_adapter
 from stages.model.loading import load_base
 from tests.helpers import adapters
-from tests.helpers.exactness import INFER, ROWS, compare_answers, reference_base
+from tests.helpers.exactness import INFER, ROWS, compare_answers, in_fp32, reference_base
 from tests.helpers.families import FAMILIES, save
 from tests.helpers.models import CPU, FP32, model_settings
 
@@ -52,6 +52,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 @pytest.mark.parametrize("kind", adapters.KINDS)
+@in_fp32
 def test_answers_are_those_of_peft(
     bases: dict[bool, Path], tmp_path: Path, kind: str, quantization: str
 ) -> None:

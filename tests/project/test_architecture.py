@@ -6,7 +6,7 @@ import pytest
 
 from recipes.imports import find_cycle, imported, picture, read_imports, wing, wing_imports
 
-STAGES = {"encode", "finetune", "infer", "decode", "evaluate"}
+STAGES = {"check", "encode", "finetune", "infer", "decode", "evaluate"}
 
 MAY_IMPORT = {
     "common": set(),
@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "model": {"common"},
     "training": {"common", "model"},
     "answering": {"common", "model"},
+    "check": {"common", "toolkit", "model", "training", "answering"},
     "encode": {"common", "toolkit", "tasks"},
     "decode": {"common", "toolkit", "tasks"},
     "evaluate": {"common", "toolkit", "tasks"},
@@ -28,7 +29,7 @@ def imports(request: pytest.FixtureRequest) -> dict[str, set[str]]:
     return read_imports(request.config.rootpath)
 
 
-def test_stages_holds_five_scripts_and_six_folders(root: Path) -> None:
+def test_stages_holds_six_scripts_and_six_folders(root: Path) -> None:
     folder = root / "stages"
     assert {file.stem for file in folder.glob("*.py")} == STAGES | {"__init__"}
     packages = {file.parent.name for file in folder.rglob("*/*.py")}

@@ -9,21 +9,19 @@ import pytest
 import torch
 
 from stages.common.command import InputError
-from stages.model.loading import load_base
+from stages.model.cost import Meter
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
 from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
-from stages.training.adapter import add_lora
-from stages.training.cost import Meter
 from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
 from stages.training.passes import answer_loss
 from stages.training.progress import Progress
 from stages.training.saved import SavingTimes, saved_states
 from stages.training.schedule import epoch_order, learning_rate
-from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import (
     adapted,
     examples,
@@ -172,9 +170,7 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
     """As on GPUs: the base computes in 16 bits, the adapter's weights stay in fp32."""
     settings, curves = finetune_settings(lora={"dropout": 0.0}), []
     for folder, dtype in (("a", FP32), ("b", half)):
-        base = load_base(model_settings(tiny_base, quantization=quantization), CPU, dtype)
-        torch.manual_seed(1)
-        causal = add_lora(base, settings.lora)
+        causal = adapted(tiny_base, settings, quantization, dtype)
         dev, scratch = token_rows(5), tmp_path / folder
         progress = train(PackedPath(causal), examples(40), dev, settings, scratch)
         curves.append([loss for *_, loss in progress.train])
@@ -228,20 +224,20 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
 
 
 class FixedMeter(Meter):
-    """Shows 2 kWh and 1 kg, whatever has been done."""
+    """Shows 2 kWh, whatever has been done."""
 
     def __enter__(self) -> "FixedMeter":
         return self
 
     def read(self) -> None:
-        self.energy_kwh, self.co2e_kg = 2.0, 1.0
+        self.energy_kwh = 2.0
 
 
 def test_energy_adds_up_over_interruptions(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_meter() -> Progress:
-        causal, meter = adapted(tiny_base, settings), FixedMeter("ITA")
+        causal, meter = adapted(tiny_base, settings), FixedMeter()
         return train(PackedPath(causal), examples(40), (), settings, tmp_path / "a", meter)
 
     def stop_at_the_third(loss: float, name: str, update: int) -> None:
@@ -256,7 +252,7 @@ def test_energy_adds_up_over_interruptions(
             with_meter()
     progress = with_meter()
     assert progress.update == 5
-    assert (progress.energy_kwh, progress.co2e_kg) == (4.0, 2.0)
+    assert progress.energy_kwh == 4.0
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 2)])

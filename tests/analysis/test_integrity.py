@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.check import check
+from analysis.integrity import check
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.common.outputs import write_sums

@@ -4,7 +4,7 @@ DVC names an object of its cache by the MD5 of its content, and trusts it as lon
 read-only: a bit that flips on the disk goes into the workspace unnoticed. Here every object is read
 and compared with its name, and the outputs that have SHA256SUMS with these.
 
-    python -m analysis.check    (make check)
+    python -m analysis.integrity    (make integrity)
 """
 
 import argparse
