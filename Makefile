@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ plots: $(VENV)/installed ## draw the plots: dvc plots show, on a page that needs
 
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
+
+integrity: $(VENV)/installed ## compare DVC's cache and the outputs with their checksums
+	$(BIN)/python -m analysis.integrity
 
 TASKS :=
 data: $(VENV)/installed ## fetch the public files of all tasks, or of TASKS="wicita nermud", into data/raw

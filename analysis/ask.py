@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Answerer, Question
 from stages.common.command import InputError, run
+from stages.common.outputs import check_sums
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.infer import Settings as Infer
@@ -93,18 +94,23 @@ class Respondent:
         from stages.answering.engines import load_engine
         from stages.answering.job import encode_questions, read_longest_answers
         from stages.common.files import read_closed
+        from stages.model import identity
         from stages.model.adapters import adapter_folder
         from stages.model.loading import load_config, load_tokenizer
 
+        check_sums(encoded, "closed.json", "train.jsonl")
+        identity.check_base(settings.model)
         self._max_new_tokens = settings.infer.max_new_tokens
         self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
         self._config = load_config(settings.model)
         closed, longest = {}, {}
-        if settings.infer.score_closed:
-            closed = read_closed(encoded / "closed.json")
+        if settings.infer.score_closed and (path := encoded / "closed.json").is_file():
+            closed = read_closed(path)
         if (train := encoded / "train.jsonl").is_file():
             longest = read_longest_answers(train, self._encoder)
         folder = adapter_folder(settings.infer.adapter, adapter)
+        if folder:
+            identity.check_adapter(folder, identity.identify(settings.model, prompts))
         # The longest and the shortest prompt that may be asked for.
         texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)

@@ -29,7 +29,8 @@ from analysis.card import (
 )
 from analysis.provenance import EXPORTED, read_record
 from stages.common.command import InputError, run
-from stages.common.files import whole_folder, write_json, write_text
+from stages.common.files import write_json, write_text
+from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.infer import Settings

@@ -18,7 +18,7 @@ from typing import Any
 from stages import decode
 from stages.common import settings
 from stages.common.command import InputError, run
-from stages.common.files import whole_folder
+from stages.common.outputs import whole_folder
 from stages.tasks import load
 from stages.toolkit.records import Sending
 from stages.toolkit.settings import Run

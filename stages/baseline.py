@@ -16,7 +16,8 @@ from typing import Any
 from tqdm import tqdm
 
 from stages.common.command import folders, run
-from stages.common.files import QUESTION, read_closed, read_encoded, whole_folder, write_jsonl
+from stages.common.files import QUESTION, read_closed, read_encoded, write_jsonl
+from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.linear.settings import Baseline
 
@@ -80,11 +81,12 @@ def main() -> None:
         encoded="folder with train.jsonl, questions.jsonl and closed.json",
         predictions="folder to write",
     )
+    check_sums(encoded, "train.jsonl", "questions.jsonl", "closed.json")
     train = read_encoded(encoded / "train.jsonl")
     test = read_encoded(encoded / "questions.jsonl", QUESTION)
     candidates = read_closed(encoded / "closed.json")
     rows = predict(train, test, candidates, read(Settings).baseline)
-    with whole_folder(predictions) as folder:
+    with whole_folder(predictions, sums=True) as folder:
         write_jsonl(folder / "test.jsonl", rows)
 
 

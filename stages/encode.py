@@ -22,7 +22,8 @@ from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import recorded_reads, whole_folder, write_json, write_jsonl
+from stages.common.files import recorded_reads, write_json, write_jsonl
+from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
@@ -148,7 +149,7 @@ def main() -> None:
     subtasks = {example.task for examples in by_split.values() for example in examples}
     prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
-    with whole_folder(encoded) as folder:
+    with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))

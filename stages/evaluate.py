@@ -21,7 +21,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from stages.common.command import folders, run
-from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.files import write_csv, write_json
+from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
@@ -219,6 +220,8 @@ def main() -> None:
         baseline="folder of the linear models' submission files",
     )
     settings = read(Settings)
+    for folder in (submissions, *baseline):
+        check_sums(folder)
     units = evaluate(raw, submissions, settings)
     linear = evaluate(raw, baseline[0], settings) if baseline else {}
     intervals = {name: interval(unit.sample, settings.evaluate) for name, unit in units.items()}

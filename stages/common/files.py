@@ -1,13 +1,16 @@
-"""Reading and writing: lines with numbers, defects with places, outputs whole or not at all."""
+"""Reading and writing files: lines with numbers, defects with places, whole or not at all."""
 
 import codecs
 import csv
 import io
 import json
 import logging
+import os
 import shutil
+import socket
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +30,7 @@ EXAMPLE = (*QUESTION, "output")
 Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 """Candidate answers by closed sub-task."""
 
+LEFT = 86_400  # seconds after which another host's temporary file is taken for left behind
 _recorders: list[set[Path]] = []
 
 SHOWN = 20  # defects of one file that are listed before the rest is only counted
@@ -198,13 +202,13 @@ def read_encoded(path: Path, columns: Sequence[str] = EXAMPLE) -> list[dict[str,
 
 
 def read_closed(path: Path) -> dict[str, list[str]]:
-    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
+    """Reads the candidate answers of closed sub-tasks.
 
     Raises:
-        InputError: if the file holds something else.
+        InputError: if the file is absent or holds something else.
     """
     if not path.is_file():
-        return {}
+        raise InputError(f"{path}: no such file, which encode always writes")
     try:
         return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
     except ValidationError as error:
@@ -235,32 +239,69 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Writes a UTF-8 file with ``\n`` line ends, whole or not at all.
+    r"""Writes a UTF-8 file with ``\n`` line ends, whole or not at all, also if the power fails.
 
     Lone surrogates, which UTF-8 cannot hold, are written as escapes (``\udc80``).
     """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file, whole or not at all, also if the power fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
-    temporary.replace(path)
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Gives a new folder to write into, which becomes `path` if nothing is raised.
-
-    Yields:
-        The temporary folder beside `path`.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary = temporary_path(path)
     try:
-        yield temporary
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    shutil.rmtree(path, ignore_errors=True)
-    temporary.replace(path)
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        log.info("wrote %s", file)
+        temporary.write_bytes(content)
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def temporary_path(path: Path) -> Path:
+    """Returns a name beside a path that no other process uses, and that does not exist.
+
+    Deletes what processes have left there that were killed.
+    """
+    host, own = socket.gethostname(), os.getpid()
+    prefix, end = f".{path.name}.", ".tmp"
+    for old in path.parent.iterdir() if path.parent.is_dir() else ():
+        if old.name.startswith(prefix) and old.name.endswith(end):
+            owner = old.name.removeprefix(prefix).removesuffix(end)
+            if _is_left(old, *owner.rpartition("-")[::2]):
+                shutil.rmtree(old, ignore_errors=True)
+                with suppress(OSError):
+                    old.unlink()
+    return path.with_name(f"{prefix}{host}-{own}{end}")
+
+
+def _is_left(path: Path, host: str, process: str) -> bool:
+    """Whether the process that made a temporary file or folder has ended, as far as is known."""
+    if host == socket.gethostname() and process.isdecimal():
+        return int(process) == os.getpid() or not _is_running(int(process))
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > LEFT
+    return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # which some file systems cannot do with folders
+            raise
+    finally:
+        os.close(handle)

@@ -16,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from peft import PeftConfig, PeftModelForCausalLM
 
 from stages.common.command import InputError
+from stages.model.checkpoints import check_finite
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         if keys:
             names = ", ".join(sorted(keys)[:5])
             raise InputError(f"{adapter}: the adapter {problem}: {names} ({len(keys)} in all)")
+    weights = ((name, w) for name, w in model.named_parameters() if "lora_" in name)
+    check_finite(str(adapter), weights)
     return model
 
 

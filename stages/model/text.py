@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
+NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 

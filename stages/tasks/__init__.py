@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
+from stages.common.outputs import check_sums
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -129,12 +130,13 @@ def load(name: str) -> Task:
 
 
 def raw_folder(raw: Path, name: str) -> Path:
-    """The folder of a task's raw files.
+    """The folder of a task's raw files, which are compared with SHA256SUMS if it is among them.
 
     Raises:
-        InputError: if it is not there.
+        InputError: if it is not there, or a file differs.
     """
     folder = raw / name
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder, but params.yaml selects the task {name}")
+    check_sums(folder)
     return folder

@@ -8,7 +8,6 @@ micro-batches, up to rounding and dropout's draws.
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -19,7 +18,6 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from stages.common.command import InputError
 from stages.model import processes
 from stages.model.cost import Account, Meter
 from stages.model.pack_sizes import Size
@@ -34,14 +32,14 @@ from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass
 from stages.training.paths import without_dropout
 from stages.training.progress import Progress
+from stages.training.saved import SavingTimes
 from stages.training.schedule import epoch_order, learning_rate
 from stages.training.settings import Finetune
-from stages.training.state import TrainingState
+from stages.training.state import TrainingState, diverged
 
 log = logging.getLogger(__name__)
 
 SIZES = 16  # of recorded passes, from a power of two of tokens to the next one
-SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Result = TypeVar("Result")
 
@@ -159,7 +157,7 @@ def train(
         The learning curve.
 
     Raises:
-        InputError: if a loss is not a finite number.
+        InputError: if a loss or a weight is not a finite number, or nothing was learnt.
     """
     trainer = Trainer(path)
     state = trainer.state
@@ -170,13 +168,15 @@ def train(
         log.info("go on after update %d of %d (%s)", state.progress.update, updates, scratch)
     progress = state.progress
     account = Account(progress, meter)
+    saving = SavingTimes()
 
     def save() -> None:
-        if is_main:
-            account.settle(progress)
-            state.save(scratch)
+        with saving:
+            losses.read_all()
+            if is_main:
+                account.settle(progress)
+                state.save(scratch)
 
-    saved = time.monotonic()
     with (
         meter or nullcontext(),
         tqdm(
@@ -201,13 +201,12 @@ def train(
                     check_finite(dev_loss, "the dev loss", progress.update)
                     log.info("epoch %d: dev loss %.4f", round(epoch), dev_loss)
                     state.note_dev_loss(epoch, dev_loss, keep=settings.keep == "best")
-            if time.monotonic() - saved > SAVE_EVERY:
-                losses.read_all()
+            if saving.due:
                 save()
-                saved = time.monotonic()
         save()  # an interruption before the outputs are written costs nothing either
     trainer.release()
     state.keep_best()
+    state.check_learnt()
     return progress
 
 
@@ -264,7 +263,4 @@ def check_finite(loss: float, name: str, update: int) -> None:
         InputError: if it is not.
     """
     if not math.isfinite(loss):
-        raise InputError(
-            f"{name} is {loss} at update {update}: training has diverged;"
-            " a lower finetune.learning_rate or finetune.lora.alpha may help"
-        )
+        raise diverged(f"{name} is {loss}", update)

@@ -1,6 +1,5 @@
 """Reading with line numbers, writing whole or not at all."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -85,23 +84,15 @@ def test_an_empty_jsonl_file_has_no_rows(tmp_path: Path) -> None:
     assert files.read_jsonl(tmp_path / "f.jsonl", ("a",)) == []
 
 
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "out"
+def test_a_file_appears_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
 
-    def write(name: str, fail: bool = False) -> None:
-        with files.whole_folder(target) as folder:
-            files.write_json(folder / name, {"è": 1})
-            if fail:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write("a.json", fail=True)
-    assert list(tmp_path.iterdir()) == []
-    write("a.json")
-    with pytest.raises(KeyboardInterrupt):
-        write("b.json", fail=True)
-    assert [p.name for p in target.iterdir()] == ["a.json"]
-    write("b.json")
-    assert [p.name for p in target.iterdir()] == ["b.json"]
-    assert json.loads((target / "b.json").read_text(encoding="utf-8")) == {"è": 1}
-    assert list(tmp_path.iterdir()) == [target]
+    files.write_text(tmp_path / "a", "before")
+    monkeypatch.setattr(files, "sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_text(tmp_path / "a", "after")
+    assert (tmp_path / "a").read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]

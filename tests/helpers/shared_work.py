@@ -19,6 +19,7 @@ from stages.model.packed import PackedPath
 from stages.training import loop, micro_batches
 from stages.training.adapter import add_lora
 from stages.training.loop import Trainer, train
+from stages.training.saved import SavingTimes
 from stages.training.state import TrainingState
 from tests.helpers.llamas import LORA, long_rows
 from tests.helpers.models import model_settings
@@ -47,7 +48,7 @@ class FailingTrainer(Trainer):
 
 def learn(folder: str, base: str, quantization: str, fails_at: str) -> None:
     """Trains as the test does in one process."""
-    loop.SAVE_EVERY = 0.0
+    SavingTimes.due = True  # type: ignore[assignment, method-assign]
     micro_batches.FIRST = 40  # so that the processes have unequal numbers of passes
     FailingTrainer.fails_at = int(fails_at)
     loop.Trainer = FailingTrainer  # type: ignore[misc]

@@ -99,6 +99,16 @@ def test_weights_of_another_base_are_an_error(bases: dict[bool, Path], plain: Pa
         load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
 
 
+def test_weights_that_are_no_numbers_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    path = plain / "adapter_model.safetensors"
+    weights = load_file(path)
+    name = sorted(weights)[-1]
+    weights[name][0, 0] = float("inf")
+    save_file(weights, path)
+    with pytest.raises(InputError, match=r"no finite numbers: .*v_proj\.lora_B.* \(1 in all\)"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
 def test_a_folder_in_the_adapters_folder_is_left_alone(plain: Path) -> None:
     before = adapter_fingerprint(plain)
     (plain / "checkpoint-1").mkdir()

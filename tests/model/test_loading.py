@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from stages.common.command import InputError
 from stages.model.adapters import load_adapter
-from stages.model.loading import fingerprint, load_base, load_tokenizer
+from stages.model.loading import load_base, load_tokenizer
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
 from tests.helpers import tiny
@@ -281,16 +281,6 @@ def test_unknown_targets_are_named(tiny_base: Path) -> None:
         add_lora(load_base(model_settings(tiny_base), CPU, FP32), lora)
 
 
-# --- Fingerprints ---
-
-
-def test_the_fingerprint_changes_with_a_file_of_the_base(tmp_path: Path) -> None:
-    (tmp_path / "weights").write_bytes(b"1")
-    before = fingerprint(model_settings(tmp_path))
-    (tmp_path / "weights").write_bytes(b"2")
-    assert fingerprint(model_settings(tmp_path)) != before
-
-
 # --- What the files of a base hold ---
 
 
@@ -321,6 +311,14 @@ def test_codes_without_a_quantization_are_refused(
     if form == "bin":
         as_bin(tmp_path, 1)
     with pytest.raises(InputError, match=rf"{form}: {name} has the type .*codes"):
+        load_base(model_settings(tmp_path), CPU, FP32)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    tiny.model(tmp_path)
+    name = "model.layers.1.mlp.up_proj.weight"
+    rewrite(tmp_path, lambda state: state[name][3, 5].fill_(float("nan")))
+    with pytest.raises(InputError, match=rf"weights that are no finite numbers: {name} \(1 in all"):
         load_base(model_settings(tmp_path), CPU, FP32)
 
 

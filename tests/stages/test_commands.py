@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stages import infer
-from stages.answering.answers import Answerer, Question
+from stages.answering.answers import Answerer
 from stages.common.files import write_json
 from stages.common.prompts import Prompts
 from stages.common.settings import read
@@ -134,8 +134,10 @@ def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
     tally = json.loads((stage_project / "metrics" / "decode.json").read_text())["clinkart"]
     assert tally["rows"] == 2
     assert sorted(p.name for p in (stage_project / "adapter").iterdir()) == [
+        "SHA256SUMS",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "inputs.json",
     ]
     result = command(stage_project, "stages.evaluate", "raw", "submissions", "metrics")
     assert result.returncode == 0
@@ -160,14 +162,15 @@ def test_infer_goes_on_where_it_stopped(
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
     answer, calls = Answerer.answer, []
 
-    def stopping(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
-        calls.append(len(questions))
-        yield next(answer(answerer, questions))
+    def stopping(*arguments: Any) -> Iterator[Any]:
+        calls.append(1)
+        yield next(answer(*arguments))
         raise KeyboardInterrupt
 
-    def counting(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
-        calls.append(len(questions))
-        return answer(answerer, questions)
+    def counting(*arguments: Any) -> Iterator[Any]:
+        found = list(answer(*arguments))
+        calls.append(len(found))
+        yield from found
 
     monkeypatch.setattr(infer, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(Answerer, "answer", stopping)
@@ -183,7 +186,7 @@ def test_infer_goes_on_where_it_stopped(
     cost = json.loads((stage_project / "metrics" / "cost" / "infer.json").read_text())
     assert cost["seconds"] >= 1000
     assert cost["energy_kwh"] >= 7
-    assert calls == [2, 1]  # one answered, one interrupted, then only the open one again
+    assert calls == [1, 1]  # only the other one is answered then
     predictions = (stage_project / "predictions" / "test.jsonl").read_bytes()
     assert predictions == (stage_project / "whole" / "test.jsonl").read_bytes()
 
@@ -262,6 +265,10 @@ def test_scratch_state_of_other_inputs_is_not_taken(stage_project: Path) -> None
 def test_without_dev_answers_the_last_adapter_is_kept(stage_project: Path, dev: str) -> None:
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     (stage_project / "encoded" / "dev.jsonl").write_text(dev)
+    result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
+    assert result.returncode == 1
+    assert "encoded/dev.jsonl: does not have the checksum of SHA256SUMS" in result.stderr
+    (stage_project / "encoded" / "SHA256SUMS").unlink()  # the change is meant
     result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
     assert result.returncode == 0, result.stderr
     figures = json.loads((stage_project / "metrics" / "finetune.json").read_text())

@@ -19,6 +19,7 @@ from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
 from stages.training.passes import answer_loss
 from stages.training.progress import Progress
+from stages.training.saved import SavingTimes, saved_states
 from stages.training.schedule import epoch_order, learning_rate
 from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import (
@@ -190,17 +191,18 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize(("keep", "lost"), [("best", 0), ("last", 1)])
 def test_an_interrupted_training_goes_on_to_the_same_bytes(
-    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, lost: int
 ) -> None:
+    """Also if the last state is damaged, which costs an update."""
     settings = finetune_settings(epochs=3, keep=keep, lora={"dropout": 0.1}, learning_rate=0.1)
     dev = token_rows(10, seed=5)
     causal = adapted(tiny_base, settings)
     whole = run(causal, settings, tmp_path / "a", dev)
     kept = trained_weights(causal)
 
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)  # after each update
+    monkeypatch.setattr(SavingTimes, "due", True)  # after each update
     update, calls = Trainer.update, []
 
     def stopping(*arguments: Any) -> torch.Tensor:
@@ -212,9 +214,11 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     monkeypatch.setattr(Trainer, "update", stopping)
     with pytest.raises(Stopped):
         run(adapted(tiny_base, settings), settings, tmp_path / "b", dev)
+    for state in saved_states(tmp_path / "b")[:lost]:
+        state.write_bytes(state.read_bytes()[:-1])
     causal = adapted(tiny_base, settings)
     resumed = run(causal, settings, tmp_path / "b", dev)
-    assert len(calls) == 9 + whole.update - 8
+    assert len(calls) == 9 + whole.update - 8 + lost
     assert resumed == whole
     assert all(torch.equal(value, kept[name]) for name, value in trained_weights(causal).items())
 
@@ -241,7 +245,7 @@ def test_energy_adds_up_over_interruptions(
             raise Stopped
 
     settings = finetune_settings(epochs=1)
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(SavingTimes, "due", True)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "check_finite", stop_at_the_third)
         with pytest.raises(Stopped):
@@ -286,7 +290,36 @@ def test_a_diverged_training_is_an_error(tiny_base: Path, tmp_path: Path, rate: 
             run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     else:
         run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
-    assert not (tmp_path / "a" / "state.pt").exists() or rate < 1e20
+    assert bool(saved_states(tmp_path / "a")) == (rate < 1e20)
+
+
+def test_a_weight_that_is_no_number_is_not_saved(tiny_base: Path, tmp_path: Path) -> None:
+    """Of the last update, which no later loss shows."""
+    state = Trainer(PackedPath(adapted(tiny_base, finetune_settings())), 10_000).state
+    state.save(tmp_path / "a")
+    with torch.no_grad():
+        state.weights.values[3] = float("nan")
+    state.progress.update = 7
+    with pytest.raises(InputError, match="no finite number at update 7: training has diverged"):
+        state.save(tmp_path / "a")
+    assert len(saved_states(tmp_path / "a")) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"clip": 1e-300}, {"learning_rate": 1e-300}, {"lora": {"alpha": 1e-300}}]
+)
+def test_nothing_learnt_is_an_error(
+    tiny_base: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    settings = finetune_settings(epochs=1, **changes)
+    with pytest.raises(InputError, match="nothing was learnt: after 5 updates the adapter changes"):
+        run(adapted(tiny_base, settings), settings, tmp_path / "a")
+
+
+def test_an_alpha_out_of_all_proportion_is_an_error(tiny_base: Path, tmp_path: Path) -> None:
+    settings = finetune_settings(epochs=1, lora={"alpha": 1e38})
+    with pytest.raises(InputError, match="training has diverged|nothing was learnt"):
+        run(adapted(tiny_base, settings), settings, tmp_path / "a")
 
 
 def test_out_of_memory_halves_the_micro_batches(
