@@ -295,7 +295,7 @@ def test_a_diverged_training_is_an_error(tiny_base: Path, tmp_path: Path, rate: 
 
 def test_a_weight_that_is_no_number_is_not_saved(tiny_base: Path, tmp_path: Path) -> None:
     """Of the last update, which no later loss shows."""
-    state = Trainer(PackedPath(adapted(tiny_base, finetune_settings())), 10_000).state
+    state = Trainer(PackedPath(adapted(tiny_base, finetune_settings()))).state
     state.save(tmp_path / "a")
     with torch.no_grad():
         state.weights.values[3] = float("nan")
