@@ -6,7 +6,6 @@ A key that a section does not know, or a value out of range, is refused by name,
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
-import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 
 PARAMS = Path("params.yaml")
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
@@ -141,7 +140,7 @@ def apply(profile: Path, path: Path = PARAMS) -> None:
 
 def main() -> None:
     """Applies the profile named on the command line."""
-    parser = argparse.ArgumentParser(description="Write a profile's values into params.yaml.")
+    parser = argument_parser("Write a profile's values into params.yaml.")
     parser.add_argument("profile", type=Path, help="YAML file with the values that differ")
     apply(parser.parse_args().profile)
 

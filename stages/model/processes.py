@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from stages.common.command import InputError, run
+from stages.common.command import INTERRUPTED, REFUSED, InputError, run
 
 log = logging.getLogger(__name__)
 
@@ -168,10 +167,12 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
         try:
             elastic_launch(config, _started)(reported, work, *arguments)
         except SignalException as error:
+            if error.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from error
             sys.exit(128 + error.sigval)
         except ChildFailedError as error:
             if reported.exists():
-                sys.exit(1)
+                sys.exit(max(failure.exitcode for failure in error.failures.values()))
             rank, failure = error.get_first_failure()
             sys.exit(f"error: process {rank} of {count} ended without a word: {failure.message}")
         finally:
@@ -194,16 +195,13 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
             _take_part(work, *arguments)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher sends one more
-            raise
-        except Exception as error:
+            sys.exit(INTERRUPTED)  # it says so itself
+        except Exception:
             try:
                 reported.touch(exist_ok=False)
             except FileExistsError:
-                sys.exit(1)
-            if isinstance(error, InputError):
-                raise
-            traceback.print_exc()
-            sys.exit(1)
+                sys.exit(REFUSED)
+            raise
 
     run(main)
 
