@@ -112,18 +112,18 @@ def main() -> None:
     from tabulate import tabulate
     from transformers import AutoConfig, AutoTokenizer
 
+    from stages.model.reading import reading
+
     base = find_place(arguments.base)
     other = find_place(arguments.tokenizer) if arguments.tokenizer else None
     words = other or base
-    try:
+    with reading(arguments.base):
         config = AutoConfig.from_pretrained(
             base.name, revision=base.revision or "main", trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(
             words.name, revision=words.revision or "main", trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{arguments.base}: cannot be loaded: {error}") from error
     before = load(PARAMS)["model"]
     found = {
         "base": base.name,

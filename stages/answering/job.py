@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
 from stages.common.command import InputError
+from stages.common.files import read_bytes
 from stages.model.examples import read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
@@ -92,6 +93,11 @@ def encode_questions(
         InputError: if it cannot.
     """
     positions = max_positions(config) - max_new_tokens
+    if positions < 1:
+        raise InputError(
+            f"infer.max_new_tokens is {max_new_tokens}, but the base can hold"
+            f" {max_positions(config)} tokens of prompt and answer"
+        )
     rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
     check_fit(rows, config, answer=max_new_tokens)
     return rows
@@ -106,11 +112,11 @@ def read_closed(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         return {}
     try:
-        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+        return TypeAdapter(Closed).validate_json(read_bytes(path), strict=True)
     except ValidationError as error:
         raise InputError(
             f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
-            f" them: {error}"
+            f" them: {error.errors()[0]['msg']}"
         ) from error
 
 

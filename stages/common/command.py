@@ -112,8 +112,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's own message, which a library may have filled with advice."""
-    return str(error).strip().partition("\n")[0]
+    """The first line of a message, which a library may have filled with advice; two, if need be."""
+    first, _, rest = str(error).strip().partition("\n")
+    return f"{first} {rest.strip().partition(chr(10))[0]}" if first.endswith(":") else first
 
 
 def _place(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stages.common import limits
 from stages.common.command import InputError
 
 log = logging.getLogger(__name__)
@@ -24,17 +25,20 @@ class Defects:
 
     path: Path
     found: list[str] = field(default_factory=list)
+    more: int = 0
 
     def add(self, line: int, problem: str) -> None:
         """Notes a defect: what was found in a line (from 1) and what was expected."""
-        self.found.append(f"{self.path}:{line}: {problem}")
+        if len(self.found) < SHOWN:
+            self.found.append(f"{self.path}:{line}: {problem}")
+        else:
+            self.more += 1
 
     def check(self) -> None:
         """Raises an InputError with the first defects, if there is any."""
         if self.found:
-            rest = len(self.found) - SHOWN
-            more = [f"and {rest} more in {self.path}"] if rest > 0 else []
-            raise InputError("\n".join(self.found[:SHOWN] + more))
+            more = [f"and {self.more} more in {self.path}"] if self.more else []
+            raise InputError("\n".join(self.found + more))
 
 
 def required(path: Path) -> Path:
@@ -48,20 +52,43 @@ def required(path: Path) -> Path:
     return path
 
 
-def read_text(path: Path, *, empty: bool = False) -> str:
+def is_unicode(text: str) -> bool:
+    """Says whether a text can be written as UTF-8, as one with a lone surrogate cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def read_bytes(path: Path, limit: int = limits.RAW) -> bytes:
+    """Reads a file.
+
+    Args:
+        path: the file.
+        limit: the most bytes that it may have.
+
+    Raises:
+        InputError: if the file cannot be read, or is larger than that.
+    """
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(f"{path}: the file has {size:,} bytes, expected at most {limit:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_text(path: Path, *, empty: bool = False, limit: int = limits.RAW) -> str:
     """Reads a UTF-8 file as it is, without a byte order mark.
 
     Args:
         path: the file.
         empty: whether it may be empty.
+        limit: the most bytes that it may have.
 
     Raises:
-        InputError: if the file is empty, cannot be read, or a line is not UTF-8.
+        InputError: if the file is empty, too large or cannot be read, or a line is not UTF-8.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    content = read_bytes(path, limit)
+    if (lines := content.count(b"\n")) > limits.LINES:
+        raise InputError(f"{path}: {lines:,} lines, expected at most {limits.LINES:,}")
     if not content.strip() and not empty:
         raise InputError(f"{path}:1: the file is empty")
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -79,7 +106,7 @@ def read_text(path: Path, *, empty: bool = False) -> str:
         raise
 
 
-def read_lines(path: Path, *, empty: bool = False) -> list[str]:
+def read_lines(path: Path, *, empty: bool = False, limit: int = limits.RAW) -> list[str]:
     r"""Reads a UTF-8 file as lines without their ends (``\n`` or ``\r\n``).
 
     Other characters that Unicode counts as line ends stay in the line, for they occur in texts.
@@ -87,12 +114,30 @@ def read_lines(path: Path, *, empty: bool = False) -> list[str]:
     Args:
         path: the file.
         empty: whether it may be empty.
+        limit: the most bytes that it may have.
 
     Raises:
         InputError: as `read_text`.
     """
-    lines = [line.removesuffix("\r") for line in read_text(path, empty=empty).split("\n")]
+    text = read_text(path, empty=empty, limit=limit)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[: len(lines) - (not lines[-1])]
+
+
+def read_json(text: str) -> Any:
+    """Parses JSON.
+
+    Raises:
+        ValueError: whatever is wrong with it: levels without end and endless numbers included.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python's advice on long numbers is left out
+        raise ValueError(str(error).partition(";")[0]) from None
 
 
 def read_jsonl(
@@ -112,12 +157,12 @@ def read_jsonl(
     allowed = expected | set(optional)
     defects = Defects(path)
     rows = []
-    for number, line in enumerate(read_lines(path, empty=True), start=1):
+    for number, line in enumerate(read_lines(path, empty=True, limit=limits.ENCODED), start=1):
         if not line:
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
+            row = read_json(line)
+        except ValueError as error:
             defects.add(number, f"not JSON: {error}")
             continue
         if not isinstance(row, dict) or not expected <= set(row) <= allowed:

@@ -6,18 +6,31 @@ A key that a section does not know, or a value out of range, is refused by name,
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+    ScalarEvent,
+)
 
-from stages.common.command import InputError, argument_parser, run
+from stages.common import limits
+from stages.common.command import InputError, argument_parser, first_line, run
+from stages.common.files import Defects, is_unicode, read_text
 
 PARAMS = Path("params.yaml")
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Of random numbers; within what all libraries take."""
 
 
 class Section(BaseModel):
@@ -53,7 +66,7 @@ def read(kind: type[Read], path: Path = PARAMS) -> Read:
     except ValidationError as error:
         problems = [
             f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
-            + ("" if isinstance(e["input"], dict) else f", found {e['input']!r}")
+            + ("" if isinstance(e["input"], dict) else f", found {shown(e['input'])}")
             for e in error.errors()
         ]
         raise InputError("\n".join(problems)) from None
@@ -69,21 +82,60 @@ def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
+def shown(value: object) -> str:
+    """A value as messages repeat it; not all of it, if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of too many digits"
+    return text if len(text) <= limits.SHOWN else f"{text[: limits.SHOWN]}…"
+
+
 def load(path: Path) -> Any:
     """Reads a YAML 1.2 file as plain Python values.
 
     Raises:
-        InputError: if the file cannot be read, or is not a mapping.
+        InputError: if the file cannot be read, is larger than its limits, or is not a mapping.
     """
+    yaml = YAML(typ="safe", pure=True)
+    text = read_text(path, limit=limits.YAML, empty=True)
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        _check_events(path, yaml.parse(text))
+        content = yaml.load(text)
     except YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from error
+    except InputError:
+        raise
+    except (
+        Exception
+    ) as error:  # a number, a date or a tag whose value is none, which ruamel lets by
+        reason = first_line(error).partition(";")[0]
+        raise InputError(f"{path}: not valid YAML: {reason}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")
     return content
+
+
+def _check_events(path: Path, events: Iterable[Event]) -> None:
+    """Makes sure that a YAML file holds nothing that grows when it is loaded.
+
+    Raises:
+        InputError: naming the line of an alias, which may multiply what it stands for, of too many
+            levels, and of a text that is not Unicode.
+    """
+    defects = Defects(path)
+    depth = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > limits.DEPTH:
+            defects.add(line, f"expected at most {limits.DEPTH} levels")
+            break
+        if isinstance(event, AliasEvent):
+            defects.add(line, f"expected a value, found the alias *{event.anchor}")
+        elif isinstance(event, ScalarEvent) and not is_unicode(event.value):
+            defects.add(line, f"expected Unicode text, found {shown(event.value)}")
+    defects.check()
 
 
 def overlay(params: Any, changes: Mapping[str, Any], source: Path, prefix: str = "") -> None:
@@ -125,6 +177,7 @@ def write(changes: Mapping[str, Any], source: Path, path: Path = PARAMS) -> None
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
+    load(path)  # which refuses what this would stumble over
     params = yaml.load(path.read_text(encoding="utf-8"))
     overlay(params, changes, source)
     temporary = path.with_suffix(".tmp")

@@ -9,13 +9,11 @@ import hashlib
 import logging
 from importlib.metadata import version
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403 - what the restricted unpickler raises
 from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -30,6 +28,8 @@ from stages.model.adapters import CONFIG
 from stages.model.checkpoints import check_quantization, check_report
 from stages.model.device import free_memory
 from stages.model.head import use_full_precision_head
+from stages.model.limits import LAYERS
+from stages.model.reading import reading
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
 HASHED = 64 * 2**20  # bytes up to which a file is identified by its content
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers")
-UNREADABLE = (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError)
 
 
 # --- Base -----------------------------------------------------------------------------------------
@@ -50,12 +49,20 @@ def load_config(settings: Model) -> Any:
         InputError: if it cannot be found or read.
     """
     revision = settings.revision or "main"
-    try:
+    with reading(f"model.base {settings.base!r}"):
         config = AutoConfig.from_pretrained(
             settings.base, revision=revision, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
+        layers = int(getattr(config.get_text_config(), "num_hidden_layers", 0))
+        # These may name kernels that transformers would fetch from the hub and run. What computes
+        # is found at run time.
+        config._attn_implementation = None
+        config._experts_implementation = None
+    if layers > LAYERS:
+        raise InputError(
+            f"model.base {settings.base!r}: config.json says {layers} layers, expected at most"
+            f" {LAYERS}"
+        )
     _drop_nothing(config)
     return config
 
@@ -96,7 +103,7 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     )
     config = load_config(settings)
     is_saved_so = check_quantization(settings, config)
-    try:
+    with reading(f"model.base {settings.base!r}"):
         base, report = AutoModelForCausalLM.from_pretrained(
             settings.base,
             config=config,
@@ -108,8 +115,6 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
             weights_only=True,
             output_loading_info=True,
         )
-    except UNREADABLE as error:
-        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
     check_report(settings, report)
     _state_ids(base, settings)
     base.requires_grad_(False)
@@ -190,15 +195,13 @@ def load_tokenizer(settings: Model) -> Any:
     place, revision = settings.base, settings.revision
     if settings.tokenizer:
         place, revision = settings.tokenizer, settings.tokenizer_revision
-    try:
+    with reading(f"the tokenizer {place!r}"):
         tokenizer = AutoTokenizer.from_pretrained(
             place,
             revision=revision or "main",
             trust_remote_code=False,
             split_special_tokens=True,  # a text that spells a special token, such as </s>, is text
         )
-    except (OSError, ValueError) as error:
-        raise InputError(f"the tokenizer {place!r} cannot be loaded: {error}") from error
     _check_ids(settings, tokenizer)
     return tokenizer
 

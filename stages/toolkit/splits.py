@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from stages.common.settings import Section
+from stages.common.settings import Section, Seed
 
 Split = Literal["train", "dev", "test"]
 Share = Annotated[float, Field(ge=0.0, le=0.5)]
@@ -39,7 +39,7 @@ class HoldOut(Section):
         test: share of the groups that is held out for test.
     """
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     dev: Share
     test: Share
 

@@ -76,3 +76,41 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in target.iterdir()] == ["b.json"]
     assert json.loads((target / "b.json").read_text(encoding="utf-8")) == {"è": 1}
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_files_that_are_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    with path.open("wb") as file:
+        file.truncate(400_000_000)  # takes no room on the disk
+    with pytest.raises(InputError, match="f: the file has 400,000,000 bytes, expected at most 50,"):
+        files.read_lines(path)
+    path.write_text("a\n" * 11)
+    monkeypatch.setattr(files.limits, "LINES", 10)
+    with pytest.raises(InputError, match="f: 11 lines, expected at most 10"):
+        files.read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("[" * 5000 + "]" * 5000, "too many levels"), ("9" * 5000, "Exceeds the")]
+)
+def test_json_beyond_what_python_takes_is_a_defect(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "f").write_text(text + "\n")
+    with pytest.raises(InputError, match=f"f:1: not JSON: {message}[^;]*$"):
+        files.read_jsonl(tmp_path / "f", ("a",))
+
+
+def test_of_many_defects_the_first_are_kept_and_the_others_counted(tmp_path: Path) -> None:
+    defects = files.Defects(tmp_path)
+    for line in range(1, 1001):
+        defects.add(line, "wrong")
+    assert len(defects.found) == files.SHOWN
+    with pytest.raises(InputError, match=r":20: wrong\nand 980 more in "):
+        defects.check()
+
+
+def test_lone_surrogates_are_no_unicode() -> None:
+    assert files.is_unicode("perché 😀\U0010ffff\ud7ff\ue000")
+    assert not files.is_unicode("a\ud800")
+    assert not files.is_unicode("\udfff")
