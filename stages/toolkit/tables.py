@@ -6,7 +6,6 @@ or raises a ValueError saying what was expected.
 
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.command import InputError
-from stages.common.files import Defects, read_lines, read_text
+from stages.common.files import Defects, read_json, read_lines, read_text
+from stages.toolkit import limits
 from stages.toolkit.records import Item
 
 Parser = Callable[[str], Any]
-
-FIELD = 10_000_000  # characters of the longest cell
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def read_table(
         values = {}
         for column, cell in zip(header, cells, strict=True):
             try:
-                values[column] = parsers[column](cell)
+                values[column] = parsers[column](_checked_length(cell))
             except ValueError as error:
                 defects.add(line, f"{column} {cell[:60]!r}: {error}")
         if len(values) == len(header):
@@ -147,7 +145,7 @@ def read_table(
 
 
 def _quoted(path: Path, delimiter: str, defects: Defects) -> list[tuple[int, list[str]]]:
-    csv.field_size_limit(FIELD)
+    csv.field_size_limit(limits.CELL)
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
     records: list[tuple[int, list[str]]] = []
     while True:
@@ -210,8 +208,8 @@ def read_objects(
         if not content.strip():
             continue
         try:
-            found = json.loads(content)
-        except (ValueError, RecursionError) as error:  # a ValueError too: a number of 5000 digits
+            found = read_json(content)
+        except ValueError as error:
             defects.add(line, f"not JSON: {error}")
             continue
         if not isinstance(found, dict) or set(keys) - set(found) or set(found) - set(parsers):
@@ -221,7 +219,7 @@ def read_objects(
         values = {}
         for key, value in found.items():
             try:
-                values[key] = parsers[key](value)
+                values[key] = parsers[key](_checked_length(value))
             except ValueError as error:
                 defects.add(line, f"{key} {str(value)[:60]!r}: {error}")
         if len(values) == len(found):
@@ -229,6 +227,13 @@ def read_objects(
     _check_unique(rows, unique, defects)
     defects.check()
     return rows
+
+
+def _checked_length(value: Any) -> Any:
+    """A cell, or the value of a key, unless it is a text that is too long."""
+    if isinstance(value, str) and len(value) > limits.CELL:
+        raise ValueError(f"expected at most {limits.CELL} characters, found {len(value)}")
+    return value
 
 
 def _check_unique(rows: Iterable[Row], column: str | None, defects: Defects) -> None:
