@@ -8,7 +8,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report base experiments quick test test-gpu lint docs format plots clean
+.PHONY: help install upgrade repro report base experiments quick test test-gpu lint audit docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,18 @@ test: lint ## lint, check types and run all tests
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
 	$(BIN)/pytest -m gpu -rs tests/gpu
 
+# Licences that the project may depend on, as their packages name them (a part of the name is enough).
+# DVC brings two packages under the GPL, which this project does not import: grandalf, and pygit2 with
+# an exception for linking.
+LICENCES := MIT;BSD;Apache;ISC;PSF;Python Software Foundation;MPL;Mozilla;LGPL;Zope;EPL-2.0;GPLv2 with linking
+AUDIT := .venv-audit
+audit: $(VENV)/installed-test ## look up known vulnerabilities and licences of the pinned versions
+	$(BIN)/python -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet pip-audit==2.10.1 pip-licenses==5.5.5
+	$(AUDIT)/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict
+	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match --allow-only '$(LICENCES)' \
+	  --ignore-packages grandalf --summary
+
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables
 
@@ -84,4 +96,4 @@ format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff format .
 
 clean: ## delete what can be made again, except DVC's cache
-	rm -rf $(VENV) .scratch dvc_plots build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) .scratch dvc_plots build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,16 +37,6 @@ PATTERNS = (
 )
 """Keys of an adapter's settings that may hold regular expressions."""
 
-COMPARE = r"""
-import json, re, sys
-patterns, names = json.load(sys.stdin)
-for pattern in patterns:
-    for name in names:
-        re.fullmatch(pattern, name), re.match(rf"(.*\.)?({pattern})$", name)
-        re.match(rf".*\.[^.]*\.{pattern}\.(\d+)\.", name)
-"""
-"""Compares patterns with names in the ways of peft."""
-
 
 def adapter_folder(setting: bool | str, own: Path) -> Path | None:
     """Returns the folder of the adapter to use, after fetching it from a hub if need be.
@@ -118,8 +108,8 @@ def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str])
     if all(re.fullmatch(r"[\w.-]*", pattern) for pattern in patterns):
         return  # plain names
     try:
-        subprocess.run(  # noqa: S603 - a program of our own; the patterns are its input
-            [sys.executable, "-I", "-c", COMPARE],
+        subprocess.run(  # noqa: S603 - the patterns are its input alone
+            [sys.executable, "-m", "stages.model.patterns"],
             input=json.dumps([patterns, names]),
             text=True,
             check=True,
@@ -132,8 +122,7 @@ def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str])
             " base's layers"
         ) from None
     except subprocess.CalledProcessError as error:
-        reason = error.stderr.strip().rpartition("\n")[2]
-        raise InputError(f"{path}: expected regular expressions: {reason}") from None
+        raise InputError(f"{path}: {error.stderr.strip().removeprefix('error: ')}") from None
 
 
 def adapter_fingerprint(adapter: Path) -> str:

@@ -15,7 +15,8 @@ A question is a chunk of a document: whole sentences, at least 50 characters, ab
 An answer is ``[BREL] result [SEP] test [EREL]`` for each relation, in order of the result and then
 of the test, or ``[NOREL]``. The places of the mentions follow from order and nearness. Where these
 pick the wrong place, and only there, a mention carries an occurrence mark: ``38,5 [2]`` is the
-second ``38,5`` counted from the start of the chunk, ``PCR [-1]`` the last one before the chunk.
+second ``38,5`` counted from the start of the chunk, ``PCR [-1]`` the last one before the chunk. In
+a chunk with so many equal mentions that finding the few marks would take long, all carry one.
 
 The submission is ``TEAM_runN.txt``: every document with its original text, and the relations found.
 The fallback for an answer that cannot be parsed is no relation.

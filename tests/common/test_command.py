@@ -65,11 +65,14 @@ def test_the_traceback_is_shown_if_asked_for(
     assert "\nerror: RecursionError: maximum recursion depth exceeded (unexpected, " in shown
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_ends_a_command_silently(root: Path) -> None:
     """As `head` does; Python itself complains again when it flushes at its end."""
-    code = "from stages.common.command import run\nrun(lambda: print('x' * 100_000))"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "analysis.scores"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout
     process.stdout.close()
