@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, cycle, repeat
 from pathlib import Path
 
@@ -163,15 +164,15 @@ def trials(arguments: argparse.Namespace, folder: Path) -> Iterator[Trial]:
     for _ in range(0, arguments.answers, together):
         drawn = [damaged(rng.choice(answers.seeds), rng) for _ in range(together)]
         size = sum(map(len, drawn)) * len(tasks.names())
-        yield "answers", together, size, lambda drawn=drawn: answers(drawn)
+        yield "answers", together, size, partial(answers, drawn)
     for number in range(arguments.files):
         path = files.names[number % len(files.names)]
         content = damaged(path.read_bytes(), rng)
-        yield str(path), 1, len(content), lambda p=path, c=content: files(p, c)
+        yield str(path), 1, len(content), partial(files, path, content)
     for number in range(arguments.texts):
         kind = list(texts.seeds)[number % len(texts.seeds)]
         content = damaged(texts.seeds[kind], rng)
-        yield kind, 1, len(content), lambda k=kind, c=content: texts(k, c)
+        yield kind, 1, len(content), partial(texts, kind, content)
 
 
 def draw(arguments: argparse.Namespace, folder: Path) -> None:

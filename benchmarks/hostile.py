@@ -54,6 +54,11 @@ UNITS = {
 }
 
 
+def normalise(unit: str, size: int) -> None:
+    """Normalises an answer."""
+    normalised(repeated(unit, size))
+
+
 def interpret(unit: str, size: int) -> None:
     """Parses an answer with the parser of every sub-task, after an opening bracket and without."""
     for name in tasks.names():
@@ -168,7 +173,7 @@ def bomb(size: int) -> str:
 def cases() -> Iterator[tuple[str, Case]]:
     """Yields the cases by name; each takes a size in characters."""
     for name, unit in UNITS.items():
-        yield f"normalise {name}", lambda size, unit=unit: normalised(repeated(unit, size))
+        yield f"normalise {name}", partial(normalise, unit)
         yield f"interpret {name}", partial(interpret, unit)
     for name in ("segments", "blank markers", "opening brackets"):
         yield f"locate {name} in a post", partial(locate_in_post, UNITS[name])

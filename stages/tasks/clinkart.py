@@ -634,5 +634,5 @@ def _share_met(ours: Sequence[set[Relation]], theirs: Sequence[set[Relation]]) -
             ends = (np.array([[*r.result, *r.test] for r in part]) for part in (these, others))
             a, b = (part.reshape(-1, 2, 2) for part in ends)  # relation, span, start or end
             overlap = (a[:, None, :, 0] < b[None, :, :, 1]) & (b[None, :, :, 0] < a[:, None, :, 1])
-            met += int(overlap.all(2).any(1).sum())
+            met += int(np.any(np.all(overlap, axis=2), axis=1).sum())
     return met / total if total else 0.0

@@ -233,7 +233,7 @@ def place_in_order(
         return not any(place.overlaps(other) for other in taken[max(0, after - 1) : after + 1])
 
     for index, mention in enumerate(mentions[:MENTIONS]):
-        if placed[index] is None and (place := next(filter(is_free, options[mention]), None)):
-            placed[index] = place
-            bisect.insort(taken, place)
+        if placed[index] is None and (free := next(filter(is_free, options[mention]), None)):
+            placed[index] = free
+            bisect.insort(taken, free)
     return placed

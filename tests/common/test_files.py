@@ -1,6 +1,8 @@
 """Reading with line numbers, writing whole or not at all."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,14 @@ def test_lone_surrogates_are_no_unicode() -> None:
     assert files.is_unicode("perché 😀\U0010ffff\ud7ff\ue000")
     assert not files.is_unicode("a\ud800")
     assert not files.is_unicode("\udfff")
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system names the file where it cannot be opened, but not where it cannot grow."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*f\.json'"):
+        files.write_json(tmp_path / "f.json", {})
