@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, cycle, repeat
+from itertools import chain, repeat
 from pathlib import Path
 
 from stages import decode, encode, evaluate, finetune, infer, tasks
@@ -78,12 +78,19 @@ class Answers:
         }
         self.seeds = [str(e.output).encode() for test in self._test.values() for e in test]
 
+        self._subtasks = {(name, e.task) for name, test in self._test.items() for e in test}
+
+    def parse(self, content: bytes) -> str:
+        """Parses an answer as one to each sub-task, and returns it as text."""
+        answer = content.decode("utf-8", "replace")
+        for name, subtask in self._subtasks:
+            tasks.load(name).interpret(subtask, answer)
+        return answer
+
     def __call__(self, contents: list[bytes]) -> None:
-        """Gives each answer to a test question of each task, as far as it has so many."""
-        answers = [content.decode("utf-8", "replace") for content in contents]
+        """Parses answers, and decodes those to as many questions as each task has."""
+        answers = list(map(self.parse, contents))
         for name, test in self._test.items():
-            for example, answer in zip(cycle(test), answers, strict=False):
-                tasks.load(name).interpret(example.task, answer)
             given = {e.id: a for e, a in zip(test, chain(answers, repeat("")), strict=False)}
             submission = tasks.load(name).decode(SAMPLE / name, SPLITS, given, RUN)
             assert sum(tally.rows for tally in submission.tallies.values()) == len(test)
@@ -222,7 +229,7 @@ def guide(kind: str, options: list[str], folder: Path) -> None:
         first, rest = data[:1], data[1:]
         number = first[0] if first else 0
         if kind == "answers":
-            answers([rest])
+            answers.parse(data)
         elif kind == "files":
             files(files.names[number % len(files.names)], rest)
         else:
