@@ -223,7 +223,7 @@ def guide(kind: str, options: list[str], folder: Path) -> None:
         del sys.modules[name]
     with atheris.instrument_imports(include=["stages"]):
         own = importlib.import_module("benchmarks.fuzz")  # this module, on the code so imported
-    answers, files, texts = own.Answers(), own.Files(folder), own.Texts(folder)
+        answers, files, texts = own.Answers(), own.Files(folder), own.Texts(folder)
 
     def attempt(data: bytes) -> None:
         first, rest = data[:1], data[1:]
