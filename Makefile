@@ -5,23 +5,29 @@ BIN := $(VENV)/bin
 # The versions to install: `make CONSTRAINTS= TARGET` takes the newest that pyproject.toml allows.
 CONSTRAINTS := constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet $(CONSTRAINTS:%=--constraint %)
+# On Linux, pip's PyTorch brings 2.5 GB of CUDA's libraries. Without an NVIDIA GPU the build for CPUs is taken
+# instead, of 190 MB; where its index cannot be reached, and with `make TORCH_INDEX= TARGET`, pip's own.
+TORCH_INDEX := $(if $(filter Linux,$(shell uname)),$(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu))
+PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps --retries 1 --index-url $(TORCH_INDEX) torch)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report base experiments quick test test-gpu lint audit docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint audit docs format plots clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP_TORCH)
 	$(PIP_INSTALL) --editable .
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP_TORCH)
 	$(PIP_INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
@@ -43,21 +49,45 @@ repro: $(VENV)/installed ## run the pipeline, dvc repro, and print the scores
 	$(BIN)/dvc repro
 	$(BIN)/python -m analysis.scores
 
-plots: $(VENV)/installed ## draw the plots: dvc plots show
-	$(BIN)/dvc plots show
+plots: $(VENV)/installed ## draw the plots: dvc plots show, on a page that needs no network
+	$(BIN)/python -m analysis.plots
 
 report: $(VENV)/installed ## write report.html, a page about the last run
 	$(BIN)/python -m analysis.report
+
+integrity: $(VENV)/installed ## compare DVC's cache and the outputs with their checksums
+	$(BIN)/python -m analysis.integrity
+
+TASKS :=
+data: $(VENV)/installed ## fetch the public files of all tasks, or of TASKS="wicita nermud", into data/raw
+	$(BIN)/python -m analysis.data $(TASKS)
+
+submission: $(VENV)/installed ## pack the last run's submissions as the organisers want them sent
+	$(BIN)/python -m analysis.submission
 
 B :=
 base: $(VENV)/installed ## state another base, B=org/name or a folder, in params.yaml
 	$(BIN)/python -m analysis.base $(B)
 
-# Of DVC's hundreds of columns: the headline, what was changed, and costs; with UNIT, that unit's score.
 UNIT :=
-KEEP := (Experiment|headline|units\.$(UNIT)\.(value|low|high)|finetune\..*|seconds|peak_memory_gib|energy_kwh|co2e_kg)$$
-experiments: $(VENV)/installed ## list the experiments: dvc exp show
-	$(BIN)/dvc exp show --hide-failed --drop '.*' --keep '$(KEEP)'
+experiments: $(VENV)/installed ## list experiments: headlines, changed settings, costs, failures
+	$(BIN)/python -m analysis.experiments $(UNIT:%=--unit %)
+
+clear-experiments: $(VENV)/installed ## forget experiments that failed or were killed, and their folders
+	$(BIN)/python -m analysis.experiments --clear
+
+check: $(VENV)/installed ## check the settings of params.yaml and of queued experiments
+	$(BIN)/python -m analysis.settings
+
+# Of the merged model; bfloat16 halves it, and rounds.
+DTYPE := float32
+export: $(VENV)/installed ## write export/: adapter with its card, merged model, GGUF
+	$(BIN)/python -m analysis.export --dtype $(DTYPE)
+
+TO :=
+REALLY :=
+push-adapter: $(VENV)/installed ## show what TO=org/name on the Hub would get; REALLY=1 sends it
+	$(BIN)/python -m analysis.push $(TO) $(REALLY:%=--really)
 
 lint: $(VENV)/installed-test ## check style and types
 	$(BIN)/ruff check .
@@ -67,15 +97,26 @@ lint: $(VENV)/installed-test ## check style and types
 # One thread a process: the tests run on all cores at once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist worksteal
 
-quick: lint ## lint, and the tests that start no process: in a minute or two
+# One core checks types while the others begin with the tests.
+.PHONY: quick-tests all-tests
+quick: $(VENV)/installed-test ## lint, and the tests that start no process: in a minute or two
+	$(MAKE) -j 2 lint quick-tests
+
+test: $(VENV)/installed-test ## lint, check types and run all tests
+	$(MAKE) -j 2 lint all-tests
+
+quick-tests: $(VENV)/installed-test
 	QUICK=1 $(PYTEST) -m 'not process and not gpu and not long'
 
-test: lint ## lint, check types and run all tests
+all-tests: $(VENV)/installed-test
 	$(PYTEST)
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
 	$(BIN)/pytest -m gpu -rs tests/gpu
 
+RAW := data/raw
+test-data: $(VENV)/installed-test ## check that gold survives on your own files, in data/raw
+	RAW=$(RAW) $(BIN)/pytest -rs tests/tasks/test_own_data.py
 # Licences that the project may depend on, as their packages name them (a part of the name is enough).
 # DVC brings two packages under the GPL, which this project does not import: grandalf, and pygit2 with
 # an exception for linking.

@@ -1,7 +1,8 @@
 """Ask: questions to the adapter, one at a time, and what decode reads in its answers.
 
-Reads what infer reads (ENCODED may be absent, and every sub-task is then open) and writes nothing.
-A text becomes a question as in infer, with the same prompt and settings. The output shows the
+Reads the prompt file, so that any of its sub-tasks can be asked, and what infer reads (ENCODED may
+be absent, and every sub-task is then open). Writes nothing. A text becomes a question as in infer,
+with the same prompt and settings. The output shows the
 prompt as the model sees it; the answer, how it ended (stop or length) and its number of tokens; in
 closed sub-tasks the probability of each candidate; and how decode parses the answer (decode also
 drops names that do not occur in the text). Without a text, lines are read from the terminal or a
@@ -21,11 +22,13 @@ from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Answerer, Question
 from stages.common.command import InputError, argument_parser, run
+from stages.common.outputs import check_sums
+from stages.common.prompts import Prompts
 from stages.common.settings import read
-from stages.infer import Settings
-from stages.model.prompts import Prompts
+from stages.infer import Settings as Infer
 from stages.model.text import TextEncoder
 from stages.tasks import lecture, load, owner
+from stages.toolkit.settings import Data
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,12 @@ WIDTH = 80  # columns of the terminal
 MARGIN = "| "  # before the prompt
 LABEL = 13  # columns of the words before what the model said
 UNREADABLE = "nothing: decode would submit the fallback"
+
+
+class Settings(Infer):
+    """What ask reads of params.yaml: what infer does, and where the prompt file is."""
+
+    data: Data
 
 
 class Example(NamedTuple):
@@ -82,19 +91,25 @@ class Respondent:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
         from stages.answering.engines import load_engine
-        from stages.answering.job import encode_questions, read_closed, read_longest_answers
+        from stages.answering.job import encode_questions, read_longest_answers
+        from stages.common.files import read_closed
+        from stages.model import identity
         from stages.model.adapters import adapter_folder
         from stages.model.loading import load_config, load_tokenizer
 
+        check_sums(encoded, "closed.json", "train.jsonl")
+        identity.check_base(settings.model)
         self._max_new_tokens = settings.infer.max_new_tokens
         self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
         self._config = load_config(settings.model)
         closed, longest = {}, {}
-        if settings.infer.score_closed:
-            closed = read_closed(encoded / "closed.json")
+        if settings.infer.score_closed and (path := encoded / "closed.json").is_file():
+            closed = read_closed(path)
         if (train := encoded / "train.jsonl").is_file():
             longest = read_longest_answers(train, self._encoder)
         folder = adapter_folder(settings.infer.adapter, adapter)
+        if folder:
+            identity.check_adapter(folder, identity.identify(settings.model, prompts))
         # The longest and the shortest prompt that may be asked for.
         texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)

@@ -7,7 +7,11 @@ the name of a commit, branch or DVC experiment, whose submissions are taken from
     python -m analysis.compare exp-rank-2 exp-rank-8
     python -m analysis.compare main
 
-Without a second run, the first is compared with the submissions that lie in data/submissions.
+Without a second run, the first is compared with the submissions that lie in data/submissions. The
+column linear has the scores of the linear models, whose submissions lie in data/baseline; to
+compare a run with them:
+
+    python -m analysis.compare data/baseline/submissions
 
 The p-value is two-sided: twice the share of resamples on the other side of 0, the observed data
 counted as one of them (Davison and Hinkley, Bootstrap Methods and their Application, 1997, ch. 4).
@@ -29,6 +33,7 @@ from stages.toolkit.scores import resampled
 from stages.toolkit.settings import Bootstrap
 
 SUBMISSIONS = "data/submissions"
+LINEAR = Path("data/baseline/submissions")
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ def compare(
     return {name: difference(a[name], b[name], bootstrap) for name in common}
 
 
-def table(differences: Mapping[str, Difference]) -> str:
-    """The differences as a Markdown table."""
+def table(differences: Mapping[str, Difference], linear: Mapping[str, Unit]) -> str:
+    """The differences as a Markdown table, with the scores of the linear models."""
     from scipy.stats import false_discovery_control
     from tabulate import tabulate
 
@@ -98,6 +103,7 @@ def table(differences: Mapping[str, Difference]) -> str:
         [
             name,
             d.metric.replace("_", " "),
+            f"{linear[name].value:.3f}" if name in linear else "–",
             f"{d.a:.3f}",
             f"{d.b:.3f}",
             f"{d.b - d.a:+.3f}",
@@ -108,7 +114,7 @@ def table(differences: Mapping[str, Difference]) -> str:
         ]
         for (name, d), q in zip(differences.items(), q_values, strict=True)
     ]
-    header = ["unit", "metric", "A", "B", "B - A", "95 % interval", "p", "q", "better"]
+    header = ["unit", "metric", "linear", "A", "B", "B - A", "95 % interval", "p", "q", "better"]
     return str(tabulate(rows, header, tablefmt="github", disable_numparse=True))
 
 
@@ -141,7 +147,10 @@ def find(run_name: str, temporary: Path) -> tuple[Path, Settings]:
 
 
 def score_both(names: Sequence[str], raw: Path) -> list[dict[str, Unit]]:
-    """Scores two runs on the same gold.
+    """Scores two runs on the same gold, and the linear models where they answered the same items.
+
+    Returns:
+        The units of the two runs and of the linear models.
 
     Raises:
         InputError: if they were not tested on the same items.
@@ -153,7 +162,11 @@ def score_both(names: Sequence[str], raw: Path) -> list[dict[str, Unit]]:
         runs = [find(name, folder) for name, folder in zip(names, folders, strict=True)]
         if runs[0][1].encode != runs[1][1].encode:
             raise InputError("the runs hold out other test items: their encode settings differ")
-        return [evaluate(raw, submissions, chosen) for submissions, chosen in runs]
+        here = settings.read(Settings)
+        if LINEAR.is_dir() and here.encode == runs[0][1].encode:
+            runs.append((LINEAR, here))
+        scored = [evaluate(raw, submissions, chosen) for submissions, chosen in runs]
+        return [*scored, {}][:3]
 
 
 def main() -> None:
@@ -170,9 +183,9 @@ def main() -> None:
     )
     parser.add_argument("--raw", type=Path, default=Path(params["data"]["raw"]), metavar="RAW")
     arguments = parser.parse_args()
-    a, b = score_both([arguments.a, arguments.b], arguments.raw)
+    a, b, linear = score_both([arguments.a, arguments.b], arguments.raw)
     print(f"A: {arguments.a}\nB: {arguments.b}\n")
-    print(table(compare(a, b, settings.read(Settings).evaluate)))
+    print(table(compare(a, b, settings.read(Settings).evaluate), linear))
 
 
 if __name__ == "__main__":

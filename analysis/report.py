@@ -12,13 +12,14 @@ import hashlib
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.dvc import dvc
+from analysis.emissions import with_emissions
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_jsonl, write_text
@@ -29,6 +30,7 @@ METRICS, PUBLISHED = Path("metrics"), Path("metrics/published.json")
 QUESTIONS = Path("data/encoded/test.jsonl")
 ANSWERS = Path("data/predictions/test.jsonl")
 ERRORS = 20  # shown for each sub-task
+MARGIN = 24  # pixels around a plot: a browser's font may be wider than the one it was laid out with
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,8 @@ def dvc_plots() -> dict[str, Any]:
     Raises:
         InputError: if DVC cannot show them.
     """
-    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise InputError(f"dvc plots show: {done.stderr.strip()}")
-    plots = {name: drawn for name, drawn in json.loads(done.stdout)["data"].items() if drawn}
+    shown = json.loads(dvc("plots", "show", "--json"))["data"]
+    plots = {name: drawn for name, drawn in shown.items() if drawn}
     return {name: _specification(drawn[0]["content"]) for name, drawn in plots.items()}
 
 
@@ -156,8 +155,9 @@ def draw(plots: Mapping[str, Any]) -> list[Plot]:
     drawn = []
     for name, whole in plots.items():
         for title, specification in facets(name, whole):
-            svg = base64.b64encode(vegalite_to_svg(specification).encode()).decode()
-            drawn.append(Plot(title, f"data:image/svg+xml;base64,{svg}"))
+            svg = vegalite_to_svg({"padding": MARGIN, **specification})
+            encoded = base64.b64encode(svg.encode()).decode()
+            drawn.append(Plot(title, f"data:image/svg+xml;base64,{encoded}"))
     return drawn
 
 
@@ -192,7 +192,11 @@ def page() -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     params = settings.load(settings.PARAMS)
-    costs = {p.stem: read_json(p) for p in sorted((METRICS / "cost").glob("*.json"))}
+    country = params["cost"]["country"]
+    costs = {
+        path.stem: with_emissions(read_json(path), country)
+        for path in sorted((METRICS / "cost").glob("*.json"))
+    }
     environment = Environment(
         loader=PackageLoader("analysis", "."),
         autoescape=True,

@@ -11,7 +11,7 @@ from typing import Any
 from stages.common.command import InputError, argument_parser, run
 
 SCORES = Path("metrics/evaluate.json")
-HEADER = ("unit", "metric", "score", "95 % interval", "baseline", "n")
+HEADER = ("unit", "metric", "score", "95 % interval", "baseline", "linear", "n")
 
 
 def rows(units: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -23,6 +23,7 @@ def rows(units: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
             f"{unit['value']:.3f}",
             f"{unit['low']:.3f} to {unit['high']:.3f}",
             f"{unit['baseline']:.3f}",
+            f"{unit['linear']:.3f}" if "linear" in unit else "–",
             str(unit["n"]),
         )
         for name, unit in units.items()
@@ -37,7 +38,7 @@ def main() -> None:
     if not SCORES.is_file():
         raise InputError(f"{SCORES}: no such file; `dvc repro` comes first")
     report = json.loads(SCORES.read_text(encoding="utf-8"))
-    right = ("left", "left", "right", "left", "right", "right")
+    right = ("left", "left", "right", "left", "right", "right", "right")
     table = tabulate(rows(report["units"]), HEADER, "simple", disable_numparse=True, colalign=right)
     print(table)
     if report["headline"] is not None:

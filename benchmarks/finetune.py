@@ -6,9 +6,9 @@ batches of 32; LoRA of rank 8 on q, k, v and o for 7B, as in the lecture, of ran
 for the others. In turn, in one process for each shape: a plain loop (7B: as the lecture's, 4 bits
 as its options give them, fp16, layers computed again, padded, logits everywhere; others: bf16,
 padded); ours within 15 GiB; ours within 15 GiB as on a T4 (fp16, no variable-length attention);
-ours without a limit, and for the small shapes both compiled and not. Of each: the first update,
-then medians, the time that the GPU's kernels take, and the largest memory. Then, with 7B and
-several GPUs, the last but one in one process for each.
+ours without a limit. Of each: the first update, then medians, the time that the GPU's kernels
+take, and the largest memory. Then, with 7B and several GPUs, ours without a limit in one process
+for each.
 On a CPU: the default run's job on the small base, through transformers' Trainer (padded, random
 order) and ours.
 
@@ -45,14 +45,15 @@ from benchmarks.shapes import (
 from stages import encode
 from stages.common.command import run
 from stages.common.files import write_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.model import processes
 from stages.model.device import device_and_dtype
 from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
 from stages.model.packed import PackedPath
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
+from stages.model.settings import Model
 from stages.model.text import TextEncoder, TokenRow
+from stages.toolkit.settings import Data
 from stages.training.adapter import add_lora
 from stages.training.examples import Examples, label_tokens, read_examples
 from stages.training.loop import Trainer, train
@@ -63,8 +64,7 @@ LENGTHS = ((0.0, 100), (0.1, 138), (0.5, 182), (0.9, 316), (1.0, 480))  # share 
 HEADER, INSTRUCTION = 32, (20, 50)  # tokens: a third of a prompt on average
 ANSWERS = (2, 2, 3, 4, 6, 10, 20, 30)  # tokens
 T4 = 15  # GiB
-MANY = 10**9  # tokens of a long training, for which compiling pays
-Way = Callable[[], Callable[[Sequence[TokenRow]], torch.Tensor]]
+Way = Callable[[], Trainer]
 
 
 def prefixes() -> list[list[int]]:
@@ -147,7 +147,7 @@ def kernel_time(work: Callable[[Sequence[TokenRow]], Any], batch: Any) -> float:
     with torch.profiler.profile(activities=activities) as profile:
         work(batch)
         torch.cuda.synchronize()
-    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6
+    return float(sum(event.self_device_time_total for event in profile.key_averages())) / 1e6
 
 
 # --- Bases of random weights ----------------------------------------------------------------------
@@ -188,11 +188,11 @@ def plain_loop(shape: Shape) -> Callable[[Sequence[TokenRow]], float]:
     def update(batch: Sequence[TokenRow]) -> float:
         optimizer.zero_grad()
         with torch.autocast("cuda", dtype=torch.bfloat16):
-            loss = adapted(**padded(batch)).loss
-        loss.backward()
+            loss: torch.Tensor = adapted(**padded(batch)).loss
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, CLIP)
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return update
 
@@ -211,16 +211,13 @@ def padded(part: Sequence[TokenRow], device: str = "cuda") -> dict[str, torch.Te
     }
 
 
-def ours(
-    shape: Shape, limit: float | None, dtype: torch.dtype = torch.bfloat16, tokens: int = MANY
-) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
-    """An update as finetune makes it.
+def ours(shape: Shape, limit: float | None, dtype: torch.dtype = torch.bfloat16) -> Trainer:
+    """What makes updates in finetune.
 
     Args:
         shape: of the base.
         limit: GiB of memory, if they are limited.
         dtype: number type.
-        tokens: length of the training, for which compiling pays or not.
     """
     _, total = torch.cuda.mem_get_info()
     base = random_base(shape, dtype)
@@ -229,8 +226,13 @@ def ours(
     if shape.quantized and dequantized_fits(base):
         dequantize(base, dtype)
     adapted = add_lora(base, shape.lora)
-    trainer = Trainer(PackedPath(adapted), tokens)
+    trainer = Trainer(PackedPath(adapted))
     release()
+    return trainer
+
+
+def made_by(trainer: Trainer) -> Callable[[Sequence[TokenRow]], torch.Tensor]:
+    """An update of a trainer."""
     return partial(trainer.update, rate=RATE, clip=CLIP)
 
 
@@ -255,14 +257,15 @@ def gpu(updates: int, shapes: Sequence[str]) -> None:
         ]
         if shape.quantized:
             ways.append(("15 GiB, 512 tokens", partial(ours, shape, T4), batches(updates, 512)))
-        else:
-            ways.append(("not compiled", partial(ours, shape, None, tokens=0), batches(many)))
         for what, way, work in ways:
             torch._dynamo.reset()
             release()
             torch.cuda.set_per_process_memory_fraction(1.0)
             with as_on_a_t4() if "T4" in what else nullcontext():
-                speed = timed(f"{name} ours, {what}", way(), flops(shape), work)
+                trainer = way()
+                speed = timed(f"{name} ours, {what}", made_by(trainer), flops(shape), work)
+                trainer.release()
+                del trainer
             print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
         release()
         if torch.cuda.device_count() > 1 and shape.quantized:
@@ -293,7 +296,7 @@ def together(batches: list[list[TokenRow]], alone: float) -> None:
     shape = SHAPES["7B"]
     with redirect_stdout(sys.stdout if here.main else io.StringIO()):
         name = f"ours, no limit, {here.count} GPUs"
-        speed = timed(name, ours(shape, None), flops(shape), batches, here.count)
+        speed = timed(name, made_by(ours(shape, None)), flops(shape), batches, here.count)
         print(f"{'':<28} {speed / alone:6.2f} times one GPU", flush=True)
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from stages import decode, encode, evaluate, finetune, infer, tasks
 from stages.common import settings
 from stages.common.command import InputError, run
-from stages.model.prompts import Prompts
+from stages.common.prompts import Prompts
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
 from stages.toolkit.tables import Row

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.finetune import MANY, T4, prefixes, release, rows
+from benchmarks.finetune import T4, prefixes, release, rows
 from benchmarks.shapes import (
     FLOPS_PER_SECOND,
     SHAPES,
@@ -37,9 +37,11 @@ from stages import infer
 from stages.answering.answers import Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
-from stages.answering.job import encode_questions, read_closed, read_longest_answers
-from stages.answering.torch_engine import Row, TorchEngine
+from stages.answering.job import encode_questions, read_longest_answers
+from stages.answering.torch_engine import COMPILE_FROM, Row, TorchEngine
 from stages.common.command import run
+from stages.common.files import QUESTION, read_closed
+from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.adapters import load_adapter
 from stages.model.device import device_and_dtype
@@ -51,7 +53,6 @@ from stages.model.loading import (
     load_config,
     load_tokenizer,
 )
-from stages.model.prompts import Prompts
 from stages.model.text import TextEncoder
 from stages.training.adapter import add_lora
 
@@ -235,7 +236,7 @@ def measure(name: str, shape: Shape, questions: Sequence[Made]) -> None:
             if shape.quantized and dequantized_fits(adapted.get_base_model()):
                 dequantize(adapted.get_base_model(), dtype)
             engine = Forced(adapted, [-1])
-            engine.speed_up(MANY if "compiled" in what else 0)
+            engine.speed_up(COMPILE_FROM if "compiled" in what else 0)
             start = time.perf_counter()
             ours(engine, part[::16], scored=False)  # loads the kernels, and compiles
             print(f"{'':<48} first {len(part[::16])} rows: {time.perf_counter() - start:.1f} s")
@@ -253,10 +254,10 @@ def measure(name: str, shape: Shape, questions: Sequence[Made]) -> None:
 def cpu() -> None:
     """Measures on a CPU and prints."""
     settings = read(infer.Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     encoded = Path("data/encoded")
-    split = read_split(encoded / "test.jsonl")
+    prompts = read(Prompts, encoded / "prompts.json")
+    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    split = read_split(encoded / "questions.jsonl", QUESTION)
     longest = read_longest_answers(encoded / "train.jsonl", encoder)
     closed = read_closed(encoded / "closed.json")
     limit = settings.infer.max_new_tokens

@@ -63,7 +63,7 @@ def measure(raw: Path, rank: int | None, changes: dict[str, Any]) -> dict[str, A
             finetune = json.loads((folder / "metrics/finetune.json").read_text())
             figures["dev_loss"] = finetune["best_dev_loss"]
         start = time.perf_counter()
-        stage(folder, "infer", "encoded", "adapter", "predictions")
+        stage(folder, "infer", "encoded", "adapter", "predictions", "metrics")
         figures["infer_s"] = round(time.perf_counter() - start)
         stage(folder, "decode", raw, "predictions", "submissions", "metrics")
         stage(folder, "evaluate", raw, "submissions", "metrics")

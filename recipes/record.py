@@ -12,8 +12,8 @@ from typing import Any
 
 from stages import encode
 from stages.common import settings
+from stages.common.prompts import Prompts
 from stages.model.loading import load_tokenizer
-from stages.model.prompts import Prompts
 from stages.model.settings import Model
 from stages.model.text import TextEncoder
 from stages.tasks import load, raw_folder

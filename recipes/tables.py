@@ -12,6 +12,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,8 @@ def stages() -> str:
         written = [e if isinstance(e, str) else next(iter(e)) for e in entries]
         read = [dep for dep in stage["deps"] if not dep.startswith("stages/")]
         paths = (", ".join(f"`{path}`" for path in group) for group in (read, written))
-        rows.append((f"[{name}](stages/{name}.py)", stage["desc"], *paths))
+        script = stage["cmd"].split()[2].replace(".", "/")
+        rows.append((f"[{name}]({script}.py)", stage["desc"], *paths))
     return table(("stage", "what it does", "reads", "writes"), rows)
 
 
@@ -62,27 +65,40 @@ def tasks() -> str:
     return table(("task", "what it is", "sub-tasks"), rows)
 
 
+def sending() -> str:
+    """How the organisers want submissions sent, and how many: SENDING of every task."""
+    rows = []
+    for name in sorted(path.stem for path in (ROOT / "stages" / "tasks").glob("[!_]*.py")):
+        task = load(name).SENDING
+        archive = task.archive.replace("{team}", "TEAM").replace("{run}", "N")
+        content = f"`{archive}`" if archive else "the files"
+        extra = f" with `{task.description}`" if task.description else ""
+        rows.append((f"[{name}](docs/tasks/{name}.md)", content + extra, task.how, str(task.runs)))
+    return table(("task", "what is sent", "how", "runs, at most"), rows)
+
+
 def params() -> str:
     """The keys of params.yaml with their defaults and comments."""
     rows = []
     path: list[str] = []
+    values = settings.load(ROOT / "params.yaml")
     for line in (ROOT / "params.yaml").read_text(encoding="utf-8").split("\n"):
         match = re.fullmatch(r"( *)(\w+): *([^#]*?) *(?:# *(.*))?", line)
         if not match or line.startswith("#"):
             continue
         indent, key, value, comment = match.groups()
         path[len(indent) // 2 :] = [key]
+        if isinstance(found := reduce(getitem, path, values), list):
+            value = f"[{', '.join(found)}]"
         if value or (comment and len(path) > 1 and key != "lora"):
             rows.append((f"`{'.'.join(path)}`", f"`{value}`" if value else "", comment or ""))
-        elif key == "tasks":
-            rows.append(("`tasks`", "", comment))
     return table(("key", "default", "meaning"), rows)
 
 
 def folders() -> str:
     """The modules of the folders of stages/ but tasks, by the first lines of their docstrings."""
     blocks = []
-    for folder in ("common", "toolkit", "model", "training", "answering"):
+    for folder in ("common", "toolkit", "model", "training", "answering", "linear"):
         path = ROOT / "stages" / folder
         about = first_line(path / "__init__.py")
         rows = [
@@ -175,7 +191,7 @@ Part = Callable[[], str | None]
 
 def parts() -> dict[str, Part]:
     """The generated parts by the names that stand in the pages."""
-    tables: list[Part] = [stages, tasks, params, folders, walls, marks]
+    tables: list[Part] = [stages, tasks, sending, params, folders, walls, marks]
     figures: list[Part] = [scores, glimpse, published, sources]
     life: list[Part] = [
         record.record_raw,

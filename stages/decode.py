@@ -19,7 +19,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import Defects, whole_folder, write_csv, write_json, write_text
+from stages.common.files import Defects, write_csv, write_json, write_text
+from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Submission, Tally
@@ -86,8 +87,17 @@ def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[st
         The submission of each task.
 
     Raises:
-        InputError: for defects of the raw files, and if the answers belong to other questions.
+        InputError: for defects of the raw files, if the answers belong to other questions, and if
+            organisers do not read so many runs.
     """
+    too_few = [
+        f"{n} {r}" for n in settings.tasks if (r := load(n).SENDING.runs) < settings.decode.run
+    ]
+    if too_few:
+        raise InputError(
+            f"params.yaml: decode.run: {settings.decode.run} is more than the runs that the"
+            f" organisers read: {', '.join(too_few)}"
+        )
     submissions = {}
     answered = 0
     for name in settings.tasks:
@@ -139,11 +149,12 @@ def main() -> None:
         submissions="folder to write",
         metrics="folder for decode.json and decode/",
     )
+    check_sums(predictions, "test.jsonl")
     rows = read_predictions(predictions / "test.jsonl")
     answers = {row["id"]: row["answer"] for row in rows}
     header, candidates = probabilities_table(rows)
     decoded = decode(raw, answers, read(Settings))
-    with whole_folder(submissions) as folder:
+    with whole_folder(submissions, sums=True) as folder:
         for name, submission in decoded.items():
             for file, text in submission.files.items():
                 write_text(folder / name / file, text)

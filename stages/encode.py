@@ -1,8 +1,11 @@
 """Encode: the organisers' files become questions and answers.
 
-Reads RAW, one folder a task (formats: docs/tasks.md). Writes ENCODED: train.jsonl, dev.jsonl and
-test.jsonl, one object a line with the keys id, task, input, output; closed.json, the candidate
-answers of each closed sub-task; and summary.json, figures about the conversion.
+Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writes ENCODED:
+train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
+questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
+prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task; and
+summary.json, figures about the conversion. Training and dev questions whose text stands in a test
+set are counted there, and left out (`stages.toolkit.leaks`).
 
     python -m stages.encode data/sample data/encoded
 """
@@ -19,11 +22,16 @@ from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
-from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.files import recorded_reads, write_json, write_jsonl
+from stages.common.outputs import whole_folder
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
+from stages.toolkit.leaks import count_leaks, find_leaks
+from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
-from stages.toolkit.splits import SPLITS, HoldOut, Split
+from stages.toolkit.settings import Data, Encode
+from stages.toolkit.splits import SPLITS, Split
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +40,8 @@ class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
     tasks: Annotated[list[str], Field(min_length=1)]
-    encode: HoldOut
+    data: Data
+    encode: Encode
 
 
 def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], dict[str, Any]]:
@@ -40,22 +49,26 @@ def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], d
 
     Args:
         raw: a folder with a folder of raw files for each task.
-        settings: the tasks, and how data is held out.
+        settings: the tasks, how data is held out, and what becomes of leaks.
 
     Returns:
-        The examples of each split, and a summary: notes by task, rows by sub-task and split.
+        The examples of each split, and a summary: notes by task, leaks by sub-tasks, rows by
+        sub-task and split.
 
     Raises:
         InputError: for defects of the raw files, and if two examples have the same id.
     """
     by_split: dict[Split, list[Example]] = {split: [] for split in SPLITS}
-    summary: dict[str, Any] = {"tasks": {}, "rows": {}}
+    summary: dict[str, Any] = {"tasks": {}, "leaks": {}, "rows": {}}
     for name in tqdm(settings.tasks, desc="encode", unit="task"):
-        encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        with recorded_reads() as reads:
+            encoded = load(name).encode(raw_folder(raw, name), settings.encode)
+        log_unread(raw / name, reads)
         for split in SPLITS:
             by_split[split] += encoded.splits[split]
         summary["tasks"][name] = dict(encoded.notes)
         log.info("read %s: %s", raw / name, _words(encoded.notes))
+    summary["leaks"] = drop_leaks(by_split, keep=settings.encode.leaks == "keep")
     for split in SPLITS:
         summary["rows"][split] = dict(Counter(example.task for example in by_split[split]))
         log.info("%s: %d questions", split, len(by_split[split]))
@@ -66,6 +79,29 @@ def encode(raw: Path, settings: Settings) -> tuple[dict[Split, list[Example]], d
     if repeated := [question_id for question_id, count in ids.items() if count > 1]:
         raise InputError(f"{raw}: ids that are not unique: {', '.join(repeated[:20])}")
     return by_split, summary
+
+
+def drop_leaks(by_split: dict[Split, list[Example]], *, keep: bool) -> dict[str, Any]:
+    """Leaves training and dev questions whose text stands in a test set out, and says so.
+
+    Args:
+        by_split: the examples of each split; leaks are removed in place.
+        keep: leave them in, with a warning.
+
+    Returns:
+        Their numbers, as `count_leaks` gives them.
+    """
+    leaks = find_leaks(by_split)
+    counts = count_leaks(by_split, leaks)
+    for test, subtasks in counts.items():
+        for subtask, splits in subtasks.items():
+            level, fate = (logging.WARNING, "kept") if keep else (logging.INFO, "left out")
+            message = "%s: texts in the test set of %s, %s: %s"
+            log.log(level, message, subtask, test, fate, _words(splits))
+    if not keep:
+        for split in by_split:
+            by_split[split] = [e for e in by_split[split] if e.id not in leaks]
+    return counts
 
 
 def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Sequence[str]]:
@@ -92,6 +128,11 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
     return closed
 
 
+def question(example: Example) -> dict[str, str]:
+    """Returns the line of questions.jsonl: an example without its answer."""
+    return {"id": example.id, "task": example.task, "input": example.input}
+
+
 def _words(notes: Any) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
 
@@ -102,11 +143,17 @@ def main() -> None:
         __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
     )
     gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
-    by_split, summary = encode(raw, read(Settings))
+    settings = read(Settings)
+    prompts = read(Prompts, Path(settings.data.prompts))
+    by_split, summary = encode(raw, settings)
+    subtasks = {example.task for examples in by_split.values() for example in examples}
+    prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
-    with whole_folder(encoded) as folder:
+    with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
+        write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
+        write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
         write_json(folder / "summary.json", summary)
 

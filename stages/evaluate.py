@@ -1,13 +1,14 @@
 """Evaluate: the submission files are scored as the organisers score them.
 
 Reads RAW, for the gold, and SUBMISSIONS. Writes METRICS/evaluate.json: a headline and, for each
-ranked unit, the metric, its value, a 95 % bootstrap interval and the baseline; and to plot, in
+ranked unit, the metric, its value, a 95 % bootstrap interval, the baseline and, if BASELINE is
+given, the score of the submissions there, those of the linear models, as linear; and to plot, in
 METRICS/evaluate/: scores.csv, the same as a table; confusion.csv, how often each gold label was
 submitted as which; numbers.csv and points.csv, gold and submitted values of each item. Where
 SUBMISSIONS/probabilities.csv has probabilities of answers, how far they can be trusted is said
 under "calibration" in evaluate.json, and drawn from calibration.csv.
 
-    python -m stages.evaluate data/sample data/submissions metrics
+    python -m stages.evaluate data/sample data/submissions metrics data/baseline/submissions
 """
 
 import logging
@@ -20,7 +21,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from stages.common.command import folders, run
-from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.files import write_csv, write_json
+from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
@@ -30,6 +32,10 @@ from stages.toolkit.settings import Bootstrap, Run
 from stages.toolkit.splits import HoldOut
 
 log = logging.getLogger(__name__)
+
+DIGITS = 10
+"""Decimals in evaluate.json: enough to compare to 1e-9, and few enough that equal results are equal
+bytes, whatever the order in which a processor adds numbers."""
 
 Intervals = Mapping[str, tuple[float, float]]
 
@@ -71,26 +77,31 @@ def evaluate(raw: Path, submissions: Path, settings: Settings) -> dict[str, Unit
 # --- Figures --------------------------------------------------------------------------------------
 
 
-def report(units: Mapping[str, Unit], intervals: Intervals) -> dict[str, Any]:
+def report(
+    units: Mapping[str, Unit], intervals: Intervals, linear: Mapping[str, Unit]
+) -> dict[str, Any]:
     """The content of evaluate.json; the headline is the mean of the normalised values."""
     normalised = [unit.normalised for unit in units.values()]
     return {
-        "headline": round(fmean(normalised), 6) if normalised else None,
-        "units": {name: _entry(unit, *intervals[name]) for name, unit in units.items()},
+        "headline": round(fmean(normalised), DIGITS) if normalised else None,
+        "units": {
+            name: _entry(unit, *intervals[name], linear.get(name)) for name, unit in units.items()
+        },
     }
 
 
-def _entry(unit: Unit, low: float, high: float) -> dict[str, Any]:
-    """A unit's entry; six decimals, so that equal results are equal bytes."""
+def _entry(unit: Unit, low: float, high: float, linear: Unit | None) -> dict[str, Any]:
+    """A unit's entry."""
     return {
         "metric": unit.metric,
-        "value": round(unit.value, 6),
+        "value": round(unit.value, DIGITS),
         "n": unit.n,
-        "low": round(low, 6),
-        "high": round(high, 6),
-        "baseline": round(unit.baseline, 6),
+        "low": round(low, DIGITS),
+        "high": round(high, DIGITS),
+        "baseline": round(unit.baseline, DIGITS),
+        **({"linear": round(linear.value, DIGITS)} if linear else {}),
         "better": unit.better,
-        "details": {name: round(value, 6) for name, value in unit.details.items()},
+        "details": {name: round(value, DIGITS) for name, value in unit.details.items()},
     }
 
 
@@ -100,15 +111,20 @@ Table = tuple[list[str], list[list[object]]]
 """Header and rows."""
 
 
-def scores_table(units: Mapping[str, Unit], intervals: Intervals) -> Table:
+def scores_table(
+    units: Mapping[str, Unit], intervals: Intervals, linear: Mapping[str, Unit]
+) -> Table:
     """The units, with their values also where 0 is the baseline and 1 perfect."""
-    header = ["unit", "metric", "score", "low", "high", "baseline", "n"]
-    scaled = [f"scaled_{name}" for name in ("score", "low", "high")]
+    header = ["unit", "metric", "score", "low", "high", "baseline", "linear", "n"]
+    scaled = [f"scaled_{name}" for name in ("score", "low", "high", "linear")]
     rows: list[list[object]] = []
     for name, unit in units.items():
         ends = intervals[name]
+        other = linear[name].value if name in linear else None
         on_scale = [unit.scaled(value) for value in (unit.value, *ends)]
-        rows.append([name, unit.metric, unit.value, *ends, unit.baseline, unit.n, *on_scale])
+        scaled_other = None if other is None else unit.scaled(other)
+        values = (unit.value, *ends, unit.baseline, other)
+        rows.append([name, unit.metric, *values, unit.n, *on_scale, scaled_other])
     return header + scaled, rows
 
 
@@ -195,14 +211,19 @@ def gold_answers(raw: Path, tasks: Iterable[str], hold_out: HoldOut) -> dict[str
 
 def main() -> None:
     """Runs the stage."""
-    raw, submissions, metrics = folders(
+    raw, submissions, metrics, *baseline = folders(
         __doc__,
+        optional="baseline",
         raw="folder of raw files, with gold",
         submissions="folder of submission files, one folder a task",
         metrics="folder for evaluate.json and evaluate/",
+        baseline="folder of the linear models' submission files",
     )
     settings = read(Settings)
+    for folder in (submissions, *baseline):
+        check_sums(folder)
     units = evaluate(raw, submissions, settings)
+    linear = evaluate(raw, baseline[0], settings) if baseline else {}
     intervals = {name: interval(unit.sample, settings.evaluate) for name, unit in units.items()}
     for name, unit in units.items():
         low, high = intervals[name]
@@ -210,12 +231,12 @@ def main() -> None:
     calibrations = calibrate(raw, submissions, settings)
     for name, each in calibrations.items():
         log.info("%s: calibration error %.3f, Brier score %.3f", name, each.ece, each.brier)
-    content = report(units, intervals)
+    content = report(units, intervals, linear)
     if calibrations:
         content["calibration"] = calibration.report(calibrations)
     with whole_folder(metrics / "evaluate") as folder:
         write_csv(folder / "calibration.csv", *calibration.table(calibrations))
-        write_csv(folder / "scores.csv", *scores_table(units, intervals))
+        write_csv(folder / "scores.csv", *scores_table(units, intervals, linear))
         write_csv(folder / "confusion.csv", *confusion_table(units))
         write_csv(folder / "numbers.csv", *numbers_table(units))
         write_csv(folder / "points.csv", *points_table(units))

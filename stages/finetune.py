@@ -1,67 +1,75 @@
 """Finetune: LoRA on the base model, with the train and dev splits of all tasks at once.
 
-Reads ENCODED/train.jsonl and dev.jsonl, and the prompt file. Writes ADAPTER, a LoRA adapter as
-safetensors; METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and,
-not declared as an output, METRICS/cost/finetune.json (stages/training/cost.py). An interrupted run
-goes on where it stopped (stages/model/scratch.py).
+Reads ENCODED/train.jsonl, dev.jsonl and prompts.json. Writes ADAPTER, a LoRA adapter as
+safetensors, with hashes of what it was trained with (stages/model/identity.py);
+METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and, not declared
+as outputs, METRICS/cost/finetune.json (stages/model/cost.py) and ADAPTER.run.json
+(stages/training/provenance.py). An interrupted run goes on where it stopped
+(stages/model/scratch.py).
 
     python -m stages.finetune data/encoded models/adapter metrics
 """
 
 import json
 import logging
-import shutil
 from pathlib import Path
 
 from stages.common.command import folders, run
-from stages.common.files import whole_folder, write_csv, write_json
+from stages.common.files import write_csv, write_json
+from stages.common.outputs import check_sums, try_folders, whole_folder
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
-from stages.training.settings import Cost, Finetune
+from stages.model.settings import Model
+from stages.training.settings import Finetune
 
 log = logging.getLogger(__name__)
 
 CODE = ("common", "model", "training")
 """Folders of stages/ whose code decides what the adapter becomes."""
 
+STATES = 12
+"""Saved states of a training have so many times the size of the adapter: weights, two moments and
+the best weights, in three files for a moment."""
+
 
 class Settings(StageSettings):
     """What finetune reads of params.yaml."""
 
-    data: Data
     model: Model
     finetune: Finetune
-    cost: Cost
 
 
 def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     """Reads the examples, trains on them and, in the main process, writes.
 
     Args:
-        encoded: folder with train.jsonl and dev.jsonl.
+        encoded: folder with train.jsonl, dev.jsonl and prompts.json.
         adapter: folder to write the adapter to.
         metrics: folder for the figures.
 
     Raises:
-        InputError: if settings or files are defective, or training diverges.
+        InputError: if settings or files are defective, a folder cannot be written into, or
+            training diverges.
     """
     import torch
 
-    from stages.model import processes
+    from stages.model import identity, processes
+    from stages.model.cost import Meter, record
     from stages.model.device import device_and_dtype
-    from stages.model.loading import fingerprint, load_base, load_tokenizer
-    from stages.model.scratch import scratch
+    from stages.model.loading import load_base, load_tokenizer
+    from stages.model.scratch import scratch, scratch_folder
     from stages.model.text import TextEncoder, check_fit
     from stages.training.adapter import add_lora, save_adapter, trainable_parameters
-    from stages.training.cost import Meter, record
     from stages.training.examples import check_examples, read_examples
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
+    from stages.training.provenance import make_record, record_path
 
     settings = read(Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
+    check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
+    identity.check_base(settings.model)
+    prompts = read(Prompts, encoded / "prompts.json")
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     cap, seed = settings.finetune.cap, settings.finetune.seed
     examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
@@ -75,39 +83,51 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     check_fit(rows, base.config)
     model = add_lora(base, settings.finetune.lora)
     path = choose_path(model, rows, settings.model.pad_id, settings.finetune.engine)
-    state = scratch(
+    inputs = identity.identify(
+        settings.model, prompts, encoded / "train.jsonl", encoded / "dev.jsonl"
+    )
+    state = scratch_folder(
         "finetune",
         CODE,
-        settings.model_dump_json(exclude={"cost"}),
-        fingerprint(settings.model),
+        settings.model_dump_json(),
+        identity.fingerprint(inputs),
         str(dtype),
         json.dumps([examples.rows, examples.subtasks, dev.rows]),
     )
-    meter = Meter(settings.cost.country)
-    progress = train(path, examples, dev.rows, settings.finetune, state, meter)
-
-    if not processes.here().main:
-        return
     trainable = trainable_parameters(model)
-    with whole_folder(adapter) as folder:
-        save_adapter(model, folder)
-    with whole_folder(metrics / "finetune") as folder:
-        header = ("update", "epoch", "learning_rate", "train_loss")
-        write_csv(folder / "train.csv", header, progress.train)
-        write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
-    figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
-    write_json(metrics / "finetune.json", figures)
-    write_json(metrics / "cost" / "finetune.json", record(progress, trainable, adapter))
-    for name in ("finetune.json", "cost/finetune.json"):
-        log.info("wrote %s", metrics / name)
-    shutil.rmtree(state)
+    room = 4 * trainable
+    if processes.here().main:
+        try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
+    with scratch(state):
+        progress = train(path, examples, dev.rows, settings.finetune, state, Meter())
+        if not processes.here().main:
+            return
+        with whole_folder(adapter, sums=True) as folder:
+            save_adapter(model, folder)
+            write_json(folder / identity.INPUTS, inputs)
+        with whole_folder(metrics / "finetune") as folder:
+            header = ("update", "epoch", "learning_rate", "train_loss")
+            write_csv(folder / "train.csv", header, progress.train)
+            write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
+        figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
+        write_json(metrics / "finetune.json", figures)
+        size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
+        sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
+        cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
+        write_json(metrics / "cost" / "finetune.json", cost)
+        data = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
+        made = make_record(adapter, settings.model, data, settings.model_dump(), cost)
+        beside = record_path(adapter)
+        write_json(beside, made.model_dump())
+        for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
+            log.info("wrote %s", file)
 
 
 def main() -> None:
     """Runs the stage."""
     encoded, adapter, metrics = folders(
         __doc__,
-        encoded="folder with train.jsonl and dev.jsonl",
+        encoded="folder that encode wrote",
         adapter="folder to write the adapter to",
         metrics="folder for finetune.json and finetune/",
     )

@@ -1,124 +1,154 @@
 """Infer: the model answers the test questions, greedily.
 
-Reads ENCODED/test.jsonl (never its answers), closed.json (the candidate answers of closed
-sub-tasks), train.jsonl (for the lengths of answers), ADAPTER and the prompt file. Writes
+Reads ENCODED/questions.jsonl, prompts.json, closed.json (the candidate answers of closed sub-tasks)
+and train.jsonl (for the lengths of answers), and ADAPTER. Writes
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
-length) and its number of tokens, in closed sub-tasks also the probability of each candidate; and
-summary.json, how many questions were scored, and how many inputs or answers were cut. An
-interrupted run goes on where it stopped (stages/answering/journal.py). Several GPUs share the
-questions (stages/model/processes.py); vLLM uses them from one process.
+length) and its number of tokens, in closed sub-tasks also the probability of each candidate;
+summary.json, how many questions were scored, and how many inputs or answers were cut; and, not
+declared as an output, METRICS/cost/infer.json (stages/model/cost.py). An interrupted run goes on
+where it stopped (stages/answering/journal.py). Several GPUs share the questions
+(stages/model/processes.py); vLLM uses them from one process.
 
-    python -m stages.infer data/encoded models/adapter data/predictions
+    python -m stages.infer data/encoded models/adapter data/predictions metrics
 """
 
 import json
 import logging
-import shutil
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from stages.answering.settings import Infer
 from stages.common.command import folders, run
-from stages.common.files import whole_folder, write_json, write_jsonl
+from stages.common.files import write_json, write_jsonl
+from stages.common.outputs import check_sums, try_folders, whole_folder
+from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
-from stages.model.prompts import Prompts
-from stages.model.settings import Data, Model
+from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
 CODE = ("answering", "common", "model")
 """Folders of stages/ whose code decides what the answers are."""
 
+ROOM = 2**20  # bytes that the disk must have left for answers
+SAVE_EVERY = 60.0  # seconds between two savings of what was spent
+
 
 class Settings(StageSettings):
     """What infer reads of params.yaml."""
 
-    data: Data
     model: Model
     infer: Infer
 
 
-def infer(encoded: Path, adapter: Path, predictions: Path) -> None:
+def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> None:
     """Reads the questions, answers this process's share and, in the main process, writes.
 
     Args:
-        encoded: folder with test.jsonl, train.jsonl and closed.json.
+        encoded: folder that encode wrote.
         adapter: folder of the adapter.
         predictions: folder to write.
+        metrics: folder for the record of costs.
 
     Raises:
         InputError: if settings or files are defective.
     """
     from tqdm import tqdm
 
-    from stages.answering.answers import Answerer
+    from stages.answering.answers import Answer, Answerer, Question
     from stages.answering.engines import load_engine
     from stages.answering.job import prediction, read_job, summary
     from stages.answering.journal import Journal
+    from stages.model import identity
     from stages.model.adapters import adapter_fingerprint, adapter_folder
+    from stages.model.cost import Account, Meter, Spent, record
     from stages.model.device import device_and_dtype
-    from stages.model.loading import fingerprint, load_tokenizer
+    from stages.model.loading import load_tokenizer
     from stages.model.processes import here
-    from stages.model.scratch import scratch
+    from stages.model.scratch import scratch, scratch_folder
     from stages.model.text import TextEncoder
 
     settings = read(Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
+    closed = ["closed.json"] if settings.infer.score_closed else []
+    check_sums(encoded, "questions.jsonl", "train.jsonl", "prompts.json", *closed)
+    identity.check_base(settings.model)
+    prompts = read(Prompts, encoded / "prompts.json")
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     folder = adapter_folder(settings.infer.adapter, adapter)
     job = read_job(encoded, encoder, settings.model, settings.infer)
-    state = scratch(
+    inputs = identity.identify(settings.model, prompts)
+    if folder:
+        identity.check_adapter(folder, inputs)
+    state = scratch_folder(
         "infer",
         CODE,
         settings.model_dump_json(),
-        fingerprint(settings.model),
+        identity.fingerprint(inputs),
         adapter_fingerprint(folder) if folder else "no adapter",
         str(device_and_dtype()),
         json.dumps(job),
     )
     process = here()
-    journal = Journal(state, process.rank)
-    finished = process.from_main(journal.read() if process.main else {})
-    if finished:
-        log.info("go on after %d of %d answers (%s)", len(finished), len(job.questions), state)
-    unanswered = [question for question in job.questions if question.id not in finished]
-    own = process.share(unanswered, lambda question: len(question.ids))
-    if own:
-        texts = [question.ids for question in own]
-        engine = load_engine(settings.model, settings.infer, folder, texts)
-        limit = settings.infer.max_new_tokens
-        answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
-        with tqdm(total=len(own), desc="infer", unit="question", disable=not process.main) as bar:
-            for question, answer in answerer.answer(own):
+    if process.main:
+        try_folders([(place, ROOM) for place in (state.parent, predictions.parent, metrics)])
+    with scratch(state):
+        journal = Journal(state, process.rank)
+        finished = process.from_main(journal.read() if process.main else {})
+        if finished:
+            log.info("go on after %d of %d answers (%s)", len(finished), len(job.questions), state)
+        own = process.share(job.questions, lambda question: len(question.ids))
+        unfinished = sum(question.id not in finished for question in own)
+        answered: Iterable[tuple[Question, Answer]] = ()
+        if unfinished:
+            texts = [question.ids for question in own]
+            engine = load_engine(settings.model, settings.infer, folder, texts)
+            limit = settings.infer.max_new_tokens
+            answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
+            answered = answerer.answer(own, finished)
+        spent = Spent.load(state)
+        shown = {"desc": "infer", "unit": "question", "disable": not process.main}
+        with Meter() if process.main else nullcontext() as meter:
+            account, saved = Account(spent, meter), time.monotonic()
+            for question, answer in tqdm(answered, total=unfinished, **shown):
                 journal.write(question.id, answer)
-                bar.update()
-    process.wait()
+                if process.main and time.monotonic() - saved > SAVE_EVERY:
+                    account.settle(spent)
+                    spent.save(state)
+                    saved = time.monotonic()
+            process.wait()
+            account.settle(spent)
 
-    if not process.main:
-        return
-    answers = journal.read()
-    figures = summary(job, answers)
-    log.info("%s", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in figures.items()))
-    with whole_folder(predictions) as folder:
-        rows = (prediction(question, answers[question.id]) for question in job.questions)
-        write_jsonl(folder / "test.jsonl", rows)
-        write_json(folder / "summary.json", figures)
-    shutil.rmtree(state)
+        if not process.main:
+            return
+        answers = journal.read()
+        figures = summary(job, answers)
+        log.info("%s", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in figures.items()))
+        with whole_folder(predictions, sums=True) as folder:
+            rows = (prediction(question, answers[question.id]) for question in job.questions)
+            write_jsonl(folder / "test.jsonl", rows)
+            write_json(folder / "summary.json", figures)
+        tokens = sum(len(question.ids) + answers[question.id].tokens for question in job.questions)
+        cost = record(spent, "questions", len(job.questions), tokens)
+        write_json(metrics / "cost" / "infer.json", cost)
 
 
 def main() -> None:
     """Runs the stage."""
-    encoded, adapter, predictions = folders(
+    encoded, adapter, predictions, metrics = folders(
         __doc__,
-        encoded="folder with test.jsonl",
+        encoded="folder that encode wrote",
         adapter="folder of the adapter",
         predictions="folder to write",
+        metrics="folder for the record of costs",
     )
     from stages.model.processes import on_every_gpu
 
     if read(Settings).infer.engine == "vllm":  # it spreads the base over the GPUs itself
-        infer(encoded, adapter, predictions)
+        infer(encoded, adapter, predictions, metrics)
     else:
-        on_every_gpu(infer, encoded, adapter, predictions)
+        on_every_gpu(infer, encoded, adapter, predictions, metrics)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tests.helpers.cases import cases
+from tests.helpers.order import longest_first
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 
@@ -23,11 +25,17 @@ settings.load_profile("untimed")
 IN_PROCESSES = {"project", "reproduced", "stage_project", "work"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by the fixtures that they use; others that start a process say so themselves."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Marks tests by the fixtures that they use; others that start a process say so themselves.
+
+    Those that are left once the others are deselected run in an order that keeps all cores busy.
+    """
     for item in items:
         if IN_PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.process)
+    yield
+    items[:] = longest_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture

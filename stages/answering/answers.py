@@ -1,15 +1,18 @@
 """How questions are answered: closed sub-tasks by scoring their candidates, others greedily."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import isfinite, isnan
 from typing import NamedTuple
 
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
-from stages.model.text import TextEncoder
+from stages.common.command import InputError
+from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
+PORTION = 512  # closed questions that are scored together
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
 
@@ -70,25 +73,44 @@ class Answerer:
         self._usual_lengths = usual_lengths
         self._max_new_tokens = max_new_tokens
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+    def answer(
+        self, questions: Sequence[Question], finished: Collection[str] = ()
+    ) -> Iterator[tuple[Question, Answer]]:
         """Answers questions.
 
+        Probabilities depend, in their last digits, on what else is scored with a question. So the
+        portions are those of all questions, whichever are finished.
+
+        Args:
+            questions: all that there are.
+            finished: ids of those that were answered by an earlier run.
+
         Yields:
-            Each question with its answer, in any order.
+            Each other question with its answer, in any order.
+
+        Raises:
+            InputError: if the model does not compute finite numbers.
         """
         by_subtask: dict[str, list[Question]] = {}
         for question in questions:
             by_subtask.setdefault(question.subtask, []).append(question)
         for subtask, members in by_subtask.items():
-            if subtask in self._closed:
-                yield from self._score(members, self._closed[subtask])
-        yield from self._generate([q for q in questions if q.subtask not in self._closed])
+            for at in range(0, len(members) if subtask in self._closed else 0, PORTION):
+                portion = members[at : at + PORTION]
+                if any(question.id not in finished for question in portion):
+                    for question, answer in self._score(portion, self._closed[subtask]):
+                        if question.id not in finished:
+                            yield question, answer
+        open_ones = [q for q in questions if q.subtask not in self._closed]
+        yield from self._generate([q for q in open_ones if q.id not in finished])
 
     def _score(
         self, questions: Sequence[Question], answers: Sequence[str]
     ) -> Iterator[tuple[Question, Answer]]:
         candidates = Candidates({text: self._encoder.encode_answer(text) for text in answers})
         for number, logits in self._engine.score([q.ids for q in questions], candidates):
+            if not all(isfinite(max(values)) and not any(map(isnan, values)) for values in logits):
+                raise no_number(questions[number])
             best = candidates.best(logits)
             probabilities = candidates.probabilities(logits)
             yield questions[number], Answer(best, "stop", candidates.tokens(best), probabilities)
@@ -100,6 +122,8 @@ class Answerer:
         ]
         put_off: list[tuple[Question, list[int]]] = []
         for number, ids in self._in_good_order(first):
+            if ids[-1] == NO_TOKEN:
+                raise no_number(questions[number])
             if self._encoder.has_ended(ids) or len(ids) >= limit:
                 yield questions[number], self._decode_answer(ids)
             else:
@@ -109,6 +133,8 @@ class Answerer:
         second = [Request(q.ids + ids, limit - len(ids)) for q, ids in put_off]
         for number, more_ids in self._in_good_order(second):
             question, ids = put_off[number]
+            if more_ids[-1] == NO_TOKEN:
+                raise no_number(question)
             yield question, self._decode_answer(ids + more_ids)
 
     def _in_good_order(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
@@ -119,6 +145,14 @@ class Answerer:
     def _decode_answer(self, ids: list[int]) -> Answer:
         finish = "stop" if self._encoder.has_ended(ids) else "length"
         return Answer(self._encoder.decode(ids), finish, len(ids))
+
+
+def no_number(question: Question) -> InputError:
+    """Returns the error of a question to which the model computes no finite numbers."""
+    return InputError(
+        f"question {question.id}: the model's logits are no finite numbers: the base or the"
+        " adapter is damaged, or was trained to no purpose"
+    )
 
 
 def generation_order(requests: Sequence[Request]) -> list[int]:

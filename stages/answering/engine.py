@@ -30,7 +30,8 @@ class Engine(Protocol):
 
         Yields:
             Each request's number and the generated token ids, as soon as they are complete: with
-            the end token, or because there are as many as may be.
+            the end token, because there are as many as may be, or with
+            `stages.model.text.NO_TOKEN` at their end.
         """
 
     def score(

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import Field, TypeAdapter, ValidationError
+from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
 from stages.common.command import InputError
-from stages.common.files import read_bytes
+from stages.common.files import QUESTION, read_closed
 from stages.model.examples import read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
@@ -21,8 +19,6 @@ from stages.model.text import (
     longest_answers,
     max_positions,
 )
-
-Closed = dict[str, Annotated[list[str], Field(min_length=1)]]
 
 
 class Job(NamedTuple):
@@ -46,10 +42,10 @@ class Job(NamedTuple):
 
 
 def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) -> Job:
-    """Reads what encode has written, never the answers of the test split.
+    """Reads what encode has written; it has no answers of the test split.
 
     Args:
-        encoded: folder with test.jsonl, train.jsonl and closed.json.
+        encoded: folder with questions.jsonl, train.jsonl and closed.json.
         encoder: knows the prompts and the tokenizer.
         model: the base.
         infer: how questions are answered.
@@ -57,14 +53,14 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     Raises:
         InputError: for defects of the files, and if the base cannot hold a question.
     """
-    split = read_split(encoded / "test.jsonl").remove_columns("output")
+    split = read_split(encoded / "questions.jsonl", QUESTION)
     ids, subtasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
     texts = zip(subtasks, inputs, strict=True)
     rows = encode_questions(texts, encoder, load_config(model), infer.max_new_tokens)
     survival = Survival(encoder)
     for question_id, text in zip(ids, inputs, strict=True):
         survival.look_at(question_id, text)
-    survival.report(encoded / "test.jsonl")
+    survival.report(encoded / "questions.jsonl")
     return Job(
         questions=[
             Question(question_id, subtask, row.ids)
@@ -101,23 +97,6 @@ def encode_questions(
     rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
     check_fit(rows, config, answer=max_new_tokens)
     return rows
-
-
-def read_closed(path: Path) -> dict[str, list[str]]:
-    """Reads the candidate answers of closed sub-tasks; without the file, all are open.
-
-    Raises:
-        InputError: if the file holds something else.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        return TypeAdapter(Closed).validate_json(read_bytes(path), strict=True)
-    except ValidationError as error:
-        raise InputError(
-            f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
-            f" them: {error.errors()[0]['msg']}"
-        ) from error
 
 
 def read_longest_answers(path: Path, encoder: TextEncoder) -> dict[str, int]:

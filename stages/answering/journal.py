@@ -1,10 +1,19 @@
-"""The journal of a run that may be interrupted: finished answers by question id, a line each."""
+"""The journal of a run that may be interrupted: finished answers by question id, a line each.
+
+A line is the checksum of the rest of it, a blank, and a list as JSON. What has not its checksum, a
+line that was cut among it, is set aside, and its question is answered again.
+"""
 
 import json
-import os
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages.answering.answers import Answer
+from stages.common.files import write_bytes
+from stages.model.scratch import checksum
+
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -21,18 +30,37 @@ class Journal:
         self._own = folder / f"answers-{rank}.jsonl"
 
     def read(self) -> dict[str, Answer]:
-        """Reads the answers of all processes by question id; a line that was cut is removed."""
+        """Reads the answers of all processes by question id; damaged files are repaired."""
         answers: dict[str, Answer] = {}
         for path in sorted(self._folder.glob("answers-*.jsonl")):
             content = path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            os.truncate(path, len(whole))
-            for line in whole.splitlines():
-                question_id, *fields = json.loads(line)
+            whole = list(_whole_lines(content))
+            good = b"".join(whole)
+            for line in whole:
+                question_id, *fields = json.loads(line.partition(b" ")[2])
                 answers[question_id] = Answer(*fields)
+            if good != content:
+                damaged = path.with_name(f"{path.name}.bad")
+                write_bytes(damaged, content)
+                write_bytes(path, good)
+                log.warning(
+                    "a journal is damaged: %d answers are kept, the rest is answered again; %s"
+                    " is how it was",
+                    len(whole),
+                    damaged,
+                )
         return answers
 
     def write(self, question_id: str, answer: Answer) -> None:
         """Adds a finished answer, which an end of the process cannot take back."""
-        with self._own.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([question_id, *answer]) + "\n")
+        content = json.dumps([question_id, *answer]).encode()
+        with self._own.open("ab") as file:
+            file.write(checksum(content).encode() + b" " + content + b"\n")
+
+
+def _whole_lines(content: bytes) -> Iterator[bytes]:
+    """The lines, with their ends, that have their checksum."""
+    for line in content.splitlines(keepends=True):
+        expected, _, rest = line.removesuffix(b"\n").partition(b" ")
+        if line.endswith(b"\n") and expected == checksum(rest).encode():
+            yield line

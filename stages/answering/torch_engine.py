@@ -10,7 +10,7 @@ prompts where the model is small. An answer depends on its own prompt alone, up 
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -24,16 +24,17 @@ from stages.answering.forks import score_forks
 from stages.answering.slots import NAME, SlotCache, cached_attention
 from stages.model.attention import packed_logits
 from stages.model.device import (
+    can_compile,
     compile_layers,
     free_memory,
     linear_parameters,
-    pays_to_compile,
 )
+from stages.model.greedy import likeliest
 from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath, base_of
 from stages.model.packing import Packed
 from stages.model.recording import Recorder, longest_recorded
-from stages.model.text import TokenRow
+from stages.model.text import NO_TOKEN, TokenRow
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ PROMPTS = {"cuda": 8192, "cpu": 1024}  # largest number of tokens of prompts tha
 COLUMNS = 64  # a slot's length is a multiple of it
 REFILL = 4  # when one slot in so many is free, rows move up
 CPU_CACHE = 2 * 2**30  # bytes of a CPU's memory for the cache
-# Tokens of prompts from which compiling pays for a large model too: on an H200 it took 12 s, and
+# Tokens of prompts from which compiling pays: on an H200 it took 12 s, and
 # from then on a prompt of 214 tokens took 1 ms less.
 COMPILE_FROM = 3_000_000
 
@@ -104,7 +105,8 @@ class TorchEngine:
         )
         self._graph: torch.cuda.CUDAGraph | None = None
         self._warm = False  # whether a step was made, so that all kernels are loaded
-        self._logits = torch.zeros(0)  # of the last step, by slot
+        self._logits = self._tokens = torch.zeros(0)  # of the last step, by slot
+        self._tried_slots = 0  # number of slots that room was last made for
         self._running: dict[int, Row] = {}  # by slot
         self.observe: Callable[[int, torch.Tensor], None] | None = None
 
@@ -126,7 +128,7 @@ class TorchEngine:
         quantized = getattr(base, "is_quantized", False)
         if model is not base and base.dtype == torch.float32 and not quantized:
             model.merge_and_unload()
-        if tokens >= COMPILE_FROM and pays_to_compile(base, tokens):
+        if tokens >= COMPILE_FROM and can_compile(base):
             log.info("the layers are compiled at the first prompts")
             compile_layers(base.get_decoder())
         for recorder in (self._reader, self._scorer):
@@ -135,13 +137,18 @@ class TorchEngine:
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
         """Continues prompts greedily; see `stages.answering.engine.Engine`."""
-        waiting = deque(range(len(requests)))
+        waiting = deque(Row(n, len(r.ids), r.max_new_tokens) for n, r in enumerate(requests))
         while waiting or self._running:
             free = self._cache.slots - len(self._running)
-            if waiting and (not self._running or free * REFILL >= self._cache.slots):
-                yield from self._admit(requests, waiting)
-            if self._running:
-                yield from self._step()
+            try:
+                if waiting and (not self._running or free * REFILL >= self._cache.slots):
+                    yield from self._admit(requests, waiting)
+                if self._running:
+                    yield from self._step()
+            except torch.OutOfMemoryError:
+                if self._max_slots == 1:
+                    raise
+                self._do_with_less(waiting)
         self._reshape(0, 0)
 
     @torch.inference_mode()
@@ -205,33 +212,45 @@ class TorchEngine:
         return packed_logits(self._causal, packed, slot_cache=self._cache)
 
     def _admit(
-        self, requests: Sequence[Request], waiting: deque[int]
+        self, requests: Sequence[Request], waiting: deque[Row]
     ) -> Iterator[tuple[int, list[int]]]:
-        """Fills the free slots with the next requests and generates their first tokens."""
-        self._make_room([requests[i] for i in islice(waiting, self._max_slots)])
+        """Fills the free slots with the next rows and generates their first, or next, tokens."""
+        self._make_room(islice(waiting, self._max_slots))
         free = [slot for slot in range(self._cache.slots) if slot not in self._running]
-        taken = [waiting.popleft() for _ in range(min(len(free), len(waiting)))]
-        rows = [TokenRow(requests[i].ids, len(requests[i].ids), 0) for i in taken]
+        taken = list(islice(waiting, len(free)))
+        texts = [requests[row.number].ids + row.tokens for row in taken]
+        rows = [TokenRow(ids, len(ids), 0) for ids in texts]
         for numbers, logits in self._read(rows, free[: len(rows)]):
             slots = [free[n] for n in numbers]
-            tokens = logits.argmax(dim=-1)
+            tokens = likeliest(logits)
             lengths = [len(rows[n].ids) for n in numbers]
-            self._cache.ids[slots] = tokens
+            self._cache.ids[slots] = tokens.clamp(min=0)
             self._cache.positions[slots] = self._cache.positions.new_tensor(lengths)
             for slot, n in zip(slots, numbers, strict=True):
-                limit = requests[taken[n]].max_new_tokens
-                self._running[slot] = Row(taken[n], len(rows[n].ids), limit)
+                self._running[slot] = taken[n]
+                waiting.remove(taken[n])
             if self.observe:
                 self._show(slots, logits)
             yield from self._add(dict(zip(slots, tokens.tolist(), strict=True)))
 
-    def _make_room(self, coming: Sequence[Request]) -> None:
-        """Gives the cache another shape where the coming requests need it or gain by it."""
-        lengths = [len(request.ids) + request.max_new_tokens for request in coming]
-        lengths += [row.prompt + row.max_new_tokens for row in self._running.values()]
+    def _do_with_less(self, waiting: deque[Row]) -> None:
+        """After running out of memory: no more than half as many rows from now on.
+
+        Those in work wait again, with what they have; that is read with their prompts.
+        """
+        self._max_slots = max(1, min(self._max_slots, self._tried_slots) // 2)
+        log.info("out of memory: no more than %d answers are in work at a time", self._max_slots)
+        waiting.extendleft(self._running.values())
+        self._running.clear()
+        self._reshape(0, 0)
+        torch.cuda.empty_cache()
+
+    def _make_room(self, coming: Iterable[Row]) -> None:
+        """Gives the cache another shape where the coming rows need it or gain by it."""
+        lengths = [row.prompt + row.max_new_tokens for row in (*coming, *self._running.values())]
         columns = math.ceil(max(lengths) / COLUMNS) * COLUMNS
         fitting = min(len(lengths), self._max_slots, self._capacity() // columns)
-        slots = max(1, len(self._running), fitting)
+        slots = self._tried_slots = max(1, len(self._running), fitting)
         cache = self._cache
         # Recorded steps and passes are lost by it.
         too_long = (0.5 if self._recordable else 0.8) * cache.columns
@@ -282,7 +301,7 @@ class TorchEngine:
                 with torch.cuda.graph(self._graph, capture_error_mode="relaxed"):
                     self._advance(self._cache.columns)
             self._graph.replay()
-        tokens = self._cache.ids.tolist()
+        tokens = self._tokens.tolist()
         running = list(self._running)
         if self.observe:
             self._show(running, self._logits[running])
@@ -299,7 +318,8 @@ class TorchEngine:
             slot_cache=cache,
             slot_step=True,
         ).logits[0]
-        cache.ids.copy_(self._logits.argmax(dim=-1))
+        self._tokens = likeliest(self._logits)
+        cache.ids.copy_(self._tokens.clamp(min=0))
         # A free slot goes on in its last column, without harm.
         cache.positions.add_(1).clamp_(max=cache.columns - 1)
 
@@ -318,4 +338,5 @@ class TorchEngine:
                 yield row.number, row.tokens
 
     def _has_ended(self, row: Row) -> bool:
-        return row.tokens[-1] in self.end_ids or len(row.tokens) == row.max_new_tokens
+        last = row.tokens[-1]
+        return last in self.end_ids or last == NO_TOKEN or len(row.tokens) == row.max_new_tokens

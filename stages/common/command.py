@@ -48,21 +48,23 @@ def argument_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def folders(description: str | None, **names: str) -> list[Path]:
+def folders(description: str | None, *, optional: str = "", **names: str) -> list[Path]:
     """Parses a stage's command line, which consists of folders only.
 
     Args:
         description: the stage's docstring.
+        optional: the name of the last folder, if it may be left out.
         **names: the folders in order, with one line of help each.
 
     Returns:
-        The folders, in the order of `names`.
+        The folders that were given, in the order of `names`.
     """
     parser = argument_parser(description)
     for name, meaning in names.items():
-        parser.add_argument(name, type=Path, metavar=name.upper(), help=meaning)
+        count = "?" if name == optional else None
+        parser.add_argument(name, type=Path, metavar=name.upper(), help=meaning, nargs=count)
     arguments = vars(parser.parse_args())
-    return [arguments[name] for name in names]
+    return [arguments[name] for name in names if arguments[name]]
 
 
 def run(main: Callable[[], None]) -> None:

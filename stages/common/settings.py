@@ -1,12 +1,14 @@
 """Settings: params.yaml as typed, checked, frozen objects.
 
 Every stage declares in a class ``Settings`` what it reads: fields of its own or whole sections.
-A key that a section does not know, or a value out of range, is refused by name, value and range.
+A key that a section does not know, or a value out of range, is refused by name, value and range;
+of the whole file, by the stage that comes first (stages/check.py).
 
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,9 +25,10 @@ from ruamel.yaml.events import (
 
 from stages.common import limits
 from stages.common.command import InputError, argument_parser, first_line, run
-from stages.common.files import Defects, is_unicode, read_text
+from stages.common.files import Defects, is_unicode, read_json, read_text
 
 PARAMS = Path("params.yaml")
+Text = Annotated[str, Field(min_length=1)]
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
@@ -61,15 +64,47 @@ def read(kind: type[Read], path: Path = PARAMS) -> Read:
     Raises:
         InputError: if the file cannot be read or a value is missing, unknown or out of range.
     """
+    return validate(kind, load(path), str(path))
+
+
+def validate(kind: type[Read], content: Any, source: str) -> Read:
+    """Makes settings of plain values.
+
+    Args:
+        kind: the settings class.
+        content: nested mappings.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: if a value is missing, unknown or out of range.
+    """
     try:
-        return kind.model_validate(load(path))
+        return kind.model_validate(content)
     except ValidationError as error:
         problems = [
-            f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
+            if e["type"] == "extra_forbidden"
+            else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
             + ("" if isinstance(e["input"], dict) else f", found {shown(e['input'])}")
             for e in error.errors()
         ]
         raise InputError("\n".join(problems)) from None
+
+
+def unknown_key(location: Iterable[str | int], value: Any, known: Iterable[str]) -> str:
+    """Says that a key is unknown, and which known one is like it.
+
+    Args:
+        location: the keys that lead to it, its own the last.
+        value: what it has; a section's first key counts as part of the location.
+        known: all dotted keys.
+    """
+    key = ".".join(map(str, location))
+    while isinstance(value, Mapping) and value:
+        name, value = next(iter(value.items()))
+        key += f".{name}"
+    similar = get_close_matches(key, known, 1)
+    return f"{key}: no such key" + (f"; did you mean {similar[0]}?" if similar else "")
 
 
 def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -92,28 +127,61 @@ def shown(value: object) -> str:
 
 
 def load(path: Path) -> Any:
-    """Reads a YAML 1.2 file as plain Python values.
+    """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
 
     Raises:
         InputError: if the file cannot be read, is larger than its limits, or is not a mapping.
     """
-    yaml = YAML(typ="safe", pure=True)
     text = read_text(path, limit=limits.YAML, empty=True)
+    content = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping of keys to values")
+    return content
+
+
+def _from_yaml(path: Path, text: str) -> Any:
+    yaml = YAML(typ="safe", pure=True)
     try:
         _check_events(path, yaml.parse(text))
-        content = yaml.load(text)
+        return yaml.load(text)
     except YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from error
     except InputError:
         raise
-    except (
-        Exception
-    ) as error:  # a number, a date or a tag whose value is none, which ruamel lets by
+    # A number, a date or a tag whose value is none, which ruamel lets by.
+    except Exception as error:
         reason = first_line(error).partition(";")[0]
         raise InputError(f"{path}: not valid YAML: {reason}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping of keys to values")
+
+
+def _from_json(path: Path, text: str) -> Any:
+    try:
+        content = read_json(text)
+        _check_values(content)
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from error
     return content
+
+
+def _check_values(content: Any) -> None:
+    """Makes sure of what JSON holds, in which nothing grows.
+
+    Raises:
+        ValueError: if it has too many levels, or a text that is not Unicode.
+    """
+    level, depth = [content], 0
+    while level:
+        if not all(is_unicode(value) for value in level if isinstance(value, str)):
+            raise ValueError("expected Unicode text, found a lone surrogate")
+        parts = [value for value in level if isinstance(value, (list, dict))]
+        depth += 1
+        if parts and depth > limits.DEPTH:
+            raise ValueError(f"expected at most {limits.DEPTH} levels")
+        level = [
+            inner
+            for part in parts
+            for inner in (part if isinstance(part, list) else (*part, *part.values()))
+        ]
 
 
 def _check_events(path: Path, events: Iterable[Event]) -> None:

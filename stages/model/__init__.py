@@ -1,4 +1,4 @@
-"""What fine-tuning and answering share: the base model, prompts, packed rows, processes."""
+"""What fine-tuning and answering share: the base model, packed rows, processes, costs."""
 
 import sys
 

@@ -19,7 +19,8 @@ from huggingface_hub import snapshot_download
 from peft import PeftConfig, PeftModelForCausalLM
 
 from stages.common.command import InputError
-from stages.common.files import read_json
+from stages.common.files import read_json, read_text
+from stages.model.checkpoints import check_finite
 from stages.model.limits import PATTERN_SECONDS
 from stages.model.reading import reading
 
@@ -70,7 +71,7 @@ def load_adapter(base: Any, adapter: Path) -> Any:
     # peft would look for a file that is not here on the hub, in a repository of the same name.
     path = adapter / CONFIG
     with reading(str(path)):
-        config = read_json(path.read_text(encoding="utf-8"))
+        config = read_json(read_text(path))
     is_lora = isinstance(config, dict) and config.get("peft_type") == "LORA"
     if not is_lora or config.get("megatron_config"):
         raise InputError(f"{path}: expected the settings of a LoRA adapter")
@@ -90,6 +91,8 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         if keys:
             names = ", ".join(sorted(keys)[:5])
             raise InputError(f"{adapter}: the adapter {problem}: {names} ({len(keys)} in all)")
+    weights = ((name, w) for name, w in model.named_parameters() if "lora_" in name)
+    check_finite(str(adapter), weights)
     return model
 
 

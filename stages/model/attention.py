@@ -22,8 +22,8 @@ NAME = "packed"
 """The name under which transformers knows this attention."""
 
 # Newer versions of PyTorch let a group of query heads share a key head.
-SHARES_KEYS = (
-    {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen_attn).parameters else {}
+SHARES_KEYS: dict[str, Any] = dict.fromkeys(
+    {"enable_gqa"} & inspect.signature(varlen_attn).parameters.keys(), True
 )
 
 NOT_OFFERED = {"softcap": "a soft cap", "s_aux": "sinks"}

@@ -1,9 +1,10 @@
-"""What the files of a base hold: numbers as they are meant, or codes of a quantization.
+"""What files of weights hold: numbers as they are meant, or codes of a quantization.
 
 transformers takes codes without their scales for weights, and leaves out keys that it does not
 expect. Here both are refused by name, unless the codes are of the quantization that is asked for.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,21 @@ def check_report(settings: Model, report: dict[str, Any]) -> None:
                 f"model.base {settings.base!r} {problem}: {', '.join(names[:5])}"
                 f" ({len(names)} in all)"
             )
+
+
+def check_finite(whose: str, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Makes sure that all weights are finite numbers.
+
+    Args:
+        whose: for the message.
+        weights: by name.
+
+    Raises:
+        InputError: naming some that are not.
+    """
+    found = [name for name, weight in weights if not bool(weight.detach().isfinite().all())]
+    if found:
+        raise InputError(
+            f"{whose}: weights that are no finite numbers: {', '.join(found[:5])}"
+            f" ({len(found)} in all)"
+        )

@@ -5,15 +5,13 @@ the latter go through the restricted unpickler only. No code of a model's reposi
 What a checkpoint holds is used as it is meant (stages/model/checkpoints.py), or refused.
 """
 
-import hashlib
 import logging
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit, Params4bit
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -25,7 +23,7 @@ from transformers import (
 from stages.common.command import InputError
 from stages.model import processes
 from stages.model.adapters import CONFIG
-from stages.model.checkpoints import check_quantization, check_report
+from stages.model.checkpoints import check_finite, check_quantization, check_report
 from stages.model.device import free_memory
 from stages.model.head import use_full_precision_head
 from stages.model.limits import LAYERS
@@ -35,8 +33,6 @@ from stages.model.settings import Model
 log = logging.getLogger(__name__)
 
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
-HASHED = 64 * 2**20  # bytes up to which a file is identified by its content
-LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "tokenizers")
 
 
 # --- Base -----------------------------------------------------------------------------------------
@@ -116,6 +112,10 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
             output_loading_info=True,
         )
     check_report(settings, report)
+    weights = (*base.named_parameters(), *base.named_buffers())
+    # Codes of 4 bits are no numbers, although a sharded base stores them as floats.
+    numbers = [(name, weight) for name, weight in weights if not isinstance(weight, Params4bit)]
+    check_finite(f"model.base {settings.base!r}", numbers)
     _state_ids(base, settings)
     base.requires_grad_(False)
     for layer in four_bit_layers(base).values():
@@ -226,22 +226,3 @@ def _check_ids(settings: Model, tokenizer: Any) -> None:
             settings.bos_id,
             settings.eos_id,
         )
-
-
-# --- Fingerprints ---------------------------------------------------------------------------------
-
-
-def fingerprint(settings: Model) -> str:
-    """Returns a text that differs whenever base, tokenizer or the libraries' versions do.
-
-    Files over 64 MiB are identified by size and time of change, smaller ones by their content.
-    """
-    parts = []
-    for place in filter(None, (settings.base, settings.tokenizer)):
-        for path in sorted(p for p in Path(place).glob("*") if p.is_file() and p.suffix != ".md"):
-            status = path.stat()
-            content = f"{status.st_size} {status.st_mtime_ns}"
-            if status.st_size < HASHED:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-            parts.append(f"{path.name} {content}")
-    return "\n".join([*parts, *(f"{name} {version(name)}" for name in LIBRARIES)])

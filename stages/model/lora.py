@@ -127,6 +127,6 @@ def _fused_forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     low_rank = torch.nn.functional.linear(layer.lora_dropout[adapter](inputs), layer.down)
     # Scaled here, where the tensor is small, also for the backward pass.
     low_rank = (low_rank * layer.scaling[adapter]).squeeze(0)
-    if torch.is_grad_enabled():
-        return torch.addmm(result, low_rank, layer.up.t()).unsqueeze(0)
-    return result.addmm_(low_rank, layer.up.t()).unsqueeze(0)
+    add = torch.addmm if torch.is_grad_enabled() else torch.Tensor.addmm_  # in place, if it may be
+    total: torch.Tensor = add(result, low_rank, layer.up.t())
+    return total.unsqueeze(0)

@@ -6,7 +6,7 @@ them and however it defines them.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -21,10 +21,11 @@ def use_fused_norms(model: torch.nn.Module) -> Callable[[], None]:
     """
     exchanged: list[tuple[Any, type[Any]]] = []
     if is_on_gpu(model):
-        for module in model.modules():
+        modules: list[Any] = list(model.modules())
+        for module in modules:
             if can_be_fused(module):
                 exchanged.append((module, type(module)))
-                module.__class__ = _fused(type(module))
+                module.__class__ = _fused(cast(Any, type(module)))
 
     def restore() -> None:
         for module, kind in exchanged:

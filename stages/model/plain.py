@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from transformers import GenerationConfig
 
+from stages.model.greedy import NoTokens
 from stages.model.lora import TrainedWeights
-from stages.model.text import TokenRow
+from stages.model.text import NO_TOKEN, TokenRow
 
 
 class Padded(NamedTuple):
@@ -108,13 +109,15 @@ class PlainPath:
 
         Returns:
             For each prompt as many new tokens as the longest answer has, those after its end filled
-            up.
+            up; `NO_TOKEN` alone where the logits were no finite numbers.
         """
+        no_tokens = NoTokens()
         device = self.model.device
         ids, mask = (tensor.to(device) for tensor in pad(prompts, self._pad_id, left=True))
         output = self.model.generate(
             input_ids=ids,
             attention_mask=mask,
+            logits_processor=[no_tokens],
             generation_config=GenerationConfig(
                 max_new_tokens=max_new_tokens,
                 pad_token_id=self._pad_id,
@@ -127,7 +130,8 @@ class PlainPath:
             for number, logits in enumerate(torch.stack(output.logits, dim=1)):
                 observe(number, logits)
         new: list[list[int]] = output.sequences[:, ids.shape[1] :].tolist()
-        return new
+        without = no_tokens.rows.tolist()
+        return [[NO_TOKEN] if none else row for row, none in zip(new, without, strict=True)]
 
     def trained_weights(self) -> TrainedWeights:
         """Takes over the adapter's weights."""

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from stages.common.command import INTERRUPTED, REFUSED, InputError, run
+from stages.common.command import INTERRUPTED, REFUSED, InputError, explain, run
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
             sys.exit(128 + error.sigval)
         except ChildFailedError as error:
             if reported.exists():
-                sys.exit(max(failure.exitcode for failure in error.failures.values()))
+                sys.exit(int(reported.read_text()))
             rank, failure = error.get_first_failure()
             sys.exit(f"error: process {rank} of {count} ended without a word: {failure.message}")
         finally:
@@ -183,8 +183,8 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
     """Runs in each process that `_start` has started.
 
     Args:
-        reported: a file that the first failing process makes before it reports its error. The
-            others, which fail because of it, end in silence.
+        reported: a file that the first failing process makes, with its exit code, before it
+            reports its error. The others, which fail because of it, end in silence.
         work: see `on_every_gpu`.
         *arguments: likewise.
     """
@@ -196,9 +196,11 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher sends one more
             sys.exit(INTERRUPTED)  # it says so itself
-        except Exception:
+        except Exception as error:
+            _, status = explain(error)
             try:
-                reported.touch(exist_ok=False)
+                with reported.open("x") as file:
+                    file.write(str(status))
             except FileExistsError:
                 sys.exit(REFUSED)
             raise

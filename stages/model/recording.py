@@ -72,7 +72,8 @@ class Recorder:
             The tokens of the longest pass for which there is memory from now on, recorded or not.
         """
         longest = min(self._possible, tokens)
-        if longest < 2 * SHORTEST:
+        # Passes of a large model take all memory by themselves; of a small one all are recorded.
+        if longest < 2 * SHORTEST or (self._possible < LONGEST and tokens < 2 * longest):
             return tokens
         self._longest, self._bytes = longest, int(longest * token_bytes)
         return max(longest, tokens - longest)
@@ -130,6 +131,10 @@ class Recorder:
 
     def forget(self) -> None:
         """Gives the memory of recordings back."""
+        for recording in self._recordings.values():
+            recording.graph.reset()
+        if self._pool is not None:
+            self._pool.reset()
         self._recordings.clear()
         self._pool = None
 

@@ -1,29 +1,22 @@
-"""Settings of params.yaml about the base model and its prompts."""
+"""Settings of params.yaml about the base model."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.common.settings import Section, StageSettings
+from stages.common.settings import Section, Text
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Data(StageSettings):
-    """The part of the section `data` that concerns the model: the prompt file."""
-
-    prompts: Text
 
 
 class Model(Section):
     """The base model and how texts are given to it; keys as in params.yaml."""
 
-    base: Annotated[str, Field(min_length=1)]
+    base: Text
     revision: Revision | None
-    tokenizer: Annotated[str, Field(min_length=1)] | None
+    tokenizer: Text | None
     tokenizer_revision: Revision | None
     pad_id: TokenId
     bos_id: TokenId | None
@@ -50,6 +43,10 @@ class Model(Section):
             ("base", self.base, self.revision),
             ("tokenizer", self.tokenizer, self.tokenizer_revision),
         ):
+            if revision is not None and not revision.strip("0"):
+                raise ValueError(
+                    f"in the place of the zeros belongs the commit of {place!r} that you pin"
+                )
             if place and not Path(place).is_dir() and revision is None:
                 raise ValueError(
                     f"model.{what} {place!r} is no folder here; a hub id needs its commit"

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.common.command import InputError
-from stages.model.prompts import Prompts
+from stages.common.prompts import Prompts
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
+NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.common.outputs import check_sums
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
 
@@ -24,6 +25,7 @@ class Task(Protocol):
     Attributes:
         REQUIRED: raw files without which the task cannot run; the others may be absent.
         UNITS: names of the ranked units.
+        SENDING: how the organisers want submissions sent, and how many.
         CLOSED: the candidate answers of each closed sub-task, in a stable order. A sub-task is
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
@@ -32,6 +34,7 @@ class Task(Protocol):
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
+    SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
@@ -127,12 +130,13 @@ def load(name: str) -> Task:
 
 
 def raw_folder(raw: Path, name: str) -> Path:
-    """The folder of a task's raw files.
+    """The folder of a task's raw files, which are compared with SHA256SUMS if it is among them.
 
     Raises:
-        InputError: if it is not there.
+        InputError: if it is not there, or a file differs.
     """
     folder = raw / name
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder, but params.yaml selects the task {name}")
+    check_sums(folder)
     return folder

@@ -15,9 +15,11 @@ been published; its label column may also be called ``Expected``, as in a submis
 training file is required. Sub-task B is skipped where its training file is absent, and where a test
 file is absent, training posts are held out. Formats: the organisers' guidelines and files.
 
-Both sub-tasks number their posts from 0, and many posts of B are in A too. Equal posts are in the
-same split, whichever sub-task they stand in. Posts of B alone are not added to A: the organisers
-have not judged them there, and they would all be positive.
+Both sub-tasks number their posts from 0, and many posts of B are in A too. Equal posts that are
+held out are so in both sub-tasks. In the organisers' own files, though, posts that B has for
+training stand in A's test set, and the other way round: such leaks encode leaves out
+(`stages.toolkit.leaks`). Posts of B alone are not added to A: the organisers have not judged them
+there, and they would all be positive.
 
 The question is the post. The answer is ``sì`` (conspiratorial) or ``no`` in A, and ``Covid``,
 ``Qanon``, ``Russia`` or ``Terra Piatta`` in B.
@@ -30,9 +32,7 @@ The score of each sub-task is macro F1 over its classes. The organisers' overall
 0.4 B, stands beside it.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -54,8 +54,6 @@ from stages.toolkit.tables import (
     text,
     write_table,
 )
-
-log = logging.getLogger(__name__)
 
 NAME = "acti"
 EXPECTED = "Expected"
@@ -113,6 +111,7 @@ B = SubTask(
 SUBTASKS = (A, B)
 REQUIRED = (A.files.train,)
 UNITS = (A.name, B.name)
+SENDING = Sending("upload each file to the sub-task's competition on Kaggle")
 CLOSED = {subtask.name: subtask.answers.candidates for subtask in SUBTASKS}
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 
@@ -145,41 +144,30 @@ def read_items(
 ) -> dict[SubTask, BySplit[Post]]:
     """Reads the posts of each sub-task and split, those of the test sets without gold or with it.
 
-    Groups are assigned to splits for both sub-tasks together. Where one of them alone has a test
-    file, a post that is held out of the other one is left out of its training data.
+    Groups are assigned to splits for both sub-tasks together.
     """
     required(folder / A.files.train)
     subtasks = [subtask for subtask in SUBTASKS if subtask.files.path(folder, "train")]
-    tested = [subtask for subtask in subtasks if subtask.files.path(folder, "test")]
-    held_out: set[str] = set()  # groups of the sub-task that has no test file
-    by_subtask = {}
-    for subtask in sorted(subtasks, key=tested.__contains__):
-        without = held_out if subtask in tested else set[str]()
-        by_subtask[subtask] = read_splits(
+    return {
+        subtask: read_splits(
             NAME,
             folder,
             subtask.files,
             hold_out,
-            train=partial(_read_train, subtask, without=without),
+            train=partial(_read_train, subtask),
             test=partial(_read_test, subtask),
             gold=partial(_read_gold, subtask) if with_gold else None,
             group=lambda post: post.group,
-            has_test=tested == subtasks,
+            has_test=all(subtask.files.path(folder, "test") for subtask in subtasks),
         )
-        if subtask not in tested:
-            held_out.update(post.group for post in by_subtask[subtask]["test"])
-    return {subtask: by_subtask[subtask] for subtask in subtasks}
+        for subtask in subtasks
+    }
 
 
-def _read_train(subtask: SubTask, path: Path, *, without: AbstractSet[str]) -> list[Post]:
+def _read_train(subtask: SubTask, path: Path) -> list[Post]:
     columns = {"Id": identifier, "comment_text": text, subtask.column: subtask.label}
     rows = read_table(path, columns, optional=subtask.unused_columns, unique="Id")
-    posts = [Post(subtask.name, r["Id"], r["comment_text"], r[subtask.column]) for r in rows]
-    kept = [post for post in posts if post.group not in without]
-    if len(kept) < len(posts):
-        left_out = len(posts) - len(kept)
-        log.info("%s: without %d posts held out of the other one", subtask.name, left_out)
-    return kept
+    return [Post(subtask.name, r["Id"], r["comment_text"], r[subtask.column]) for r in rows]
 
 
 def _read_test(subtask: SubTask, path: Path) -> list[Post]:

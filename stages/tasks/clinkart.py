@@ -42,7 +42,7 @@ from stages.toolkit.answers import AnswerParser
 from stages.toolkit.limits import MENTIONS, too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
+from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
 from stages.toolkit.sentences import sentences
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
@@ -61,6 +61,7 @@ FILES = RawFiles(train="training.txt", test="test.txt", gold="test_gold.txt")
 REQUIRED = (FILES.train,)
 SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
+SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
 
 

@@ -10,7 +10,8 @@ Raw files, tab-separated with a header; SOURCE is ted (talks) or wiki (encyclope
 
 CLASS is 1 if TARGET follows PROMPT, else 0. SCORE is the mean of people's judgements from 1 to 5;
 MEAN is another name for it, and STDEV may stand beside it. Training and gold files are quoted as
-RFC 4180 says, with line ends in cells; blind files are not quoted at all, a record being a line.
+RFC 4180 says, with line ends in cells; in blind files a record is a line, and cells are not quoted
+unless they are plainly so, as in a file that was saved again.
 Any training file will do, all others may be absent. Without a blind file, training items are held
 out in its place, those of one talk or page together. Formats: the organisers' repository.
 
@@ -41,7 +42,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -60,6 +61,7 @@ from stages.toolkit.tables import (
 NAME = "discotex"
 CLASSES, SCORES = "discotex_1", "discotex_2"
 UNITS = (CLASSES, SCORES)
+SENDING = Sending("by a form of the organisers, whose file names and columns are not known")
 
 SUBMISSIONS = {
     CLASSES: "{team}.subtask1.run{run}.tsv",
@@ -160,10 +162,11 @@ def plain(cell: str) -> str:
     """A text without remains of quoting, and with single blanks for all white space.
 
     A sentence that was quoted because of the marks in it, ``"Disse: ""Vieni""."``, becomes ``Disse:
-    "Vieni".``; one that merely stands in quotation marks keeps them.
+    "Vieni".``; one that merely stands in quotation marks keeps them. Other doubled marks stay, for
+    the encyclopedia has them in its texts: ``l'album "" del 1983``.
     """
-    bare = _QUOTED.sub(lambda m: m[1] if '""' in m[1] else m[0], cell)
-    return " ".join(bare.replace('""', '"').split())
+    bare = _QUOTED.sub(lambda m: m[1].replace('""', '"') if '""' in m[1] else m[0], cell)
+    return " ".join(bare.split())
 
 
 def read_items(

@@ -38,7 +38,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -58,6 +58,12 @@ NAME = "emit"
 TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = "train", "in-domain", "out-of-domain"
 REQUIRED = ("emit_train_A.csv",)
 UNITS = ("emit_a", "emit_b")
+SENDING = Sending(
+    "to the organisers, both test sets together",
+    runs=2,
+    archive="{team}.zip",
+    needed=[f"{{team}}_SubtaskA_{domain}_run{{run}}.csv" for domain in (IN_DOMAIN, OUT_OF_DOMAIN)],
+)
 
 LabelSet = frozenset[str]
 """The columns in which a tweet has a 1."""

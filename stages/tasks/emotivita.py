@@ -33,7 +33,7 @@ from typing import NamedTuple
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import BySplit, HoldOut
 from stages.toolkit.tables import (
@@ -54,6 +54,7 @@ FILES = RawFiles(
 REQUIRED = (FILES.train,)
 SUBMISSION = "{team}_SubtaskB_unconstrained_run{run}.csv"
 UNITS = (NAME,)
+SENDING = Sending("to the organisers", runs=3, archive="{team}.zip")
 CLOSED: dict[str, tuple[str, ...]] = {}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 

@@ -8,6 +8,8 @@ Raw files, tab-separated with a header and without quoting, so quotes are part o
     test_gold_a.tsv             id region (a column text may be there)
     test_gold_b.tsv             id latitude longitude (likewise)
 
+A cell that is plainly quoted all the same is read without its quotes. All points are in Italy:
+others, such as latitude and longitude in the wrong order, are defects.
 The training files are required. Without the dev files (both) or the test file, training tweets are
 held out. The regions that can be answered are those of the training and dev files and the 17 of the
 official test set. Formats: the organisers' repository.
@@ -41,7 +43,7 @@ from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Outcome, Submission, Unit
+from stages.toolkit.records import Encoded, Outcome, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import (
@@ -65,6 +67,12 @@ FILES = {
 """The raw files of each sub-task, which have the same tweets."""
 REQUIRED = (FILES[A].train, FILES[B].train)
 UNITS = (A, B)
+SENDING = Sending(
+    "by e-mail to geolingit@gmail.com, subject: GeoLingIt: TEAM submission",
+    runs=3,
+    archive="{team}.zip",
+    suffix=".tsv",
+)
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
 
 SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}
@@ -116,8 +124,25 @@ def region_name(cell: str) -> str:
     return cell
 
 
+def degrees(low: float, high: float) -> Parser:
+    """A parser of a coordinate of a place in Italy."""
+    parse = number(low, high)
+
+    def coordinate(cell: str) -> float:
+        try:
+            return float(parse(cell))
+        except ValueError as error:
+            raise ValueError(f"{error}, in Italy") from None
+
+    return coordinate
+
+
 LATITUDE, LONGITUDE = number(-90, 90), number(-180, 180)
-POINT: Mapping[str, Parser] = {"id": identifier, "latitude": LATITUDE, "longitude": LONGITUDE}
+POINT: Mapping[str, Parser] = {
+    "id": identifier,
+    "latitude": degrees(35.2, 47.2),  # from Lampedusa to the Vetta d'Italia
+    "longitude": degrees(6.5, 18.6),  # from Bardonecchia to Otranto
+}
 REGION: Mapping[str, Parser] = {"id": identifier, "region": region_name}
 
 

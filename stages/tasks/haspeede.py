@@ -28,7 +28,7 @@ from pathlib import Path
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import BySplit, HoldOut
 from stages.toolkit.tables import (
@@ -56,6 +56,7 @@ SUBMISSIONS = {
 }
 """The submission file of each ranked unit."""
 UNITS = tuple(SUBMISSIONS)
+SENDING = Sending("to the organisers, as they are", runs=2)
 
 HATE = yes_no(1, 0)
 CLOSED = {NAME: HATE.candidates}

@@ -10,12 +10,11 @@ Raw files, tab-separated with a header; the blind ones are named .csv, but are n
 
 ``homotransphobic`` is 1 or 0. ``rationales`` is a list of positions in the text, which count
 characters from 0: ``[42, 43, 44]``, in any order and perhaps with duplicates; an empty cell and
-``[]`` both mean none. A line is a record and a quote belongs to its text, unless all of a file's
-quotes are those of RFC 4180 (`stages.toolkit.tables.is_quoted`). Sub-task A's training file is
-required. Sub-task B is skipped where its training file is absent. Where a test file is absent, its
-sub-task has the other's posts, for the gold is one table for both; where both are, training posts
-are held out. Equal posts are in the same split in both sub-tasks. Formats: the organisers'
-guidelines and scorer.
+``[]`` both mean none. A line is a record and a quote belongs to its text, but for cells that are
+plainly quoted as RFC 4180 says. Sub-task A's training file is required. Sub-task B is skipped where
+its training file is absent. Where a test file is absent, its sub-task has the other's posts, for
+the gold is one table for both; where both are, training posts are held out. Equal posts are in the
+same split in both sub-tasks. Formats: the organisers' guidelines and scorer.
 
 The question is the post. In A the answer is ``sì`` or ``no``. In B it is the spans of text in
 order, joined by `` [gap] ``, or ``nessuna``. Their places follow from their order, each being the
@@ -48,7 +47,7 @@ from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
@@ -67,7 +66,6 @@ from stages.toolkit.tables import (
     Row,
     flag,
     identifier,
-    is_quoted,
     match_items,
     read_table,
     text,
@@ -83,6 +81,7 @@ TEST = {A: "HODI_2023_test_subtaskA.csv", B: "HODI_2023_test_subtaskB.csv"}
 GOLD = "HODI_2023_test_GOLD.tsv"
 REQUIRED = (TRAIN[A],)
 UNITS = (A, B)
+SENDING = Sending("to the organisers", runs=3, archive="{team}.zip", suffix=".tsv")
 COLUMN = {A: "homotransphobic", B: "rationales"}
 
 SUBMISSIONS = {A: "{team}.A.run{run}.tsv", B: "{team}.B.run{run}.tsv"}
@@ -200,7 +199,7 @@ def _table(path: Path, columns: Mapping[str, Parser], **optional: Parser) -> lis
         path,
         {"id": identifier, **columns},
         delimiter="\t",
-        quoted=is_quoted(path),
+        quoted=False,
         optional=optional,
         unique="id",
     )

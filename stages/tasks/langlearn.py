@@ -47,7 +47,7 @@ from stages.toolkit.answers import AnswerParser, yes_no
 from stages.toolkit.documents import read_documents
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.sentences import Language, opening
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
@@ -124,6 +124,7 @@ CORPORA = (
 )
 REQUIRED = (CORPORA[0].files.train, CORPORA[0].essays)  # enough to run, as COWS-L2H's are
 UNITS = tuple(corpus.unit for corpus in CORPORA)
+SENDING = Sending()
 
 
 @dataclass(frozen=True)

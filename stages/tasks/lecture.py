@@ -41,7 +41,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent
-from stages.toolkit.records import Encoded, Example, Submission, Unit
+from stages.toolkit.records import Encoded, Example, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import anything, one_of, read_table, same_items, text, write_table
@@ -50,6 +50,7 @@ NAME = "lecture"
 FILES = RawFiles(train="train_100.txt", dev="dev_100.txt", needed=False)
 REQUIRED = (FILES.train,)
 UNITS = ("lecture",)
+SENDING = Sending("nowhere: the rows are for comparison")
 SUBMISSION = "{team}_run{run}.txt"
 
 YES_NO = yes_no(True, False)
@@ -251,7 +252,7 @@ def parse_answer(subtask: str, answer: str) -> str | None:
     if subtask in WORDS:
         label = YES_NO.parse(answer)
         return None if label is None else YES_NO.write(label)
-    return re.sub(r"[\t\r\n]+", " ", answer).strip() or None
+    return re.sub(r"[\t\r\n\0]+", " ", answer).strip() or None
 
 
 def interpret(subtask: str, answer: str) -> str | None:

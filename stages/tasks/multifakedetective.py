@@ -40,7 +40,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
@@ -86,6 +86,7 @@ ADDITIONAL = TestSet(
 SETS = (OFFICIAL, ADDITIONAL)
 REQUIRED = (OFFICIAL.files.train,)
 UNITS = ("multifakedetective",)
+SENDING = Sending("to the organisers: run 1 is the primary one, which is ranked")
 NO_TEXT = "(senza testo)"
 
 TRUTH = Labels(

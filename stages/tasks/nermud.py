@@ -44,7 +44,7 @@ from stages.toolkit.answers import AnswerParser, normalised
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
-from stages.toolkit.records import Array, Encoded, Example, Submission, Unit
+from stages.toolkit.records import Array, Encoded, Example, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
@@ -77,6 +77,7 @@ FILES = {
 REQUIRED = (FILES["WN"].train,)  # enough to run, and so is the training file of another domain
 SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
+SENDING = Sending()
 CLOSED: dict[str, tuple[str, ...]] = {}
 
 

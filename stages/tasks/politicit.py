@@ -44,7 +44,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Example, Sample, Submission, Unit
+from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 from stages.toolkit.tables import (
@@ -66,6 +66,7 @@ FILES = RawFiles(
 )
 REQUIRED = (FILES.train,)
 UNITS = ("politicit",)
+SENDING = Sending("upload it to competition 8507 on Codalab", archive="{team}.zip")
 SUBMISSION = "results_post_eval.csv"  # ExtremITA's name; the organisers' is unknown
 
 TOKENS = 200  # of a chunk, at most

@@ -37,7 +37,7 @@ from stages.common.files import Defects
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Submission, Unit
+from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.spans import Span
 from stages.toolkit.splits import BySplit, HoldOut, merge_splits
@@ -76,6 +76,12 @@ ENGLISH = RankedSet(
 SETS = (ITALIAN, ENGLISH)
 REQUIRED = (ITALIAN.files.train,)
 UNITS = (ITALIAN.unit, ENGLISH.unit)
+SENDING = Sending(
+    "by the form at wic-ita.github.io/submit",
+    runs=3,
+    archive="{team}_run{run}.zip",
+    description="description.txt",
+)
 
 SAME = yes_no(1, 0)
 CLOSED = {NAME: SAME.candidates}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stages.common.command import InputError
-from stages.common.files import required
+from stages.common.files import SHOWN, files_below, required
 from stages.toolkit.records import AnyItem
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, Split
 
@@ -56,7 +56,10 @@ def require_one(folder: Path, sources: Collection[RawFiles]) -> None:
     """
     if not any(files.path(folder, "train") for files in sources):
         names = ", ".join(files.train for files in sources)
-        raise InputError(f"{folder}: no training file; expected at least one of {names}")
+        present = ", ".join(files_below(folder)[:SHOWN]) or "nothing"
+        raise InputError(
+            f"{folder}: no training file; expected at least one of {names}; there is {present}"
+        )
 
 
 def read_splits(
@@ -146,3 +149,20 @@ def log_absent(
             log.info(message, folder, file, count, files.train, split)
     if test and files.gold and not files.path(folder, "gold"):
         log.info("%s: no %s: no score on %s", folder, files.gold, files.test)
+
+
+def log_unread(folder: Path, reads: Collection[Path]) -> None:
+    """Names the files of a task's raw folder that were not read.
+
+    A file under another name than the organisers', or within a folder or an archive of its own, is
+    not found; beside what is absent, its name says why.
+
+    Args:
+        folder: the task's raw folder.
+        reads: the paths of the files that were read.
+    """
+    known = {path.resolve() for path in reads}
+    unread = [name for name in files_below(folder) if (folder / name).resolve() not in known]
+    if unread:
+        more = f" and {len(unread) - SHOWN} more" if len(unread) > SHOWN else ""
+        log.info("%s: not read: %s%s", folder, ", ".join(unread[:SHOWN]), more)

@@ -87,6 +87,27 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class Sending:
+    """How the organisers want submission files to be sent.
+
+    Attributes:
+        how: where to, in a few words.
+        runs: how many runs they read; 5, the most that a run's number can be, where it is unknown.
+        archive: name of the zip, a template like those of submission files; "" for none.
+        suffix: the end of a submission file's name that its name in the archive lacks.
+        description: name of a text about the system that has to be in the archive; "" for none.
+        needed: files that have to be sent together, as templates of names.
+    """
+
+    how: str = "how is not known"
+    runs: int = 5
+    archive: str = ""
+    suffix: str = ""
+    description: str = ""
+    needed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Sample:
     """A metric as a function of sums over items, so that a bootstrap can resample the items.
 

@@ -1,10 +1,18 @@
-"""Settings of params.yaml that the tasks and their scores read."""
+"""Settings of params.yaml that concern the tasks and their scores."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from stages.common.settings import Section, Seed
+from stages.common.settings import Section, Seed, Text
+from stages.toolkit.splits import HoldOut
+
+
+class Data(Section):
+    """Where the raw files and the prompt file are."""
+
+    raw: Text
+    prompts: Text
 
 
 class Run(Section):
@@ -23,3 +31,11 @@ class Bootstrap(Section):
 
     resamples: Annotated[int, Field(ge=100, le=100_000)]
     seed: Seed
+
+
+class Encode(HoldOut):
+    """Section encode of params.yaml: what is held out, and whether leaks are left out or kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    leaks: Literal["drop", "keep"]

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from stages.common.settings import Section, Seed
 
@@ -33,11 +33,15 @@ def merge_splits(parts: Iterable[Mapping[Split, list[Record]]]) -> BySplit[Recor
 class HoldOut(Section):
     """Settings of held-out data: shares of train that stand in for absent dev and test files.
 
+    Section encode has a further key, which encode alone reads; it refuses unknown ones.
+
     Attributes:
         seed: which groups are held out.
         dev: share of the groups that is held out for dev.
         test: share of the groups that is held out for test.
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     seed: Seed
     dev: Share

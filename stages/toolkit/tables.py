@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ def identifier(cell: str) -> str:
 
 def text(cell: str) -> str:
     """A text that is not blank, as it is."""
-    if not cell.strip():
-        raise ValueError("expected a text")
+    if not cell.strip() or "\0" in cell:
+        raise ValueError("expected a text" + " without NUL" * ("\0" in cell))
     return cell
 
 
@@ -106,7 +106,8 @@ def read_table(
         columns: a parser for each column that must be there; their order in the file is free.
         delimiter: between cells.
         quoted: cells may be quoted as RFC 4180 says, line ends in them included; if not, quotes
-            are part of the text and a record is a line.
+            are part of the text and a record is a line, but for cells that are plainly quoted all
+            the same. Line ends in cells become line feeds.
         optional: parsers for further columns that may be there.
         unique: a column whose values must differ.
         header: the columns in order, where the file does not name them.
@@ -115,16 +116,18 @@ def read_table(
         InputError: with file and line of every defect.
     """
     defects = Defects(path)
-    records = _quoted(path, delimiter, defects) if quoted else _plain(path, delimiter)
-    defects.check()
-    line, header = (1, header) if header is not None else records.pop(0)
+    content = read_text(path)
+    records = _quoted(content, delimiter, defects) if quoted else _plain(content, delimiter)
+    line, header = (1, header) if header is not None else next(records, (1, ()))
     parsers = {**columns, **(optional or {})}
     if set(columns) - set(header) or set(header) - set(parsers) or len(set(header)) < len(header):
         expected = delimiter.join(columns) + "".join(f"[{delimiter}{o}]" for o in optional or ())
         defects.add(line, f"expected the header {expected!r}, found {delimiter.join(header)!r}")
-        defects.check()
+    defects.check()  # before the rows: what is wrong with a header is wrong with all of them
+    rest = list(records)
+    defects.check()
     rows = []
-    for line, cells in records:
+    for line, cells in rest:
         if len(cells) != len(header):
             found = delimiter.join(cells)[:60]
             defects.add(line, f"expected {len(header)} columns, found {len(cells)}: {found!r}")
@@ -138,49 +141,61 @@ def read_table(
         if len(values) == len(header):
             rows.append(Row(line, values))
     _check_unique(rows, unique, defects)
-    if not records:
+    if not rest:
         defects.add(line, "the table has no rows")
     defects.check()
     return rows
 
 
-def _quoted(path: Path, delimiter: str, defects: Defects) -> list[tuple[int, list[str]]]:
+def _quoted(content: str, delimiter: str, defects: Defects) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(limits.CELL)
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
-    records: list[tuple[int, list[str]]] = []
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
-            return records
+            return
         except csv.Error as error:
             defects.add(line, f"not a table of quoted cells: {error}")
-            return records
+            return
         if cells:
-            records.append((line, cells))
+            yield line, [cell.replace("\r\n", "\n") for cell in cells]
 
 
-def _plain(path: Path, delimiter: str) -> list[tuple[int, list[str]]]:
-    lines = enumerate(read_lines(path), start=1)
-    return [(number, line.split(delimiter)) for number, line in lines if line]
+_QUOTED_CELL = r'"(?:[^"{0}]++|"")*+"'  # possessive: what is not closed is read once
 
 
-_QUOTED_CELL = re.compile(r'(?<![^\t\n])"(?:[^"\t]|"")*"(?![^\t\r\n])')
+def _plain(content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields records of cells that are not quoted, but for those that are quoted all the same.
 
-
-def is_quoted(path: Path) -> bool:
-    """Says whether the cells of a tab-separated file are quoted as RFC 4180 says.
-
-    They are if every quote stands in a well-formed quoted cell, and one of these cells has a quote
-    or a line end within, for whose sake it is quoted: ``"ha detto ""ciao"" a tutti"``. So texts
-    that merely begin and end with a quote do not count.
+    Some program may have quoted a few cells or all of them. A quoted cell has doubled quotes or
+    line ends within, for whose sake it is quoted, ``"ha detto ""ciao"" a tutti"``, or stands under
+    a header of quoted cells. A text that merely begins and ends with a quote stays as it is.
     """
-    content = read_text(path)
-    cells = _QUOTED_CELL.findall(content)
-    return any(set(cell[1:-1]) & {'"', "\n"} for cell in cells) and '"' not in _QUOTED_CELL.sub(
-        "", content
-    )
+    quoted_cell = _QUOTED_CELL.format(delimiter)
+    cell = re.compile(rf"({quoted_cell}|[^{delimiter}\n]*?)({delimiter}|\r?(?:\n|\Z))")
+    all_quoted = None
+    cells: list[str] = []
+    line, start = 1, 0
+    for match in cell.finditer(content):
+        cells.append(match[1])
+        if match[2] == delimiter:
+            continue
+        if cells != [""]:
+            if all_quoted is None:
+                all_quoted = all(re.fullmatch(quoted_cell, cell) for cell in cells)
+            yield line, [_unquoted(cell, quoted_cell, all_quoted) for cell in cells]
+        cells = []
+        line, start = line + content.count("\n", start, match.end()), match.end()
+
+
+def _unquoted(cell: str, quoted_cell: str, always: bool) -> str:
+    inner = cell[1:-1]
+    for_a_reason = always or '"' in inner or "\n" in inner
+    if for_a_reason and re.fullmatch(quoted_cell, cell):
+        return inner.replace('""', '"').replace("\r\n", "\n")
+    return cell
 
 
 def read_objects(
@@ -191,6 +206,8 @@ def read_objects(
     unique: str | None = None,
 ) -> list[Row]:
     """Reads a file of one JSON object a line, each with just these keys.
+
+    Any other key is a defect, of the first line that has it.
 
     Args:
         path: the file.
@@ -204,6 +221,7 @@ def read_objects(
     defects = Defects(path)
     parsers = {**keys, **(optional or {})}
     rows = []
+    unknown: set[str] = set()
     for line, content in enumerate(read_lines(path), start=1):
         if not content.strip():
             continue
@@ -212,14 +230,18 @@ def read_objects(
         except ValueError as error:
             defects.add(line, f"not JSON: {error}")
             continue
-        if not isinstance(found, dict) or set(keys) - set(found) or set(found) - set(parsers):
+        if not isinstance(found, dict) or set(keys) - set(found):
             has = sorted(found) if isinstance(found, dict) else type(found).__name__
             defects.add(line, f"expected an object with the keys {sorted(keys)}, found {has}")
             continue
+        for key in sorted(set(found) - set(parsers) - unknown):
+            defects.add(line, f"unknown key {key[:60]!r}; expected {sorted(parsers)}")
+            unknown.add(key)
         values = {}
         for key, value in found.items():
             try:
-                values[key] = parsers[key](_checked_length(value))
+                if key in parsers:
+                    values[key] = parsers[key](_checked_length(value))
             except ValueError as error:
                 defects.add(line, f"{key} {str(value)[:60]!r}: {error}")
         if len(values) == len(found):

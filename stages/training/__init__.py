@@ -1,1 +1,1 @@
-"""Fine-tuning: the loop, its adapter, its progress and its cost."""
+"""Fine-tuning: the loop, its adapter and its progress."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig, get_peft_model
-from torch import is_grad_enabled
 from torch.distributed.fsdp import fully_shard
 from torch.nn import Linear
 from transformers.pytorch_utils import Conv1D
@@ -14,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.model import processes
-from stages.model.device import compile_layers, pays_to_compile
+from stages.model.device import can_compile, compile_layers
 from stages.model.packed import PackedPath
 from stages.model.path import ModelPath
 from stages.training.settings import Lora
@@ -56,26 +55,22 @@ def trainable_parameters(model: Any) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def speed_up(path: ModelPath, tokens: int) -> None:
+def speed_up(path: ModelPath) -> None:
     """Makes a path faster, or smaller, as the machine allows.
 
-    On a GPU the layers are compiled where that pays: rotary embedding, activation and adapter are
-    then fused, and less is kept for the backward pass. They are not if the base is sharded.
+    The layers of a large model are compiled on GPUs that have variable-length attention: norms,
+    rotary embedding, activation and adapter are then fused, and less is kept for the backward pass.
+    They are not if the base is sharded.
 
     Args:
         path: prepared to be trained.
-        tokens: number of tokens that there are to learn from.
     """
     if not isinstance(path, PackedPath):
         return
     if processes.here().sharded:
         shard(path.model)
-    elif pays_to_compile(path.model, tokens):
-        log.info("the layers are compiled in the first update")
-        # The first layer's input has a gradient like the others', so that it has their code too.
-        path.base.get_input_embeddings().register_forward_hook(
-            lambda _, __, states: states.requires_grad_(is_grad_enabled())
-        )
+    elif can_compile(path.model):
+        log.info("the layers are compiled in the first update, which takes a minute")
         compile_layers(path.base.get_decoder())
 
 

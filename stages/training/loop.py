@@ -8,7 +8,6 @@ micro-batches, up to rounding and dropout's draws.
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -19,28 +18,28 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from stages.common.command import InputError
 from stages.model import processes
+from stages.model.cost import Account, Meter
+from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
 from stages.model.recording import Recorder, longest_recorded
 from stages.model.text import TokenRow
 from stages.training.adapter import speed_up
-from stages.training.cost import Account, Meter
 from stages.training.examples import Examples, label_tokens
 from stages.training.micro_batches import MicroBatcher, within_memory
 from stages.training.passes import answer_loss, training_pass
 from stages.training.paths import without_dropout
 from stages.training.progress import Progress
+from stages.training.saved import SavingTimes
 from stages.training.schedule import epoch_order, learning_rate
 from stages.training.settings import Finetune
-from stages.training.state import TrainingState
+from stages.training.state import TrainingState, diverged
 
 log = logging.getLogger(__name__)
 
 SIZES = 16  # of recorded passes, from a power of two of tokens to the next one
-SAVE_EVERY = 60.0  # seconds between two savings of the scratch state
 
 Result = TypeVar("Result")
 
@@ -52,16 +51,15 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, path: ModelPath, tokens: int) -> None:
+    def __init__(self, path: ModelPath) -> None:
         """Begins a training.
 
         Args:
             path: computes the logits of a base with a fresh adapter, which stays in fp32.
-            tokens: number of tokens that there are to learn from, which decides what pays.
         """
         self._path, self._device = path, path.model.device
         path.model.train()  # else bitsandbytes repacks weights on some CPUs, without gradients
-        speed_up(path, tokens)
+        speed_up(path)
         weights = path.trained_weights()
         self.state = TrainingState(path.model, weights, path.model.get_base_model().dtype)
         self._micro_batches = MicroBatcher(path)
@@ -74,6 +72,10 @@ class Trainer:
             steps=SIZES,
             reserve=True,
         )
+
+    def release(self) -> None:
+        """Gives the memory of recorded passes back."""
+        self._pass.forget()
 
     def update(self, batch: Sequence[TokenRow], rate: float, clip: float) -> torch.Tensor:
         """Makes one update: each process computes the gradient of its part; all use the sum.
@@ -101,8 +103,8 @@ class Trainer:
         total = torch.zeros((), device=self._device)
         self.state.optimizer.zero_grad(set_to_none=False)  # recorded passes add to it in place
         for rows, loss_weight in self._micro_batches.split(batch):
-            weight = torch.tensor(loss_weight / labels)
-            total += self._pass(self._path.batch(rows), lambda _, weight=weight: (weight,))
+            weight = (torch.tensor(loss_weight / labels),)
+            total += self._pass(self._path.batch(rows), partial(_whatever_the_size, weight))
         return total
 
     def dev_loss(self, rows: Sequence[TokenRow]) -> float:
@@ -155,10 +157,9 @@ def train(
         The learning curve.
 
     Raises:
-        InputError: if a loss is not a finite number.
+        InputError: if a loss or a weight is not a finite number, or nothing was learnt.
     """
-    tokens = settings.epochs * sum(len(row.ids) for row in examples.rows)
-    trainer = Trainer(path, tokens)
+    trainer = Trainer(path)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)
@@ -167,13 +168,15 @@ def train(
         log.info("go on after update %d of %d (%s)", state.progress.update, updates, scratch)
     progress = state.progress
     account = Account(progress, meter)
+    saving = SavingTimes()
 
     def save() -> None:
-        if is_main:
-            account.settle(progress)
-            state.save(scratch)
+        with saving:
+            losses.read_all()
+            if is_main:
+                account.settle(progress)
+                state.save(scratch)
 
-    saved = time.monotonic()
     with (
         meter or nullcontext(),
         tqdm(
@@ -198,12 +201,12 @@ def train(
                     check_finite(dev_loss, "the dev loss", progress.update)
                     log.info("epoch %d: dev loss %.4f", round(epoch), dev_loss)
                     state.note_dev_loss(epoch, dev_loss, keep=settings.keep == "best")
-            if time.monotonic() - saved > SAVE_EVERY:
-                losses.read_all()
+            if saving.due:
                 save()
-                saved = time.monotonic()
         save()  # an interruption before the outputs are written costs nothing either
+    trainer.release()
     state.keep_best()
+    state.check_learnt()
     return progress
 
 
@@ -221,6 +224,13 @@ def batches(examples: Examples, settings: Finetune, start: int) -> Iterator[list
         for at in range(step * settings.batch, len(order), settings.batch):
             yield [examples.rows[i] for i in order[at : at + settings.batch]]
         step = 0
+
+
+def _whatever_the_size(
+    tensors: tuple[torch.Tensor, ...], _: Size | None
+) -> tuple[torch.Tensor, ...]:
+    """What a pass reads beside the pack, and is never filled up."""
+    return tensors
 
 
 class _Losses:
@@ -253,7 +263,4 @@ def check_finite(loss: float, name: str, update: int) -> None:
         InputError: if it is not.
     """
     if not math.isfinite(loss):
-        raise InputError(
-            f"{name} is {loss} at update {update}: training has diverged;"
-            " a lower finetune.learning_rate or finetune.lora.alpha may help"
-        )
+        raise diverged(f"{name} is {loss}", update)

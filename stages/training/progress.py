@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from stages.model.cost import Spent
 from stages.model.text import TokenRow
 from stages.training.examples import Examples
 
 
 @dataclass
-class Progress:
-    """How far a training has come, and its learning curve.
+class Progress(Spent):
+    """How far a training has come, its learning curve, and what it has taken.
 
     Attributes:
         update: number of updates made.
@@ -22,9 +23,6 @@ class Progress:
         best_update: the update after which it was measured.
         examples: number of examples of these updates.
         tokens: number of their tokens.
-        seconds: wall time, interruptions not counted.
-        energy_kwh: energy in kWh, likewise; 0 without a meter.
-        co2e_kg: emissions in kg of CO2 equivalent, likewise.
     """
 
     update: int = 0
@@ -34,9 +32,6 @@ class Progress:
     best_update: int = 0
     examples: int = 0
     tokens: int = 0
-    seconds: float = field(default=0.0, compare=False)
-    energy_kwh: float = field(default=0.0, compare=False)
-    co2e_kg: float = field(default=0.0, compare=False)
 
     def count(self, batch: Sequence[TokenRow]) -> None:
         """Counts an update with its examples and their tokens."""

@@ -1,8 +1,8 @@
-"""Settings of params.yaml about fine-tuning and its cost."""
+"""Settings of params.yaml about fine-tuning."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from stages.common.settings import Section, Seed
 
@@ -13,10 +13,10 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
+    targets: Annotated[list[str], Field(min_length=1)]
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Annotated[float, Field(gt=0.0, le=100_000.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
-    targets: Annotated[list[str], Field(min_length=1)]
 
 
 class Finetune(Section):
@@ -33,21 +33,3 @@ class Finetune(Section):
     clip: Annotated[float, Field(ge=1e-6, le=1e30)]
     keep: Literal["best", "last"]
     lora: Lora
-
-
-class Cost(Section):
-    """How costs are told; keys as in params.yaml."""
-
-    country: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-
-    @field_validator("country")
-    @classmethod
-    def _is_known(cls, country: str) -> str:
-        from codecarbon.input import DataSource
-
-        if country not in (known := DataSource().get_global_energy_mix_data()):
-            raise ValueError(
-                "codecarbon has no energy mix of this country; expected a three-letter ISO code"
-                f" such as ITA, one of {len(known)}"
-            )
-        return country

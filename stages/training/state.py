@@ -1,6 +1,7 @@
 """The state of a training: everything that an update changes, saved and loaded as a whole."""
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,14 +9,16 @@ from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 
+from stages.common.command import InputError
 from stages.model import processes
 from stages.model.lora import TrainedWeights
 from stages.training.progress import Progress
+from stages.training.saved import read_state, write_state
 
 log = logging.getLogger(__name__)
 
-FILE = "state.pt"
 RANK_SEED = 1_000_003  # distance of the seeds of two processes
 
 
@@ -78,8 +81,46 @@ class TrainingState:
         if self.best:
             set_peft_model_state_dict(self.model, self.best)
 
+    def check_finite(self) -> None:
+        """Makes sure that all weights of the adapter are finite numbers.
+
+        Raises:
+            InputError: if they are not.
+        """
+        if not bool(self.weights.values.detach().isfinite().all()):
+            raise diverged("a weight of the adapter is no finite number", self.progress.update)
+
+    def check_learnt(self) -> None:
+        """Makes sure that the adapter changes the base, which a fresh one does not.
+
+        Raises:
+            InputError: if it does not, or not by finite numbers.
+        """
+        self.check_finite()
+        # A layer adds scale * B A x; in the beginning B is zero.
+        matrices = [
+            (float(module.scaling[name]), layer.weight.detach().float())
+            for module in self.model.modules()
+            if isinstance(module, LoraLayer)
+            for name, layer in module.lora_B.items()
+        ]
+        changes = [(weight * scale).abs().max() for scale, weight in matrices]
+        largest = float(torch.stack(changes).max())
+        if not 0 < largest < math.inf:
+            found = "changes nothing" if not largest else "changes the base by infinite numbers"
+            raise InputError(
+                f"nothing was learnt: after {self.progress.update} updates the adapter {found};"
+                " finetune.learning_rate, finetune.clip or finetune.lora.alpha is out of all"
+                " proportion"
+            )
+
     def save(self, folder: Path) -> None:
-        """Writes the state into a folder, whole or not at all."""
+        """Saves the state in a folder (stages/training/saved.py).
+
+        Raises:
+            InputError: if a weight is not a finite number; what was saved before stays.
+        """
+        self.check_finite()
         state = {
             "adapter": self.adapter(),
             "optimizer": self.optimizer.state_dict(),
@@ -88,12 +129,10 @@ class TrainingState:
             "progress": asdict(self.progress),
             "best": self.best,
         }
-        temporary = folder / f"{FILE}.tmp"
-        torch.save(state, temporary)
-        temporary.replace(folder / FILE)
+        write_state(folder, self.progress.update, state)
 
     def load(self, folder: Path, seed: int) -> bool:
-        """Takes up the state that the main process has saved, if there is one.
+        """Takes up the last whole state that the main process has saved, if there is one.
 
         Args:
             folder: where it was saved.
@@ -103,10 +142,7 @@ class TrainingState:
             Whether there was one.
         """
         here = processes.here()
-        state = None
-        if here.main and (folder / FILE).is_file():
-            state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
-        if state := here.from_main(state):
+        if state := here.from_main(read_state(folder) if here.main else None):
             set_peft_model_state_dict(self.model, state["adapter"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
@@ -115,6 +151,20 @@ class TrainingState:
         if not here.main:
             torch.manual_seed(seed + RANK_SEED * here.rank + self.progress.update)
         return bool(state)
+
+
+def diverged(what: str, update: int) -> InputError:
+    """Returns the error of a training that leads nowhere.
+
+    Args:
+        what: a sentence about what was found.
+        update: the number of updates made.
+    """
+    return InputError(
+        f"{what} at update {update}: training has diverged; a lower finetune.learning_rate or"
+        " finetune.lora.alpha may help (the last state before it is kept, but with other settings"
+        " a training begins anew)"
+    )
 
 
 def _random_state() -> Mapping[str, torch.Tensor]:

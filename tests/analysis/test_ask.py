@@ -15,9 +15,10 @@ from analysis.ask import Example, Reply
 from stages import infer
 from stages.answering.answers import Answer
 from stages.common.command import InputError
+from stages.common.files import write_json, write_jsonl
+from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.loading import load_base
-from stages.model.prompts import Prompts
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
 from tests.helpers import commands
@@ -61,6 +62,10 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoded = folder / "data" / "encoded"
     encoded.mkdir()
     (encoded / "test.jsonl").write_text(lines(TEST))
+    keys = ("id", "task", "input")
+    write_jsonl(encoded / "questions.jsonl", (dict(zip(keys, row, strict=False)) for row in TEST))
+    prompts = read(Prompts, folder / "data" / "prompts" / "it.yaml")
+    write_json(encoded / "prompts.json", prompts.model_dump())
     (encoded / "train.jsonl").write_text(lines(TRAIN))
     (encoded / "closed.json").write_text(json.dumps({"haspeede": YES_NO, "acti_a": YES_NO}))
     return folder
@@ -141,10 +146,11 @@ def test_infer_answers_the_same(
     inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictions = tmp_path / "predictions"
-    monkeypatch.setattr(sys, "argv", ["infer", "data/encoded", "models/adapter", str(predictions)])
+    folders = ("data/encoded", "models/adapter", str(predictions), str(tmp_path / "metrics"))
+    monkeypatch.setattr(sys, "argv", ["infer", *folders])
     infer.main()
     shutil.rmtree(inside / ".scratch")
-    settings = read(infer.Settings)
+    settings = read(ask.Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
     respondent = ask.Respondent(settings, prompts, Path("models/adapter"), Path("data/encoded"))
     rows = map(json.loads, (predictions / "test.jsonl").read_text().splitlines())

@@ -1,9 +1,9 @@
 """Comparing two runs: the paired bootstrap, and finding the runs."""
 
+import json
 import random
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from stages.common.command import InputError
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit, resampled
 from stages.toolkit.settings import Bootstrap
+from tests.helpers.commands import command
 
 MANY = Bootstrap(resamples=2000, seed=3)
 
@@ -81,8 +82,7 @@ def test_other_items_or_other_units_are_refused() -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "analysis.compare", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return command(folder, "analysis.compare", *arguments)
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -115,9 +115,11 @@ def test_a_revision_and_a_folder_are_compared(committed: Path) -> None:
     assert done.returncode == 0, done.stderr
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("| clinkart")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[3] == "0.000"
-    assert float(cells[2]) == -float(cells[4]) > 0
+    assert cells[4] == "0.000"
+    assert float(cells[3]) == -float(cells[5]) > 0
     assert cells[-1] == "A"
+    evaluated = json.loads((committed / "metrics" / "evaluate.json").read_text())["units"]
+    assert cells[2] == f"{evaluated['clinkart']['linear']:.3f}"
     same = run(committed, "HEAD")  # with data/submissions
     assert "B: data/submissions" in same.stdout
     (row,) = [line for line in same.stdout.splitlines() if line.startswith("| clinkart")]

@@ -73,7 +73,7 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
             "scaled_score",
             "unit",
             {"unit": "u", "metric": "f1", "score": "0.5", "low": "0.4", "high": "0.6"}
-            | {"scaled_score": "0.1", "scaled_low": "0", "scaled_high": "0.2"},
+            | {"scaled_score": "0.1", "scaled_low": "0", "scaled_high": "0.2", "scaled_linear": ""},
         ),
         "confusion_counts": (
             "submitted",

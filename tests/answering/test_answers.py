@@ -1,16 +1,23 @@
 """How questions are answered: scored, generated, put off, and in which order."""
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stages.answering import answers
 from stages.answering.answers import ALIKE, Answer, Answerer, Question, generation_order
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
+from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
-from tests.helpers.models import model_settings, text_encoder
+from stages.answering.torch_engine import TorchEngine
+from stages.common.command import InputError
+from stages.model.loading import load_base
+from tests.helpers.models import CPU, FP32, model_settings, text_encoder
 
 END = 2
 
@@ -90,3 +97,46 @@ def test_vllm_that_is_not_installed_is_named(
     infer = Infer(adapter=True, engine="vllm", score_closed=True, max_new_tokens=8)
     with pytest.raises(InputError, match=r"infer\.engine: vllm is not installed; docs/vllm\.md"):
         engines.load_engine(model_settings(tiny_base), infer, tmp_path, [[1, 5]])
+
+
+@pytest.mark.parametrize("kind", ["torch", "plain"])
+@pytest.mark.parametrize("closed", [{}, {"prova": ["uno", "due"]}])
+def test_logits_that_are_no_numbers_are_no_answer(
+    tiny_base: Path, kind: str, closed: dict[str, list[str]]
+) -> None:
+    """As if a weight were damaged in memory: that of a token of one of the questions."""
+    encoder, _ = text_encoder(tiny_base)
+    causal = load_base(model_settings(tiny_base), CPU, FP32)
+    ends = model_settings(tiny_base).end_ids
+    engine = TorchEngine(causal, ends) if kind == "torch" else PlainEngine(causal, ends, 0)
+    answerer = Answerer(engine, encoder, closed, {"prova": 3}, max_new_tokens=5)
+    questions = [Question(f"prova:{token}", "prova", [1, 50, token]) for token in (60, 61, 62)]
+    assert len(list(answerer.answer(questions))) == 3
+    causal.get_input_embeddings().weight[61] = math.nan
+    with pytest.raises(InputError, match=r"question prova:6\d: the model's logits are no finite"):
+        list(answerer.answer(questions))
+
+
+def test_finished_ones_are_not_answered_again_and_portions_stay(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten closed questions, in portions of three, the first five are finished, and the last."""
+    monkeypatch.setattr(answers, "PORTION", 3)
+    encoder, _ = text_encoder(tiny_base)
+    engine = Scripted({12: [5, END]})
+    scored: list[list[int]] = []
+    score = engine.score
+
+    def noted(prompts: Sequence[list[int]], candidates: Candidates) -> Any:
+        scored.append([ids[0] for ids in prompts])
+        return score(prompts, candidates)
+
+    monkeypatch.setattr(engine, "score", noted)
+    questions = [Question(f"chiuso:{n}", "chiuso", [n, 5, 5]) for n in range(10)]
+    questions += [Question(f"aperto:{n}", "aperto", [n, 5, 5]) for n in (11, 12)]
+    finished = {*(f"chiuso:{n}" for n in (0, 1, 2, 3, 4, 9)), "aperto:11"}
+    answerer = Answerer(engine, encoder, {"chiuso": ["uno", "due"]}, {}, max_new_tokens=20)
+    found = [question.id for question, _ in answerer.answer(questions, finished)]
+    assert sorted(found) == ["aperto:12", *(f"chiuso:{n}" for n in (5, 6, 7, 8))]
+    assert scored == [[3, 4, 5], [6, 7, 8]]
+    assert [[request.ids[0] for request in call] for call in engine.calls] == [[12], []]

@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 
 from stages.answering.answers import Answer, Question
-from stages.answering.job import (
-    encode_questions,
-    prediction,
-    read_closed,
-    read_longest_answers,
-)
+from stages.answering.job import encode_questions, prediction, read_longest_answers
 from stages.common.command import InputError
+from stages.common.files import read_closed
 from stages.model.loading import load_config
 from tests.helpers.models import model_settings, text_encoder
 
@@ -27,7 +23,8 @@ def test_probabilities_stand_in_predictions_of_closed_sub_tasks_alone() -> None:
 
 def test_candidates_are_read_strictly(tmp_path: Path) -> None:
     path = tmp_path / "closed.json"
-    assert read_closed(path) == {}
+    with pytest.raises(InputError, match=r"closed\.json: no such file, which encode always writes"):
+        read_closed(path)
     path.write_text('{"a": ["sì", "no"]}', encoding="utf-8")
     assert read_closed(path) == {"a": ["sì", "no"]}
     for text in ("[]", '{"a": []}', '{"a": "sì"}', '{"a": [1]}', "{", "[" * 5000):

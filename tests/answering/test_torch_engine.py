@@ -164,3 +164,38 @@ def test_out_of_memory_reads_fewer_prompts_at_a_time(monkeypatch: pytest.MonkeyP
     assert found == dict(enumerate(expected))
     with pytest.raises(torch.OutOfMemoryError):
         dict(engine.generate([Request([1, *range(3, 99), *range(3, 99)], 4)]))
+
+
+@pytest.mark.parametrize("at", ["reshape", "attend"])
+def test_out_of_memory_in_the_cache_goes_on_with_fewer_rows(
+    monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """As if the keys and values of five rows did not fit: where they are made, or in a step."""
+    causal = lively(2)
+    requests = [Request(ids, 12) for ids in prompts(17)]
+    expected = [greedy(causal, r.ids, r.max_new_tokens) for r in requests]
+    method, refused, layers = getattr(SlotCache, at), [], []
+
+    def little_memory(cache: SlotCache, first: int, *more: Any, **others: Any) -> Any:
+        slots = first if at == "reshape" else cache.slots
+        layers.append(first)
+        if slots > 4 and (at == "reshape" or len(layers) % 3 == 0):  # some layers have room
+            refused.append(slots)
+            cache._keys[0] = cache._keys[0][:0]  # which fails midway
+            raise torch.OutOfMemoryError("as if")
+        return method(cache, first, *more, **others)
+
+    monkeypatch.setattr(SlotCache, at, little_memory)
+    engine = TorchEngine(causal, [END])
+    assert dict(engine.generate(requests)) == dict(enumerate(expected))
+    assert refused
+
+
+def test_too_little_memory_for_one_row_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("as if")
+
+    engine = TorchEngine(lively(2), [END])
+    monkeypatch.setattr(SlotCache, "attend", no_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        dict(engine.generate([Request(ids, 12) for ids in prompts(3)]))

@@ -149,7 +149,7 @@ def test_vllm_alone_is_not_started_once_for_each_gpu(
     put(tmp_path, {"infer.engine": engine})
     (tmp_path / "data" / "base").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
+    monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
     started: list[int] = []
     here: list[tuple[Path, ...]] = []
     monkeypatch.delenv(processes.VARIABLE, raising=False)

@@ -1,8 +1,5 @@
 """Reading with line numbers, writing whole or not at all."""
 
-import errno
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,35 @@ def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes("a\r\nb\u2028c\x0bd\x85e\r\n\nf".encode())
     assert files.read_lines(path) == ["a", "b\u2028c\x0bd\x85e", "", "f"]
+
+
+def test_carriage_returns_alone_end_lines_where_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"a\r\rb\r")
+    assert files.read_lines(path) == ["a", "", "b"]
+    path.write_bytes(b"a\rb\n")
+    assert files.read_lines(path) == ["a\rb"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "f:1: the file is empty"),
+        (b"\xef\xbb\xbf", "f:1: the file is empty"),
+        ("a\n".encode("utf-16"), "f:1: the file is UTF-16; expected UTF-8"),
+        (b"a\nb\xe8", r"f:2: byte 2 is not UTF-8 \(0xe8\)"),
+        (b"\xef\xbf\xbda\nb\0c\n", "f:2: byte 2 is NUL"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        files.read_text(tmp_path / "f")
+
+
+def test_a_replacement_character_is_a_character(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("a\ufffd", encoding="utf-8")
+    assert files.read_text(tmp_path / "f") == "a\ufffd"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -58,26 +84,18 @@ def test_an_empty_jsonl_file_has_no_rows(tmp_path: Path) -> None:
     assert files.read_jsonl(tmp_path / "f.jsonl", ("a",)) == []
 
 
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "out"
+def test_a_file_appears_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
 
-    def write(name: str, fail: bool = False) -> None:
-        with files.whole_folder(target) as folder:
-            files.write_json(folder / name, {"è": 1})
-            if fail:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write("a.json", fail=True)
-    assert list(tmp_path.iterdir()) == []
-    write("a.json")
-    with pytest.raises(KeyboardInterrupt):
-        write("b.json", fail=True)
-    assert [p.name for p in target.iterdir()] == ["a.json"]
-    write("b.json")
-    assert [p.name for p in target.iterdir()] == ["b.json"]
-    assert json.loads((target / "b.json").read_text(encoding="utf-8")) == {"è": 1}
-    assert list(tmp_path.iterdir()) == [target]
+    files.write_text(tmp_path / "a", "before")
+    monkeypatch.setattr(files, "sync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"):
+        files.write_text(tmp_path / "a", "after")
+    assert (tmp_path / "a").read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
 def test_files_that_are_too_large_are_refused(
@@ -88,10 +106,11 @@ def test_files_that_are_too_large_are_refused(
         file.truncate(400_000_000)  # takes no room on the disk
     with pytest.raises(InputError, match="f: the file has 400,000,000 bytes, expected at most 50,"):
         files.read_lines(path)
-    path.write_text("a\n" * 11)
     monkeypatch.setattr(files.limits, "LINES", 10)
-    with pytest.raises(InputError, match="f: 11 lines, expected at most 10"):
-        files.read_text(path)
+    for end in ("\n", "\r"):
+        path.write_bytes(f"a{end}".encode() * 11)
+        with pytest.raises(InputError, match="f: 11 lines, expected at most 10"):
+            files.read_text(path)
 
 
 @pytest.mark.parametrize(
@@ -112,18 +131,11 @@ def test_of_many_defects_the_first_are_kept_and_the_others_counted(tmp_path: Pat
         defects.check()
 
 
-def test_lone_surrogates_are_no_unicode() -> None:
+def test_lone_surrogates_are_no_unicode(tmp_path: Path) -> None:
     assert files.is_unicode("perché 😀\U0010ffff\ud7ff\ue000")
     assert not files.is_unicode("a\ud800")
     assert not files.is_unicode("\udfff")
-
-
-def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system names the file where it cannot be opened, but not where it cannot grow."""
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match=r"No space left on device: '.*f\.json'"):
-        files.write_json(tmp_path / "f.json", {})
+    row = dict.fromkeys(files.EXAMPLE, "a")
+    files.write_jsonl(tmp_path / "f", [row, row | {"output": "\ud800"}])
+    with pytest.raises(InputError, match="f:2: expected Unicode text, found a lone surrogate"):
+        files.read_encoded(tmp_path / "f")

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages import decode, encode, evaluate, finetune, infer
+from stages import baseline, check, decode, encode, evaluate, finetune, infer
 from stages.common import settings
 from stages.common.command import InputError
 
-STAGES = [encode, finetune, infer, decode, evaluate]
+STAGES = [check, encode, finetune, infer, baseline, decode, evaluate]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -17,14 +18,15 @@ def test_every_stage_reads_the_default_params(stage: object, root: Path) -> None
     assert settings.read(stage.Settings, root / "params.yaml")
 
 
-def test_every_param_is_read_by_some_stage_or_by_dvc_yaml(root: Path) -> None:
+def test_every_param_is_checked_and_read_by_some_stage(root: Path) -> None:
     def keys(value: object, prefix: str = "") -> set[str]:
         if not isinstance(value, dict) or prefix in settings.MAPPINGS:
             return {prefix}
         return {k for key in value for k in keys(value[key], f"{prefix}.{key}".lstrip("."))}
 
-    read = {key for stage in STAGES for key in settings.leaves(stage.Settings)}
-    assert keys(settings.load(root / "params.yaml")) == read | {"data.raw"}
+    read = {key for stage in STAGES[1:] for key in settings.leaves(stage.Settings)}
+    checked = set(settings.leaves(check.Settings))
+    assert keys(settings.load(root / "params.yaml")) == checked == read | {"cost.country"}
 
 
 def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
@@ -40,7 +42,11 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
     [
         ("rank: 16", "rank: 0", r"finetune\.lora\.rank: .*greater than or equal to 1, found 0"),
         ("rank: 16", "rank: many", r"finetune\.lora\.rank: .*integer, found 'many'"),
-        ("rank: 16", "rango: 16", r"finetune\.lora\.rango: Extra inputs are not permitted"),
+        (
+            "rank: 16",
+            "rango: 16",
+            r"finetune\.lora\.rango: no such key; did you mean .*\.rank\?",
+        ),
         ("rank: 16", "rango: 16", r"finetune\.lora\.rank: Field required"),
         ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
@@ -52,6 +58,11 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
         ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
         ("base: data/base", "base: gruppo/modello", r"model: .*needs its commit"),
+        (
+            "revision: ",
+            f"revision: '{'0' * 40}' ",
+            r"model: .*place of the zeros",
+        ),
         ("epochs: ", "epochs: [", r"not valid YAML"),
         (
             "seed: 1 ",
@@ -85,6 +96,76 @@ def test_bad_values_are_told_by_key_value_and_range(
         settings.read(finetune.Settings, changed(root, tmp_path, old, new))
 
 
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("seeds: 3", r"seeds: no such key$"),
+        ("decode:\n  runs: 1", "not valid YAML"),
+        ("lora:\n  rank: 3", r"lora\.rank: no such key; did you mean finetune\.lora\.rank\?"),
+        ("infr: {engine: torch}", r"infr\.engine: no such key; did you mean infer\.engine\?"),
+    ],
+)
+def test_a_section_that_no_stage_reads_is_refused(
+    root: Path, tmp_path: Path, added: str, message: str
+) -> None:
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(f"{text}{added}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"params\.yaml: {message}"):
+        settings.read(check.Settings, tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON: Expecting"),
+        ("[" * 5000, "not valid JSON: too many levels"),
+        ("[" * 21 + "]" * 21, "not valid JSON: expected at most 20 levels"),
+        ('{"a": ' + "9" * 5000 + "}", "not valid JSON: Exceeds the limit[^;]*$"),
+        ('{"a": [{"b": "\\ud800"}]}', "not valid JSON: expected Unicode text"),
+        ('{"a": [{"\\ud800": 1}]}', "not valid JSON: expected Unicode text"),
+        ("[" + " " * 100_000 + "]", "the file has 100,002 bytes, expected at most 100,000"),
+        ("[]", "expected a mapping of keys to values"),
+    ],
+    ids=range(8),
+)
+def test_json_has_the_limits_of_yaml(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"a\.json: {message}"):
+        settings.load(path)
+    path.write_text('{"a": ' + "[" * 19 + '"\\ud83d\\ude00"' + "]" * 19 + "}")
+    assert "😀" in str(settings.load(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("run: 1 ", "run: 9 ", r"decode\.run: .*less than or equal to 5, found 9"),
+        ("country: ITA", "country: it", r"cost\.country: .*should match pattern .*found 'it'"),
+        ("country: ITA", "country: XXX", r"cost\.country: .*no energy mix.*found 'XXX'"),
+        ("weights: {}", "weights: {acti: 2.0}", r"finetune\.weights: \S+ has no sub-task acti$"),
+        ("prompts/it.yaml", "prompts/en.yaml", r".*en\.yaml: cannot be read"),
+    ],
+)
+def test_all_of_params_is_checked_before_any_work(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
+) -> None:
+    monkeypatch.chdir(root)
+    with pytest.raises(InputError, match=message):
+        check.check(settings.load(changed(root, tmp_path, old, new)), "params.yaml")
+
+
+def test_params_are_laid_out_as_dvc_writes_them(root: Path, tmp_path: Path) -> None:
+    """`dvc exp run -S` and profiles change the lines of the keys that they set, and no others."""
+    path = tmp_path / "params.yaml"
+    path.write_bytes((root / "params.yaml").read_bytes())
+    apply_overrides(path, ["finetune.lora.rank=12"])
+    assert path.read_bytes() == changed(root, tmp_path, "rank: 16", "rank: 12").read_bytes()
+    path.write_bytes((root / "params.yaml").read_bytes())
+    settings.write({"finetune": {"lora": {"rank": 12}}}, path, path)
+    assert path.read_bytes() == changed(root, tmp_path, "rank: 16", "rank: 12").read_bytes()
+
+
 def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> None:
     path = changed(root, tmp_path, "learning_rate: 4.0e-3", "learning_rate: 4e-3")
     assert settings.read(finetune.Settings, path).finetune.learning_rate == 0.004
@@ -94,7 +175,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> N
 
 def test_leaves_are_dotted_keys() -> None:
     leaves = list(settings.leaves(finetune.Settings))
-    assert leaves[:2] == ["data.prompts", "model.base"]
+    assert leaves[:2] == ["model.base", "model.revision"]
     assert "finetune.lora.rank" in leaves
 
 
@@ -112,8 +193,14 @@ def test_profiles_change_values_and_keep_comments(
     assert text != original
     comments = [line.partition("#")[2].strip() for line in original.split("\n") if "#" in line]
     assert [line.partition("#")[2].strip() for line in text.split("\n") if "#" in line] == comments
+    pinned = text.replace("0" * 40, "1" * 40)
+    path.write_text(pinned, encoding="utf-8")
     for stage in STAGES:
         settings.read(stage.Settings, path)
+    if pinned != text:
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="place of the zeros"):
+            settings.read(check.Settings, path)
 
     def differs(profile: dict, before: dict, after: dict) -> None:
         for key, value in profile.items():

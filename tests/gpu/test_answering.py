@@ -88,3 +88,24 @@ def test_after_running_out_of_memory_prompts_are_read_in_pieces(
     for n in range(len(prompts)):
         probabilities = candidates.probabilities(plenty[n])
         assert candidates.probabilities(scores[n]) == pytest.approx(probabilities, abs=0.05)
+
+
+def test_after_running_out_of_memory_in_the_cache_fewer_answers_are_in_work(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the GPU had no room for more than 20 at the sixth step; what was begun goes on."""
+    caplog.set_level(logging.INFO)
+    scarce, plain = engine(TorchEngine), engine(TorchEngine)
+    step, steps = scarce._step, []
+
+    def little_memory() -> Iterator[tuple[int, list[int]]]:
+        steps.append(scarce._cache.slots)
+        if len(steps) > 5 and scarce._cache.slots > 20:
+            torch.empty(2**50, dtype=torch.uint8, device="cuda")
+        yield from step()
+
+    monkeypatch.setattr(scarce, "_step", little_memory)
+    answers = dict(scarce.generate(REQUESTS))
+    assert "out of memory: no more than" in caplog.text
+    assert max(steps[:6]) > 20 >= steps[-1]
+    assert share_of_equal(answers, dict(plain.generate(REQUESTS))) > 0.9

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stages.model import packing
+from stages.model import device, packing
 from stages.model.packed import PackedPath
 from stages.model.plain import PlainPath
 from stages.training import loop
@@ -15,12 +15,11 @@ from tests.helpers.llamas import llama, long_rows, with_adapter
 
 RATE, CLIP, UPDATES, BATCH = 1e-3, 1.0, 6, 24
 GIB = 2**30
-LONG = 10**12  # tokens of a training for which compiling pays
 
 
-def trainer(base: Any, tokens: int = 0) -> Trainer:
+def trainer(base: Any) -> Trainer:
     """A trainer of a base with an adapter."""
-    return Trainer(PackedPath(with_adapter(base)), tokens)
+    return Trainer(PackedPath(with_adapter(base)))
 
 
 def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list[float]:
@@ -33,7 +32,7 @@ def losses(trainer: Trainer, longest: int = 160, vocabulary: int = 2000) -> list
 @pytest.fixture(scope="module")
 def exact() -> list[float]:
     """The losses in fp32, of padded rows through transformers' and peft's layers."""
-    return losses(Trainer(PlainPath(with_adapter(llama(torch.float32)), pad_id=0), 0))
+    return losses(Trainer(PlainPath(with_adapter(llama(torch.float32)), pad_id=0)))
 
 
 def test_masks_and_recorded_passes_in_fp32(exact: list[float]) -> None:
@@ -55,28 +54,27 @@ def test_losses_are_those_of_fp32(
 
 
 def test_compiled_layers_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "COMPILE_FROM", 0)
     monkeypatch.setattr(loop, "longest_recorded", lambda _: 0)
-    compiled = trainer(llama(torch.bfloat16, layers=3), LONG)
-    plain = trainer(llama(torch.bfloat16, layers=3))
-    assert losses(compiled) == pytest.approx(losses(plain), abs=0.03)
+    assert losses(trainer(llama(torch.bfloat16))) == pytest.approx(exact, abs=0.03)
 
 
-@pytest.mark.parametrize("tokens", [0, LONG], ids=["as it is", "compiled"])
-def test_recorded_passes_give_the_same(exact: list[float], tokens: int) -> None:
-    recorder = trainer(llama(torch.bfloat16), tokens)
+@pytest.mark.parametrize("compile_from", [10**12, 0], ids=["as it is", "compiled"])
+def test_recorded_passes_give_the_same(
+    exact: list[float], compile_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "COMPILE_FROM", compile_from)
+    recorder = trainer(llama(torch.bfloat16))
     assert losses(recorder) == pytest.approx(exact, abs=0.03)
     assert 1 <= len(recorder._pass._recordings) < UPDATES  # sizes serve several updates
     assert recorder._pass.stop()
     assert losses(recorder)[-1] < exact[0]
 
 
-@pytest.mark.parametrize("tokens", [0, LONG], ids=["as it is", "compiled"])
-def test_a_t4s_path_in_fp16(
-    exact: list[float], tokens: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without variable-length attention; recorded, and compiled or not."""
+def test_a_t4s_path_in_fp16(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without variable-length attention, recorded."""
     monkeypatch.setattr(packing, "has_varlen_attention", lambda *_: False)
-    in_fp16 = trainer(llama(torch.float16), tokens)
+    in_fp16 = trainer(llama(torch.float16))
     assert losses(in_fp16) == pytest.approx(exact, abs=0.03)
     assert in_fp16._pass._recordings
 

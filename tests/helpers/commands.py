@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
+LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
 SERVER = multiprocessing.get_context("forkserver")
 
 
@@ -38,18 +40,39 @@ def command(
         variables: the environment.
         given: standard input.
     """
-    SERVER.set_forkserver_preload(LIBRARIES)
     with tempfile.TemporaryDirectory() as temporary:
         streams = [Path(temporary) / name for name in ("in", "out", "err")]
         streams[0].write_text(given, encoding="utf-8")
-        process = SERVER.Process(
-            target=_run, args=(streams, folder, module, arguments, dict(variables))
-        )
-        process.start()
+        process = start(folder, module, *arguments, variables=variables, streams=streams)
         process.join()
         out, err = (path.read_text(encoding="utf-8") for path in streams[1:])
     assert process.exitcode is not None
     return subprocess.CompletedProcess([module, *arguments], process.exitcode, out, err)
+
+
+def start(
+    folder: Path,
+    module: str,
+    *arguments: str,
+    variables: Mapping[str, str] = os.environ,
+    streams: Sequence[Path] = (),
+) -> BaseProcess:
+    """Starts a module of Python in a folder; see `command`.
+
+    Args:
+        folder: where it runs, and whose code it runs.
+        module: its name.
+        *arguments: of the command line.
+        variables: the environment.
+        streams: files of standard input, output and error; with none it has a session of its own
+            and the streams of the server.
+    """
+    SERVER.set_forkserver_preload(LIBRARIES)
+    process = SERVER.Process(
+        target=_run, args=(streams, folder, module, arguments, dict(variables))
+    )
+    process.start()
+    return process
 
 
 def fresh_command(
@@ -66,17 +89,19 @@ def fresh_command(
 
 
 def _run(
-    streams: list[Path],
+    streams: Sequence[Path],
     folder: Path,
     module: str,
     arguments: tuple[str, ...],
     variables: dict[str, str],
 ) -> None:
     """Runs a module as `python -m` does, in a forked process."""
-    for number, (path, flags) in enumerate(
-        zip(streams, (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT), strict=True)
-    ):
-        os.dup2(os.open(path, flags), number)
+    if streams:
+        create = os.O_WRONLY | os.O_CREAT
+        for number, flags in enumerate((os.O_RDONLY, create, create)):
+            os.dup2(os.open(streams[number], flags), number)
+    else:
+        os.setsid()
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from stages.common.prompts import Prompts
 from stages.model.loading import load_tokenizer
-from stages.model.prompts import Prompts
 from stages.model.settings import Model
 from stages.model.text import TextEncoder
 

@@ -12,9 +12,9 @@ def put(folder: Path, changes: dict[str, Any]) -> None:
     """Writes values into a folder's params.yaml; keys may be dotted."""
     profile: dict[str, Any] = {}
     for key, value in changes.items():
-        *path, last = key.split(".")
+        *above, last = key.split(".")
         section = profile
-        for name in path:
+        for name in above:
             section = section.setdefault(name, {})
         section[last] = value
     path = folder / "profile.yaml"

@@ -19,6 +19,7 @@ from stages.model.packed import PackedPath
 from stages.training import loop, micro_batches
 from stages.training.adapter import add_lora
 from stages.training.loop import Trainer, train
+from stages.training.saved import SavingTimes
 from stages.training.state import TrainingState
 from tests.helpers.llamas import LORA, long_rows
 from tests.helpers.models import model_settings
@@ -47,7 +48,7 @@ class FailingTrainer(Trainer):
 
 def learn(folder: str, base: str, quantization: str, fails_at: str) -> None:
     """Trains as the test does in one process."""
-    loop.SAVE_EVERY = 0.0
+    SavingTimes.due = True  # type: ignore[assignment, method-assign]
     micro_batches.FIRST = 40  # so that the processes have unequal numbers of passes
     FailingTrainer.fails_at = int(fails_at)
     loop.Trainer = FailingTrainer  # type: ignore[misc]
@@ -70,7 +71,7 @@ def learn_on_gpus(folder: str, base: str) -> None:
     gpu, dtype = device.device_and_dtype()
     torch.manual_seed(1)
     causal = add_lora(load_base(model_settings(base), gpu, dtype), LORA)
-    trainer = Trainer(PackedPath(causal), 0)
+    trainer = Trainer(PackedPath(causal))
     torch.cuda.empty_cache()
     memory = torch.cuda.memory_allocated() / 2**30
     rows = long_rows(5 * 16, longest=300, vocabulary=32_000)
@@ -114,7 +115,7 @@ def overflow(folder: str, base: str) -> None:
     path = PackedPath(causal)
     with_scaler = TrainingState(causal, path.trained_weights(), torch.float16)
     loop.TrainingState = lambda *_: with_scaler  # type: ignore[misc, assignment]
-    trainer = Trainer(path, 0)
+    trainer = Trainer(path)
     lora, scaler = with_scaler.weights, with_scaler.scaler
     backward, seen = lora.backward, []
     lora.backward = lambda loss: backward(loss * (torch.inf if here.rank == 1 else 1.0))

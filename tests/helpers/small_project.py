@@ -2,37 +2,61 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Relation
 from stages.toolkit.spans import Span
+from tests.helpers.commands import command
 from tests.helpers.params import put
 
-STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = [
+    "check",
+    "encode",
+    "finetune",
+    "infer",
+    "baseline",
+    "decode",
+    "decode_baseline",
+    "evaluate",
+]
 
 
-def dvc(folder: Path, *arguments: str) -> str:
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "someone"), ("EMAIL", "someone@localhost"))
+}
+"""Who commits, for git."""
+
+
+def run(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """Runs dvc, or another module, in a folder and returns what it printed.
+
+    Args:
+        folder: where it runs.
+        *arguments: the module's name and its arguments.
+        fails: whether it should.
+    """
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = command(folder, *arguments, variables=os.environ | IDENTITY | {"PATH": scripts})
+    assert (result.returncode != 0) == fails, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def dvc(folder: Path, *arguments: str, fails: bool = False) -> str:
     """Runs dvc in a folder and returns what it printed."""
-    scripts = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    result = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert result.returncode == 0, result.stdout
-    return result.stdout
+    return run(folder, "dvc", *arguments, fails=fails)
 
 
 def repro(folder: Path) -> list[str]:
     """Reproduces the pipeline and returns the stages that ran."""
-    output = dvc(folder, "repro")
+    return ran(dvc(folder, "repro"))
+
+
+def ran(output: str) -> list[str]:
+    """The stages that ran, by what DVC printed."""
     return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
 
@@ -86,5 +110,6 @@ def make(root: Path, folder: Path) -> None:
         },
     )
     dvc(folder, "init", "--no-scm", "--quiet")
-    dvc(folder, "config", "core.analytics", "false")
     shutil.copytree(root / ".dvc" / "plots", folder / ".dvc" / "plots")
+    config = (root / ".dvc" / "config").read_text(encoding="utf-8")
+    (folder / ".dvc" / "config").write_text(config.replace("[core]\n", "[core]\nno_scm = True\n"))

@@ -52,11 +52,13 @@ def examples(count: int) -> Examples:
     return Examples(token_rows(count), ["x"] * count)
 
 
-def adapted(base: Path, settings: Finetune, quantization: str = "none") -> Any:
-    """A base with a fresh adapter."""
+def adapted(
+    base: Path, settings: Finetune, quantization: str = "none", dtype: torch.dtype = FP32
+) -> Any:
+    """A base with a fresh adapter, to be trained."""
     torch.manual_seed(settings.seed)
-    causal = load_base(model_settings(base, quantization=quantization), CPU, FP32)
-    return add_lora(causal, settings.lora)
+    causal = load_base(model_settings(base, quantization=quantization), CPU, dtype)
+    return add_lora(causal, settings.lora).train()
 
 
 def trained_weights(causal: Any) -> dict[str, torch.Tensor]:

@@ -16,7 +16,7 @@ from stages.common.command import InputError
 from stages.model.adapters import adapter_fingerprint, adapter_folder, load_adapter
 from stages.model.loading import load_base
 from tests.helpers import adapters
-from tests.helpers.exactness import INFER, ROWS, compare_answers, reference_base
+from tests.helpers.exactness import INFER, ROWS, compare_answers, in_fp32, reference_base
 from tests.helpers.families import FAMILIES, save
 from tests.helpers.models import CPU, FP32, model_settings
 
@@ -54,6 +54,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 @pytest.mark.parametrize("kind", adapters.KINDS)
+@in_fp32
 def test_answers_are_those_of_peft(
     bases: dict[bool, Path], tmp_path: Path, kind: str, quantization: str
 ) -> None:
@@ -97,6 +98,16 @@ def test_weights_of_another_base_are_an_error(bases: dict[bool, Path], plain: Pa
     path = plain / "adapter_model.safetensors"
     save_file({name: weight[:, :8].clone() for name, weight in load_file(path).items()}, path)
     with pytest.raises(InputError, match="the adapter .* cannot be loaded: .*size mismatch"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_weights_that_are_no_numbers_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    path = plain / "adapter_model.safetensors"
+    weights = load_file(path)
+    name = sorted(weights)[-1]
+    weights[name][0, 0] = float("inf")
+    save_file(weights, path)
+    with pytest.raises(InputError, match=r"no finite numbers: .*v_proj\.lora_B.* \(1 in all\)"):
         load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from stages.common.command import InputError
 from stages.model.adapters import load_adapter
-from stages.model.loading import fingerprint, load_base, load_config, load_tokenizer
+from stages.model.loading import load_base, load_config, load_tokenizer
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
 from tests.helpers import tiny
@@ -162,34 +161,27 @@ def test_quantised_bases_answer_almost_alike(
     assert 0 < difference < 0.3 * expected.abs().max()
 
 
-@pytest.mark.process
 def test_reads_a_hub_id_at_its_pinned_revision(
-    tiny_base: Path, tmp_path: Path, root: Path, expected: torch.Tensor
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: torch.Tensor
 ) -> None:
     """From a prepared cache, offline; another revision in it must not be taken."""
     commit, other = "a" * 40, "b" * 40
-    snapshots = tmp_path / "hub" / "models--gruppo--modello" / "snapshots"
-    tiny.tokenizer(snapshots / commit)
-    tiny.model(snapshots / commit)
+    snapshots = tmp_path / "models--gruppo--modello" / "snapshots"
+    shutil.copytree(tiny_base, snapshots / commit)
     tiny.tokenizer(snapshots / other)
     tiny.model(snapshots / other, seed=9)
-    references = tmp_path / "hub" / "models--gruppo--modello" / "refs"
+    references = tmp_path / "models--gruppo--modello" / "refs"
     references.mkdir()
     (references / "main").write_text(other)
-    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
 
-    def load(revision: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tests.helpers.hub_base", "gruppo/modello", revision]
-        return subprocess.run(command, cwd=root, env=environment, text=True, capture_output=True)
-
-    result = load(commit)
+    found = model_settings("gruppo/modello", revision=commit)
+    assert torch.equal(logits(load_base(found, CPU, FP32)), expected)
     ids = load_tokenizer(model_settings(tiny_base))("glicemia")["input_ids"]
-    assert result.stdout.strip().endswith(
-        f"{round(float(expected.double().abs().sum()), 4)} {ids}"
-    ), result.stderr
-    missing = load("c" * 40)
-    assert missing.returncode == 1
-    assert "model.base 'gruppo/modello' cannot be loaded" in missing.stderr
+    assert load_tokenizer(found)("glicemia")["input_ids"] == ids
+    missing = model_settings("gruppo/modello", revision="c" * 40)
+    with pytest.raises(InputError, match="model.base 'gruppo/modello' cannot be loaded"):
+        load_base(missing, CPU, FP32)
 
 
 @pytest.mark.parametrize("revision", [None, "main", "v1.0", "a" * 39, "A" * 40])
@@ -326,16 +318,6 @@ def test_unknown_targets_are_named(tiny_base: Path) -> None:
         add_lora(load_base(model_settings(tiny_base), CPU, FP32), lora)
 
 
-# --- Fingerprints ---
-
-
-def test_the_fingerprint_changes_with_a_file_of_the_base(tmp_path: Path) -> None:
-    (tmp_path / "weights").write_bytes(b"1")
-    before = fingerprint(model_settings(tmp_path))
-    (tmp_path / "weights").write_bytes(b"2")
-    assert fingerprint(model_settings(tmp_path)) != before
-
-
 # --- What the files of a base hold ---
 
 
@@ -366,6 +348,14 @@ def test_codes_without_a_quantization_are_refused(
     if form == "bin":
         as_bin(tmp_path, 1)
     with pytest.raises(InputError, match=rf"{form}: {name} has the type .*codes"):
+        load_base(model_settings(tmp_path), CPU, FP32)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    tiny.model(tmp_path)
+    name = "model.layers.1.mlp.up_proj.weight"
+    rewrite(tmp_path, lambda state: state[name][3, 5].fill_(float("nan")))
+    with pytest.raises(InputError, match=rf"weights that are no finite numbers: {name} \(1 in all"):
         load_base(model_settings(tmp_path), CPU, FP32)
 
 

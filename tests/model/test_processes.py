@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from stages.model import processes
 from stages.model.device import device_and_dtype
 from stages.model.processes import Processes
 from tests.helpers import trainings
-from tests.helpers.commands import command, free_port
+from tests.helpers.commands import command, free_port, start
 from tests.helpers.params import put
 from tests.helpers.trainings import adapted, finetune_settings, token_rows, trained_weights
 
@@ -102,7 +104,7 @@ def test_finetune_gives_the_same_with_two_processes(
         assert known[count]["updates"] == 9
         cost = json.loads((metrics / "cost" / "finetune.json").read_text())
         assert cost["processes"] == int(count)
-        assert cost["energy_kwh"] > cost["co2e_kg"] > 0
+        assert cost["energy_kwh"] > 0
         assert not list((stage_project / ".scratch" / "finetune").iterdir())
         assert result.stderr.count("encoded/train.jsonl: 7 examples") == 1
     for name, figure in known["1"].items():
@@ -122,7 +124,7 @@ def test_an_error_of_both_processes_is_told_once_and_nothing_written(
     result = command(stage_project, "stages.finetune", "raw", "adapter", "metrics")
     assert result.returncode == 1
     assert result.stderr.count("error: ") == 1
-    assert "error: raw/train.jsonl: " in result.stderr
+    assert "error: raw/prompts.json: " in result.stderr
     assert "Traceback" not in result.stderr
     assert not any((stage_project / name).exists() for name in ("adapter", "metrics"))
 
@@ -183,20 +185,18 @@ def test_every_visible_gpu_gets_a_process(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.fixture
-def waiting(work: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+def waiting(work: Path) -> Iterator[tuple[BaseProcess, list[int]]]:
     """A run of two processes that would go on for long, and their numbers."""
-    run = subprocess.Popen(
-        [sys.executable, "-m", SHARED_WORK, "wait", "."], cwd=work, start_new_session=True
-    )
+    run = start(work, SHARED_WORK, "wait", ".")
     files = [work / "0.pid", work / "1.pid"]
-    while run.poll() is None and not all(file.exists() for file in files):
+    while run.is_alive() and not all(file.exists() for file in files):
         time.sleep(0.1)
     pids = [int(file.read_text()) for file in files]
     yield run, pids
     for pid in (run.pid, *pids):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    run.wait()
+    run.join()
 
 
 def gone(pid: int) -> bool:
@@ -212,30 +212,35 @@ def gone(pid: int) -> bool:
     ("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_a_signal_to_the_command_ends_all(
-    waiting: tuple[subprocess.Popen[str], list[int]], sent: int, status: int
+    waiting: tuple[BaseProcess, list[int]], sent: int, status: int
 ) -> None:
     """As by Ctrl-C, which the terminal sends to all, by a scheduler, and by force."""
     run, pids = waiting
+    assert run.pid
     if sent == signal.SIGINT:
         os.killpg(run.pid, sent)
     else:
-        run.send_signal(sent)
-    assert run.wait(timeout=60) == status
+        os.kill(run.pid, sent)
+    run.join(timeout=60)
+    assert run.exitcode == status
     deadline = time.monotonic() + 60
     while not all(map(gone, pids)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert all(map(gone, pids))
 
 
-def test_torchrun_on_two_hosts(work: Path) -> None:
-    """Two launchers, as on two hosts, with one process each."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
-    launch += ["--rdzv-backend=c10d", "--rdzv-id=test", f"--rdzv-endpoint=localhost:{free_port()}"]
-    launch += ["--local-addr=localhost", "-m", SHARED_WORK, "describe", "."]
-    runs = [subprocess.Popen(launch, cwd=work, text=True, stderr=subprocess.PIPE) for _ in range(2)]
-    for run in runs:
-        _, stderr = run.communicate(timeout=300)
-        assert run.returncode == 0, stderr
+def test_two_hosts_with_one_process_each(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variables that torchrun sets; tests/project/test_cluster.py runs torchrun itself."""
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+
+    def host(rank: int) -> subprocess.CompletedProcess[str]:
+        own = {"RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1"}
+        return command(work, SHARED_WORK, "describe", ".", variables=os.environ | own)
+
+    with ThreadPoolExecutor() as hosts:
+        for result in hosts.map(host, range(2)):
+            assert result.returncode == 0, result.stderr
     texts = [(work / f"{rank}.txt").read_text() for rank in range(2)]
     for rank, text in enumerate(texts):
         assert text.startswith(f"{Processes(rank, 2, 0, 2)} 3 ")

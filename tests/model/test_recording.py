@@ -136,6 +136,9 @@ class Graph:
     def replay(self) -> None:
         self.loss.copy_(self.work())
 
+    def reset(self) -> None:
+        """Gives its memory back."""
+
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
@@ -159,7 +162,7 @@ def passed(recorder: Recorder, packed: Packed, weight: float = 1.0) -> float:
 
 
 def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Recorder) -> None:
-    recorder.allow(MOST, token_bytes=1.0)
+    recorder.allow(2 * MOST, token_bytes=1.0)
     for n in range(3):
         packed = packed_rows([120, 119, 118 + n, 117, 116 + n])
         loss = passed(recorder, packed, 0.5 + n)
@@ -168,14 +171,26 @@ def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Record
 
 
 @pytest.mark.parametrize(
-    ("fitting", "left", "recorded"),
-    [(900, 900, []), (2000, 2000, [600]), (6000, 4096, [600, 4000]), (9000, 4904, [600, 4000])],
-    ids=["too little", "all for recorded ones", "half", "enough"],
+    ("fitting", "small", "left", "recorded"),
+    [
+        (900, True, 900, []),
+        (2000, True, 2000, [600]),
+        (6000, True, 4096, [600, 4000]),
+        (6000, False, 6000, []),
+        (9000, False, 4904, [600, 4000]),
+    ],
+    ids=["too little", "all for recorded ones", "most", "a large model", "enough"],
 )
 def test_passes_are_recorded_as_memory_allows(
-    recorder: Recorder, fitting: int, left: int, recorded: list[int]
+    recorder: Recorder,
+    fitting: int,
+    small: bool,
+    left: int,
+    recorded: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of three lengths; where memory is scarce there is none for other passes."""
+    monkeypatch.setattr(recording, "LONGEST", MOST if small else 2 * MOST)
     packs = [packed_rows([100] * (tokens // 100)) for tokens in (600, 4000, 5000)]
     assert passed(recorder, packs[0]) == float(packs[0].labels.sum())
     assert not Graph.recorded  # nothing before it is allowed

@@ -3,6 +3,7 @@
 Two launchers on this host are in the place of srun's tasks.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,17 +14,24 @@ import pytest
 
 from stages.model import processes
 from tests.helpers.commands import free_port
-from tests.helpers.small_project import dvc
+from tests.helpers.params import put
+from tests.helpers.small_project import dvc, ran
 
 TOOLS = Path(__file__).parents[1] / "helpers" / "bin"  # in the place of SLURM's srun and scontrol
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the script is for bash")
 def test_the_slurm_script_reproduces_the_pipeline(
-    project: Path, tmp_path: Path, root: Path
+    reproduced: Path, tmp_path: Path, root: Path
 ) -> None:
+    """With another rank, on which finetune depends, and encode does not; then also another seed."""
     folder = tmp_path / "project"
-    shutil.copytree(project, folder)
+    shutil.copytree(reproduced, folder)
+    put(folder, {"finetune.lora.rank": 2, "finetune.epochs": 2})
+    changed = {"finetune.lora.rank": "modified", "finetune.epochs": "modified"}
+    status = json.loads(dvc(folder, "status", "--json"))
+    assert status == {"finetune": [{"changed deps": {"params.yaml": changed}}]}
+    put(folder, {"encode.seed": 22})
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "activate").write_text("")
     slurm = {
@@ -43,9 +51,10 @@ def test_the_slurm_script_reproduces_the_pipeline(
         capture_output=True,
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("epoch 8: dev loss") == 1
-    assert "Running stage 'evaluate'" in result.stdout
-    assert "Running stage 'finetune'" not in result.stdout
+    assert result.stderr.count("epoch 2: dev loss") == 1
+    cost = json.loads((folder / "metrics" / "cost" / "finetune.json").read_text())
+    assert cost["processes"] == 2
+    assert ran(result.stdout) == ["encode", "infer", "decode", "evaluate"]
     assert "up to date" in dvc(folder, "status")
 
 

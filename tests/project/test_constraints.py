@@ -72,7 +72,11 @@ def installations(*arguments: str) -> list[str]:
 
 
 def test_make_installs_the_pinned_versions_unless_told_otherwise() -> None:
-    pinned = installations()
+    pinned = installations("TORCH_INDEX=")
     assert len(pinned) == 2  # with what the tests need, and without
     assert all(" --constraint constraints.txt " in line for line in pinned)
+    with_index = installations("TORCH_INDEX=https://index")
+    assert with_index[1::2] == pinned
+    assert all(" --constraint constraints.txt " in line for line in with_index)
+    assert all(line.endswith(" --index-url https://index torch") for line in with_index[::2])
     assert not any("--constraint" in line for line in installations("CONSTRAINTS="))

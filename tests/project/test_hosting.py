@@ -167,7 +167,12 @@ def test_files_have_the_same_bytes_in_every_checkout() -> None:
 
 
 def test_generated_files_are_not_merged_line_by_line() -> None:
-    for path in ("dvc.lock", "metrics/evaluate.json", "metrics/evaluate/scores.csv"):
+    for path in (
+        "dvc.lock",
+        "metrics/evaluate.json",
+        "metrics/evaluate/scores.csv",
+        "models/adapter.run.json",
+    ):
         assert attribute("merge", path) == "unset"
         assert attribute("linguist-generated", path) == "set"
     assert attribute("merge", "metrics/published.json") == "set"

@@ -3,8 +3,12 @@
 import ast
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from tests.helpers.order import longest_first
 
 TESTS = Path(__file__).parents[1]
 MODULES = sorted(path for path in TESTS.rglob("test_*.py") if path != Path(__file__))
@@ -71,3 +75,29 @@ def test_what_starts_a_process_is_marked(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if STARTS_A_PROCESS.search(text):
         assert "pytest.mark.process" in text or IN_PROCESSES.search(text)
+
+
+def item(name: str) -> Any:
+    """A test whose name tells its fixture, or its mark."""
+    marks = {"process", "long"} & {name.split()[0]}
+    return SimpleNamespace(
+        name=name,
+        fixturenames=[name.split()[0]],
+        get_closest_marker=lambda mark: mark if mark in marks else None,
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_every_worker_begins_with_long_tests(workers: int) -> None:
+    """And the first one with all that need the reproduced project."""
+    kinds = ["short", "process", "short", "reproduced", "short", "long", "short", "short"]
+    items = [item(f"{kind} {n}") for n in range(5) for kind in kinds]
+    ordered = [one.name for one in longest_first(items, workers)]
+    assert sorted(ordered) == sorted(one.name for one in items)
+    assert ordered[:5] == [f"reproduced {n}" for n in range(5)]
+    parts = [ordered[40 * n // workers : 40 * (n + 1) // workers] for n in range(workers)]
+    for part in parts[1:]:
+        assert part[0].startswith(("process", "long"))
+    for part in parts:
+        is_short = [name.startswith("short") for name in part]
+        assert is_short == sorted(is_short)

@@ -4,20 +4,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stages import infer
-from stages.answering.answers import Answerer, Question
+from stages.answering.answers import Answerer
+from stages.common.files import write_json
+from stages.common.prompts import Prompts
+from stages.common.settings import read
+from stages.model.cost import Spent
 from tests.helpers.commands import command, fresh_command
 from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
 
-STAGES = ["encode", "finetune", "infer", "decode", "evaluate"]
+STAGES = ["check", "encode", "finetune", "infer", "baseline", "decode", "evaluate"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -25,7 +29,7 @@ def test_help_names_the_folders(root: Path, stage: str) -> None:
     result = command(root, f"stages.{stage}", "--help")
     assert result.returncode == 0
     assert f"{stage.capitalize()}: " in result.stdout
-    assert "METRICS" in result.stdout or stage in ("encode", "infer")
+    assert "METRICS" in result.stdout or stage in ("check", "encode", "baseline")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -87,6 +91,7 @@ def test_unknown_tasks_and_missing_folders_are_named(stage_project: Path) -> Non
 def test_encoded_files_have_the_contracts_keys_and_unique_ids(stage_project: Path) -> None:
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     ids = []
+    tasks, questions = set(), []
     for split in ("train", "dev", "test"):
         lines = (
             (stage_project / "encoded" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -97,7 +102,14 @@ def test_encoded_files_have_the_contracts_keys_and_unique_ids(stage_project: Pat
             assert row["id"].startswith(row["task"])
             assert (row["output"] is None) == (split == "test")
             ids.append(row["id"])
+            tasks.add(row["task"])
+            if split == "test":
+                questions.append({key: row[key] for key in ("id", "task", "input")})
     assert len(ids) == len(set(ids)) == 11
+    lines = (stage_project / "encoded" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == questions
+    prompts = json.loads((stage_project / "encoded" / "prompts.json").read_text(encoding="utf-8"))
+    assert set(prompts["instructions"]) == tasks == {"clinkart"}
 
 
 def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
@@ -105,7 +117,7 @@ def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
     for stage, *folders in (
         ("encode", "raw", "encoded"),
         ("finetune", "encoded", "adapter", "metrics"),
-        ("infer", "encoded", "adapter", "predictions"),
+        ("infer", "encoded", "adapter", "predictions", "metrics"),
         ("decode", "raw", "predictions", "submissions", "metrics"),
     ):
         result = command(stage_project, f"stages.{stage}", *folders)
@@ -122,8 +134,10 @@ def test_the_stages_in_a_row_without_gold(stage_project: Path) -> None:
     tally = json.loads((stage_project / "metrics" / "decode.json").read_text())["clinkart"]
     assert tally["rows"] == 2
     assert sorted(p.name for p in (stage_project / "adapter").iterdir()) == [
+        "SHA256SUMS",
         "adapter_config.json",
         "adapter_model.safetensors",
+        "inputs.json",
     ]
     result = command(stage_project, "stages.evaluate", "raw", "submissions", "metrics")
     assert result.returncode == 0
@@ -140,31 +154,39 @@ def test_infer_goes_on_where_it_stopped(
     assert (
         command(stage_project, "stages.finetune", "encoded", "adapter", "metrics").returncode == 0
     )
-    assert command(stage_project, "stages.infer", "encoded", "adapter", "whole").returncode == 0
+    folders = ("encoded", "adapter", "whole", "metrics")
+    assert command(stage_project, "stages.infer", *folders).returncode == 0
     assert list((stage_project / ".scratch" / "infer").iterdir()) == []
 
     monkeypatch.chdir(stage_project)
-    monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions"])
+    monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
     answer, calls = Answerer.answer, []
 
-    def stopping(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
-        calls.append(len(questions))
-        yield next(answer(answerer, questions))
+    def stopping(*arguments: Any) -> Iterator[Any]:
+        calls.append(1)
+        yield next(answer(*arguments))
         raise KeyboardInterrupt
 
-    def counting(answerer: Answerer, questions: Sequence[Question]) -> Iterator[Any]:
-        calls.append(len(questions))
-        return answer(answerer, questions)
+    def counting(*arguments: Any) -> Iterator[Any]:
+        found = list(answer(*arguments))
+        calls.append(len(found))
+        yield from found
 
+    monkeypatch.setattr(infer, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(Answerer, "answer", stopping)
     with pytest.raises(KeyboardInterrupt):
         infer.main()
     assert not (stage_project / "predictions").exists()
     (state,) = (stage_project / ".scratch" / "infer").iterdir()
     (state / "answers-1.jsonl").write_text('["clink', encoding="utf-8")
+    assert Spent.load(state).seconds > 0
+    Spent(seconds=1000.0, energy_kwh=7.0).save(state)
     monkeypatch.setattr(Answerer, "answer", counting)
     infer.main()
-    assert calls == [2, 1]  # one answered, one interrupted, then only the open one again
+    cost = json.loads((stage_project / "metrics" / "cost" / "infer.json").read_text())
+    assert cost["seconds"] >= 1000
+    assert cost["energy_kwh"] >= 7
+    assert calls == [1, 1]  # only the other one is answered then
     predictions = (stage_project / "predictions" / "test.jsonl").read_bytes()
     assert predictions == (stage_project / "whole" / "test.jsonl").read_bytes()
 
@@ -184,12 +206,14 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     put(stage_project, {"infer.adapter": False, "model.cutoff": 5000, "infer.max_new_tokens": 50})
     (stage_project / "encoded").mkdir()
     rows = [
-        {"id": f"{task}:{name}", "task": task, "input": text, "output": None}
+        {"id": f"{task}:{name}", "task": task, "input": text}
         for task in ("clinkart", "haspeede")
         for name, text in ODD.items()
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (stage_project / "encoded" / "test.jsonl").write_text(lines, encoding="utf-8")
+    (stage_project / "encoded" / "questions.jsonl").write_text(lines, encoding="utf-8")
+    prompts = read(Prompts, stage_project / "data" / "prompts" / "it.yaml")
+    write_json(stage_project / "encoded" / "prompts.json", prompts.model_dump())
     example = rows[0] | {"id": "clinkart:e", "output": "[NOREL]"}
     (stage_project / "encoded" / "train.jsonl").write_text(
         json.dumps(example) + "\n", encoding="utf-8"
@@ -197,7 +221,8 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     closed = json.dumps({"haspeede": ["sì", "no"]})
     (stage_project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
     variables = os.environ | {"STAGE_PROCESSES": processes}
-    result = command(stage_project, "stages.infer", "encoded", "absent", "out", variables=variables)
+    folders = ("encoded", "absent", "out", "metrics")
+    result = command(stage_project, "stages.infer", *folders, variables=variables)
     assert result.returncode == 0, result.stderr
     lines = (stage_project / "out" / "test.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     found = [json.loads(line) for line in lines]
@@ -214,6 +239,11 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
         "changed_inputs": 0,
         "cut_answers": 5,
     }
+    cost = json.loads((stage_project / "metrics" / "cost" / "infer.json").read_text())
+    assert cost["processes"] == int(processes)
+    assert cost["energy_kwh_per_thousand_questions"] == pytest.approx(
+        100 * cost["energy_kwh"], rel=0.01
+    )
     assert list((stage_project / ".scratch" / "infer").iterdir()) == []
 
 
@@ -236,6 +266,10 @@ def test_without_dev_answers_the_last_adapter_is_kept(stage_project: Path, dev: 
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     (stage_project / "encoded" / "dev.jsonl").write_text(dev)
     result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
+    assert result.returncode == 1
+    assert "encoded/dev.jsonl: does not have the checksum of SHA256SUMS" in result.stderr
+    (stage_project / "encoded" / "SHA256SUMS").unlink()  # the change is meant
+    result = command(stage_project, "stages.finetune", "encoded", "adapter", "metrics")
     assert result.returncode == 0, result.stderr
     figures = json.loads((stage_project / "metrics" / "finetune.json").read_text())
     assert figures["dev"]["examples"] == 0
@@ -254,12 +288,13 @@ def test_without_test_questions_encode_says_what_to_do(stage_project: Path) -> N
 @pytest.mark.parametrize(
     ("stage", "folders", "message"),
     [
-        ("finetune", ("absent", "adapter", "metrics"), "train.jsonl: cannot be read"),
+        ("finetune", ("absent", "adapter", "metrics"), "prompts.json: cannot be read"),
         (
             "infer",
-            ("encoded", "absent", "predictions"),
+            ("encoded", "absent", "predictions", "metrics"),
             "absent: no such folder; expected an adapter",
         ),
+        ("baseline", ("absent", "predictions"), "train.jsonl: cannot be read"),
         ("decode", ("raw", "absent", "submissions", "metrics"), "test.jsonl: cannot be read"),
         ("evaluate", ("raw", "absent", "metrics"), "extremITA-dvc_run1.txt: cannot be read"),
     ],
@@ -280,36 +315,22 @@ def test_the_cheap_stages_never_import_torch(stage_project: Path, root: Path) ->
     helper = "tests.helpers.heavy_modules"
     for stage, *folders in (
         ("encode", "raw", "encoded"),
-        ("decode", "raw", "predictions", "submissions", "metrics"),
-        ("evaluate", "raw", "submissions", "metrics"),
+        ("baseline", "encoded", "linear"),
+        ("decode", "raw", "linear", "submissions", "metrics"),
+        ("evaluate", "raw", "submissions", "metrics", "submissions"),
     ):
         result = fresh_command(stage_project, helper, stage, *folders, variables=variables)
         assert result.stdout.split() == ["False", "False"], result.stderr
-        if stage == "encode":
-            (stage_project / "predictions").mkdir()
-            rows = map(
-                json.loads, (stage_project / "encoded" / "test.jsonl").read_text().splitlines()
-            )
-            (stage_project / "predictions" / "test.jsonl").write_text(
-                "".join(
-                    json.dumps(
-                        {
-                            "id": r["id"],
-                            "task": r["task"],
-                            "answer": "",
-                            "finish": "stop",
-                            "tokens": 1,
-                        }
-                    )
-                    + "\n"
-                    for r in rows
-                )
-            )
+    questions, answers = (
+        [json.loads(line) for line in (stage_project / file).read_text().splitlines()]
+        for file in ("encoded/test.jsonl", "linear/test.jsonl")
+    )
+    assert [row["id"] for row in answers] == [row["id"] for row in questions]
 
 
 def test_infer_without_an_adapter_asks_the_base(stage_project: Path) -> None:
     assert command(stage_project, "stages.encode", "raw", "encoded").returncode == 0
     put(stage_project, {"infer.adapter": False})
-    result = command(stage_project, "stages.infer", "encoded", "absent", "predictions")
+    result = command(stage_project, "stages.infer", "encoded", "absent", "predictions", "metrics")
     assert result.returncode == 0, result.stderr
     assert "load adapter" not in result.stderr

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stages import decode
+from stages import decode, tasks
 from stages.common.command import InputError
+from tests.helpers.tasks import HOLD_OUT
 
 
 def prediction(number: int, answer: str, **more: Any) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def test_an_answer_must_be_a_candidate(tmp_path: Path) -> None:
     ("row", "message"),
     [
         (prediction(1, "no"), "id a:1 stands on line 1 too"),
-        (prediction(2, "no", other=1), "expected an object with the keys"),
+        (prediction(2, "no", other=1), "unknown key 'other'; expected"),
         ({"id": "a:2", "answer": "no"}, "expected an object with the keys"),
     ],
 )
@@ -102,3 +103,26 @@ def test_other_defects_are_told_by_line(tmp_path: Path, row: dict[str, Any], mes
     path = write(tmp_path / "test.jsonl", prediction(1, "sì"), row)
     with pytest.raises(InputError, match=rf"test\.jsonl:2: {message}"):
         decode.read_predictions(path)
+
+
+def test_more_runs_than_the_organisers_read_are_refused(root: Path) -> None:
+    settings = decode.Settings(
+        tasks=["acti", "haspeede", "wicita"],
+        encode=HOLD_OUT.model_dump(),
+        decode={"team": "prova", "run": 4},
+    )
+    with pytest.raises(InputError, match=r"decode\.run: 4 is more .*: haspeede 2, wicita 3$"):
+        decode.decode(root / "data" / "sample", {}, settings)
+
+
+def test_the_organisers_limits_are_those_of_their_pages() -> None:
+    limits = {name: tasks.load(name).SENDING.runs for name in tasks.names()}
+    assert {name: runs for name, runs in limits.items() if runs < 5} == {
+        "clinkart": 2,
+        "emit": 2,
+        "emotivita": 3,
+        "geolingit": 3,
+        "haspeede": 2,
+        "hodi": 3,
+        "wicita": 3,
+    }

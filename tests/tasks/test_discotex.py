@@ -84,9 +84,10 @@ def test_training_files_are_quoted_and_blind_ones_are_not(tmp_path: Path) -> Non
         ('"Vieni"', '"Vieni"'),
         ('Lo chiamano "Vieni"', 'Lo chiamano "Vieni"'),
         ('"Vieni", disse "Anna"', '"Vieni", disse "Anna"'),
-        ('Lo chiamano ""Vieni"" qui', 'Lo chiamano "Vieni" qui'),
+        ('Lo chiamano ""Vieni"" qui', 'Lo chiamano ""Vieni"" qui'),
+        ('l\'album "" del 1983', 'l\'album "" del 1983'),
         ('"Disse: ""Vieni." "Resta"", disse."', 'Disse: "Vieni. Resta", disse.'),
-        ('"Disse: ""Vieni"", mai chiuso', '"Disse: "Vieni", mai chiuso'),
+        ('"Disse: ""Vieni"", mai chiuso', '"Disse: ""Vieni"", mai chiuso'),
         ("a  b\n c\u2028d", "a b c d"),
     ],
 )
@@ -362,7 +363,9 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, numb
             discotex.score(folder, HOLD_OUT, tmp_path, RUN)
 
 
-words = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1).filter(
+    str.strip
+)
 scores = st.floats(1, 5, allow_nan=False)
 
 

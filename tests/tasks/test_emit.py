@@ -419,7 +419,9 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         path.write_text(content)
 
 
-tweet = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip)
+tweet = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1
+).filter(str.strip)
 ten, two = (st.lists(st.integers(0, 1), min_size=n, max_size=n) for n in (10, 2))
 
 

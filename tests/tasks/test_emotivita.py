@@ -244,7 +244,9 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
         score()
 
 
-sentence = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip)
+sentence = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1
+).filter(str.strip)
 hundredths = st.integers(0, 600)
 row = st.tuples(sentence, hundredths, hundredths, hundredths)
 

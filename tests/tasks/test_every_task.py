@@ -1,19 +1,23 @@
 """What holds for every task, on its sample: gold survives, and any answer gives a submission."""
 
+import csv
 import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import tasks
+from stages import encode, tasks
+from stages.common import prompts
 from stages.common import settings as params
 from stages.common.command import InputError
-from stages.model import prompts
 from stages.tasks import lecture
 from stages.toolkit.answers import normalised
 from stages.toolkit.records import Example, Unit
@@ -27,6 +31,14 @@ SAMPLE = ROOT / "data" / "sample"
 TASKS = sorted(p.stem for p in (ROOT / "stages" / "tasks").glob("[!_]*.py"))
 
 LOCATED = ("clinkart", "hodi_b", "nermud")  # decode looks for what they list in the text
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "is not UTF-8": lambda content: b"\xff" + content,
+    "UTF-16": lambda content: content.decode().encode("utf-16"),
+    "is empty": lambda _: b"\xef\xbb\xbf",
+    "NUL": lambda content: content.replace(b"a", b"\0", 1),
+}
+"""By what the message says, what is done to a file."""
 
 each_task = pytest.mark.parametrize("name", TASKS)
 each_closed_task = pytest.mark.parametrize("name", [t for t in TASKS if tasks.load(t).CLOSED])
@@ -42,6 +54,12 @@ def training_only(name: str, folder: Path) -> Path:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SAMPLE / name / file, folder / file)
     return folder
+
+
+@cache
+def sample_test(name: str) -> Sequence[Example]:
+    """The test split of a task's sample, encoded once for all random answers; not to be changed."""
+    return tasks.load(name).encode(SAMPLE / name, HOLD_OUT).splits["test"]
 
 
 def assert_perfect(units: Mapping[str, Unit]) -> None:
@@ -171,7 +189,7 @@ def test_what_is_no_answer_is_interpreted_as_none(name: str) -> None:
 @given(answer=hard | st.text())
 def test_whatever_decode_cannot_read_is_interpreted_as_none(name: str, answer: str) -> None:
     """And nothing raises; what is read may still not occur in the text that decode knows."""
-    test = tasks.load(name).encode(SAMPLE / name, HOLD_OUT).splits["test"]
+    test = sample_test(name)
     answers = {example.id: answer for example in test}
     tallies = tasks.load(name).decode(SAMPLE / name, HOLD_OUT, answers, RUN).tallies
     for subtask in {example.task for example in test}:
@@ -189,7 +207,7 @@ def test_any_answer_gives_a_valid_submission(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = SAMPLE / name
-    answers = gold_answers(tasks.load(name), folder)
+    answers = {example.id: str(example.output) for example in sample_test(name)}
     whatever = data.draw(st.lists(hard | st.text(), min_size=4, max_size=4))
     replaced = {i: whatever[n % 4] for n, i in enumerate(answers) if n % 3}
     out = tmp_path_factory.mktemp("out")
@@ -252,33 +270,106 @@ def test_every_file_of_the_sample_is_read(name: str, tmp_path: Path) -> None:
     """Whatever stands in the sample has a reader: damage to any file is noticed by encode."""
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
+    damages = cycle(DAMAGES.items())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         kept = path.read_bytes()
-        path.write_bytes(b"\xff")
-        with pytest.raises(InputError, match=re.escape(path.name)):
+        message, damage = next(damages)
+        path.write_bytes(damage(kept))
+        with pytest.raises(InputError, match=rf"{re.escape(path.name)}:[1-9]\d*: .*{message}"):
             tasks.load(name).encode(folder, HOLD_OUT)
         path.write_bytes(kept)
+
+
+@each_task
+@pytest.mark.parametrize("message", DAMAGES)
+def test_what_is_no_text_is_refused_by_every_reader(
+    name: str, message: str, tmp_path: Path
+) -> None:
+    folder = training_only(name, tmp_path)
+    path = folder / tasks.load(name).REQUIRED[0]
+    path.write_bytes(DAMAGES[message](path.read_bytes()))
+    with pytest.raises(InputError, match=rf"{re.escape(path.name)}:[1-9]\d*: .*{message}"):
+        tasks.load(name).encode(folder, HOLD_OUT)
+
+
+@each_task
+def test_line_ends_of_other_systems_change_nothing(name: str, tmp_path: Path) -> None:
+    """Windows' and the old Mac's, within cells too."""
+    unix = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    for kind, end in (("windows", b"\r\n"), ("mac", b"\r")):
+        folder = shutil.copytree(SAMPLE / name, tmp_path / kind)
+        for path in folder.rglob("*.*"):
+            if path.is_file():
+                path.write_bytes(path.read_bytes().replace(b"\n", end))
+        assert tasks.load(name).encode(folder, HOLD_OUT) == unix
+
+
+COMMAS = sorted(p.relative_to(SAMPLE) for p in SAMPLE.rglob("*.csv") if p.parent.name != "hodi")
+TABS = ("hodi", "geolingit", "discotex/blind", "langlearn")
+TABLES = sorted(
+    p.relative_to(SAMPLE) for folder in TABS for p in (SAMPLE / folder).rglob("*.[ct]sv")
+)
+
+
+@pytest.mark.parametrize("file", COMMAS, ids=str)
+def test_a_table_with_semicolons_is_told_by_its_header(file: Path, tmp_path: Path) -> None:
+    """As a spreadsheet in Italian writes it, whatever its texts hold."""
+    name = file.parts[0]
+    folder = shutil.copytree(SAMPLE / name, tmp_path / name)
+    path = tmp_path / file
+    with path.open(encoding="utf-8", newline="") as source:
+        header, first, *rows = csv.reader(source)
+    longest = max(range(len(header)), key=lambda column: len(first[column]))
+    first[longest] = 'disse,"ciao" e poi'
+    content = [";".join(header), ";".join(first), *map(";".join, rows)]
+    path.write_text("\n".join(content), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{re.escape(path.name)}:1: expected the header .*;"):
+        tasks.load(name).encode(folder, HOLD_OUT)
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL], ids=["some", "all"])
+@pytest.mark.parametrize("name", sorted({folder.partition("/")[0] for folder in TABS}))
+def test_unquoted_tables_may_be_saved_again_with_quotes(
+    name: str, quoting: Any, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(SAMPLE / name, tmp_path / name)
+    for file in TABLES:
+        if file.parts[0] == name:
+            lines = (SAMPLE / file).read_text(encoding="utf-8").rstrip("\n").split("\n")
+            with (tmp_path / file).open("w", encoding="utf-8", newline="") as out:
+                rows = (line.split("\t") for line in lines)
+                csv.writer(out, delimiter="\t", quoting=quoting).writerows(rows)
+    unquoted = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    assert tasks.load(name).encode(folder, HOLD_OUT) == unquoted
 
 
 @each_task
 def test_every_absent_file_is_named(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Encode goes on without it and says so, or refuses to."""
+    """Encode goes on without it and says so, or refuses to; and it names what stands there."""
     folder = tmp_path / name
     shutil.copytree(SAMPLE / name, folder)
     caplog.set_level(logging.INFO)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        kept = path.read_bytes()
-        path.unlink()
+    section = {**HOLD_OUT.model_dump(), "leaks": "drop"}
+    data = {"raw": "raw", "prompts": "it.yaml"}
+    settings = encode.Settings(tasks=[name], data=data, encode=section)
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = cycle(["{0.stem} (1){0.suffix}", "{0.stem}/gold{0.suffix}", "{0.stem}.zip"])
+    for path, other in zip(files, names, strict=False):
+        moved = path.parent / other.format(path)
+        moved.parent.mkdir(exist_ok=True)
+        path.rename(moved)
         caplog.clear()
+        refusal = ""
         try:
-            tasks.load(name).encode(folder, HOLD_OUT)
+            encode.encode(tmp_path, settings)
         except InputError as error:
-            assert path.name in str(error)
-        else:
-            assert str(path.relative_to(folder)) in caplog.text
-        path.write_bytes(kept)
+            refusal = str(error)
+        told = caplog.text + refusal
+        assert re.search(rf"no ({path.relative_to(folder)}|{path.name})", told)
+        assert moved.relative_to(path.parent).as_posix() in told
+        moved.rename(path)
 
 
 @each_task

@@ -118,12 +118,12 @@ def test_region_and_point_are_parsed_strictly_and_apart(
         pytest.param("train_a", TRAIN_A + "4\tEh\tlazio\n", 5, "spelling 'Lazio'", id="spelling"),
         pytest.param("train_a", TRAIN_A + "1\tEh\tLazio\n", 5, "on line 2 too", id="id twice"),
         pytest.param("train_b", TRAIN_B + "1\tAò\t41.9\t12.5\n", 5, "on line 2 too", id="twice, b"),
-        pytest.param("train_b", TRAIN_B.replace("12.1", "12,1"), 4, "-180 to 180", id="comma"),
-        pytest.param("train_b", TRAIN_B.replace("41.9", "91.9"), 2, "-90 to 90", id="range"),
-        pytest.param("train_b", TRAIN_B.replace("41.9", "nan"), 2, "-90 to 90", id="nan"),
+        pytest.param("train_b", TRAIN_B.replace("12.1", "12,1"), 4, "6.5 to 18.6", id="comma"),
+        pytest.param("train_b", TRAIN_B.replace("41.9", "91.9"), 2, "47.2, in Italy", id="range"),
+        pytest.param("train_b", TRAIN_B.replace("41.9", "nan"), 2, "35.2 to 47.2", id="nan"),
         pytest.param("train_a", TRAIN_A.replace("\tAò", "\tBò"), 2, "line 2: 'Aò'", id="text"),
         pytest.param("train_a", TRAIN_A + "4\tA\tLazio\n", 5, "train_b.tsv does not", id="only a"),
-        pytest.param("train_b", TRAIN_B + "4\tA\t1\t2\n", 5, "train_a.tsv does not", id="only b"),
+        pytest.param("train_b", TRAIN_B + "4\tA\t41\t12\n", 5, "train_a.tsv does not", id="only b"),
         pytest.param("dev_b", B + "5\tEh\t4,1\t12\n", 2, "latitude '4,1'", id="dev"),
         pytest.param("test", TEST + "\tAò\n", 4, "identifier", id="no id"),
         pytest.param("test", TEST + "8\tAò\n", 4, "on line 3 too", id="id twice, test"),
@@ -146,7 +146,10 @@ def test_defects_are_told_by_file_and_line(
     [
         ({"test": TEST.replace("007", "2")}, r"test\.tsv: ids that other files have too: 2"),
         ({"test_gold_a": "id\tregion\n007\tLazio\n"}, r"gold_a\.tsv: missing items: 8"),
-        ({"test_gold_b": "id\tlatitude\tlongitude\n8\t1\t2\n"}, r"gold_b\.tsv: missing items: 007"),
+        (
+            {"test_gold_b": "id\tlatitude\tlongitude\n8\t41\t12\n"},
+            r"gold_b\.tsv: missing items: 007",
+        ),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused(
@@ -289,7 +292,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path) -> N
 
 
 tweet = st.text(
-    st.characters(exclude_characters="\t\n\r", exclude_categories=("Cs",)), min_size=1
+    st.characters(exclude_characters='\t\n\r\0"', exclude_categories=("Cs",)), min_size=1
 ).filter(str.strip)
 row = st.tuples(
     tweet, st.sampled_from(geolingit.OFFICIAL), st.floats(36, 47.1), st.floats(6.6, 18.6)

@@ -97,9 +97,12 @@ def test_questions_are_posts_as_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quoted", [(), (GOLD,), (TRAIN_B, TEST_A), tuple(FILES)])
 def test_quoted_files_have_the_same_posts(tmp_path: Path, quoted: tuple[str, ...]) -> None:
-    """Such as pandas writes: positions count the characters of the text, not of the file."""
+    """Such as pandas writes: positions count the characters of the text, not of the file.
+
+    A row that was added by hand, without quoting, changes nothing for the others.
+    """
     plain = {
-        TRAIN_A: FILES[TRAIN_A] + '3\tun "pavone"\t1\n',
+        TRAIN_A: FILES[TRAIN_A] + '3\tun "pavone"\t1\n4\tun 24" nuovo\t0\n',
         TRAIN_B: FILES[TRAIN_B] + '3\tun "pavone"\t[4, 5, 6, 7, 8, 9]\n',
         **{name: FILES[name] for name in (TEST_A, TEST_B, GOLD)},
     }
@@ -108,7 +111,10 @@ def test_quoted_files_have_the_same_posts(tmp_path: Path, quoted: tuple[str, ...
     for name in quoted:
         table = pd.read_csv(other / name, sep="\t", quoting=3, dtype=str, keep_default_na=False)
         table.to_csv(other / name, sep="\t", index=False)
-        assert '""' in (other / name).read_text(encoding="utf-8")
+        content = (other / name).read_text(encoding="utf-8")
+        assert '""' in content
+        by_hand = content.replace('"un 24"" nuovo"', 'un 24" nuovo')
+        (other / name).write_text(by_hand, encoding="utf-8")
     assert hodi.encode(other, HOLD_OUT) == hodi.encode(folder, HOLD_OUT)
 
 
@@ -424,7 +430,7 @@ awkward = st.sampled_from(
      "[", "]", " [1]", " [2]", "[2]", "nessuna", "Nessuna", '"', '""', "İ", "i̇", "ß", "ss", "🙂",
      "👩🏽", "\u0301", "è", "."]
 )  # fmt: skip
-characters = st.characters(exclude_categories=("Cs",), exclude_characters="\t\n\r\ufeff")
+characters = st.characters(exclude_categories=("Cs",), exclude_characters="\t\n\r\0\ufeff")
 
 
 @st.composite
@@ -451,8 +457,11 @@ def test_any_gold_survives_the_whole_way(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[str, list[int]]]
 ) -> None:
     """Through files: the submission has just the gold's positions."""
-    data = [(f"x{text}" if not text.strip() else text, p) for text, p in drawn]
-    data.append(('un "pavone"', [4]))  # with such a text no file can be taken for a quoted one
+    # Between quotes a text could be taken for a quoted cell.
+    data = [
+        (f"x{text}" if not text.strip() or text[0] == text[-1] == '"' else text, p)
+        for text, p in drawn
+    ]
     folder = tmp_path_factory.mktemp("raw")
     rows = [f"{i}\t{text}\t{int(bool(p))}\t{p or ''}\n" for i, (text, p) in enumerate(data)]
     blind = "".join(row.rsplit("\t", 2)[0] + "\n" for row in rows)

@@ -129,7 +129,8 @@ def test_defects_are_told_by_line(tmp_path: Path, rows: str, line: int, message:
 def sample(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the sample's questions of three tasks, encoded."""
     (tmp_path / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
-    put(tmp_path, {"tasks": ["acti", "hodi", "politicit"]})
+    prompts = str(root / "data" / "prompts" / "it.yaml")
+    put(tmp_path, {"tasks": ["acti", "hodi", "politicit"], "data.prompts": prompts})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "raw").symlink_to(root / "data" / "sample")
     command(monkeypatch, encode, "raw", "encoded")

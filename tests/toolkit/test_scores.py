@@ -145,12 +145,15 @@ def test_the_headline_is_the_mean_of_values_normalised_against_the_baseline() ->
     far = Unit("distance_km", 75.0, 300.0, NOTHING, better="lower", perfect=0.0)
     units = {"a": Unit("macro_f1", 0.75, 0.5, NOTHING), "b": far}
     intervals = {"a": (0.7, 0.8), "b": (60.0, 90.0)}
-    report = evaluate.report(units, intervals)
+    linear = {"b": Unit("distance_km", 90.0, 300.0, NOTHING, better="lower", perfect=0.0)}
+    report = evaluate.report(units, intervals, linear)
     assert report["headline"] == pytest.approx((0.5 + 0.75) / 2)
-    assert list(report["units"]["a"]) == [
-        *("metric", "value", "n", "low", "high", "baseline", "better", "details")
-    ]
-    header, rows = evaluate.scores_table(units, intervals)
+    keys = ["metric", "value", "n", "low", "high", "baseline", "better", "details"]
+    assert list(report["units"]["a"]) == keys
+    assert list(report["units"]["b"]) == [*keys[:6], "linear", *keys[6:]]
+    assert report["units"]["b"]["linear"] == 90.0
+    header, rows = evaluate.scores_table(units, intervals, linear)
+    assert [rows[0][header.index(name)] for name in ("linear", "scaled_linear")] == [None, None]
     assert dict(zip(header, rows[1], strict=True)) == {
         "unit": "b",
         "metric": "distance_km",
@@ -158,15 +161,17 @@ def test_the_headline_is_the_mean_of_values_normalised_against_the_baseline() ->
         "low": 60.0,
         "high": 90.0,
         "baseline": 300.0,
+        "linear": 90.0,
         "n": 10,
         "scaled_score": 0.75,
         "scaled_low": 0.8,
         "scaled_high": 0.7,
+        "scaled_linear": 0.7,
     }
 
 
 def test_without_gold_there_is_no_headline() -> None:
-    assert evaluate.report({}, {}) == {"headline": None, "units": {}}
+    assert evaluate.report({}, {}, {}) == {"headline": None, "units": {}}
 
 
 def test_a_perfect_baseline_can_only_be_met_or_missed() -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,6 @@ from stages.toolkit.tables import (
     anything,
     flag,
     identifier,
-    is_quoted,
     match_items,
     number,
     one_of,
@@ -77,6 +78,8 @@ def test_columns_in_any_order_and_optional_ones(tmp_path: Path) -> None:
         ("id,text\n1\n", ":2: expected 2 columns, found 1: '1'"),
         ("id,text\n1,a\n1,b\n", ":3: id 1 stands on line 2 too"),
         ('id,text\n1,"a\n', ":2: not a table of quoted cells"),
+        ('id;text\n1;a,"b" c\n', ":1: expected the header 'id,text', found 'id;text'"),
+        ('"id,text\n', ":1: not a table of quoted cells"),
         ("id,text\n1 2,a\n", ":2: id '1 2': expected an identifier"),
         ("id,text\n1,\u00a0\n", ":2: text '\\xa0': expected a text"),
     ],
@@ -116,30 +119,57 @@ def test_objects_and_their_defects(tmp_path: Path) -> None:
     rows = read_objects(path, {"id": identifier, "n": whole}, unique="id")
     assert [(r.line, r["id"], r["n"]) for r in rows] == [(1, "a", 3), (3, "b", 1)]
     content = '{"id": "a", "n": true}\n{"id": "a"}\n[1]\n{"id"\n{"id": "c", "n": 1}\n'
-    content += '{"id": "c", "n": 1}\n'
+    content += '{"id": "c", "n": 1}\n{"id": "d", "n": 1, "m": 2}\n{"id": "e", "n": 1, "m": 2}\n'
     with pytest.raises(InputError) as error:
         read_objects(table(tmp_path, content), {"id": identifier, "n": whole}, unique="id")
     lines = str(error.value).split("\n")
-    assert [line.split(":")[1] for line in lines] == ["1", "2", "3", "4", "6"]
+    assert [line.split(":")[1] for line in lines] == ["1", "2", "3", "4", "7", "6"]
+    assert lines[4].endswith("unknown key 'm'; expected ['id', 'n']")
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("cells", "expected"),
     [
-        pytest.param("id\ttext\n1\tciao\n", False, id="no quotes"),
-        pytest.param('id\ttext\n1\t"un ""sì"""\n2\tciao\n', True, id="quotes in a cell"),
-        pytest.param('id\ttext\r\n1\t"un\r\nsì"\r\n2\t""\r\n', True, id="line end in a cell"),
-        pytest.param('"id"\t"text"\n"1"\t"un ""sì"""', True, id="all cells"),
-        pytest.param('id\ttext\n1\t"un sì"\n', False, id="a cell between quotes"),
-        pytest.param('id\ttext\n1\tun "sì"\n2\t"un ""sì"""\n', False, id="another as it is"),
-        pytest.param('id\ttext\n1\t"un "sì"\n', False, id="not doubled"),
-        pytest.param('id\ttext\n1\t"un sì\n2\tun sì"\n', False, id="over two records"),
+        pytest.param(["ciao", "hai"], ["ciao", "hai"], id="no quotes"),
+        pytest.param(
+            ['"un ""sì"""', 'un 24" nuovo'], ['un "sì"', 'un 24" nuovo'], id="a stray one"
+        ),
+        pytest.param(['"un\r\nsì"', '"due\n\n"'], ["un\nsì", "due\n\n"], id="line ends in cells"),
+        pytest.param(['"un sì"', 'un ""sì""'], ['"un sì"', 'un ""sì""'], id="between quotes"),
+        pytest.param(['"un "sì"', '"'], ['"un "sì"', '"'], id="not doubled"),
+        pytest.param(['"un sì', 'un sì"'], ['"un sì', 'un sì"'], id="over two records"),
+        pytest.param(['""', '""""'], ['""', '"'], id="two quotes, and one"),
     ],
 )
-def test_whether_a_file_is_quoted_is_told_by_its_quotes(
-    tmp_path: Path, content: str, expected: bool
+def test_unquoted_cells_may_be_quoted_all_the_same(
+    tmp_path: Path, cells: list[str], expected: list[str]
 ) -> None:
-    assert is_quoted(table(tmp_path, content)) is expected
+    path = table(tmp_path, "id\ttext\n" + "".join(f"{i}\t{c}\n" for i, c in enumerate(cells)))
+    columns = {"id": identifier, "text": anything}
+    rows = read_table(path, columns, delimiter="\t", quoted=False)
+    assert [row["text"] for row in rows] == expected
+    assert rows[1].line == 3 + cells[0].count("\n")
+
+
+def test_under_a_header_of_quoted_cells_all_are_quoted(tmp_path: Path) -> None:
+    path = table(tmp_path, '"id"\t"text"\r\n"1"\t"un sì"\r\n2\tdue')
+    rows = read_table(path, COLUMNS, delimiter="\t", quoted=False)
+    assert [row.values for row in rows] == [
+        {"id": "1", "text": "un sì"},
+        {"id": "2", "text": "due"},
+    ]
+
+
+@given(st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1))
+def test_what_is_quoted_throughout_is_read_cell_by_cell(rows: list[list[str]]) -> None:
+    """Whatever it holds but the delimiter, which an unquoted file has in no cell."""
+    rows = [[re.sub("[\t\r\0]", "", cell) for cell in row] for row in rows]
+    content = io.StringIO()
+    csv.writer(content, delimiter="\t", quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
+    with tempfile.TemporaryDirectory() as folder:
+        path = table(Path(folder), content.getvalue())
+        read = read_table(path, dict.fromkeys("ab", anything), delimiter="\t", quoted=False)
+    assert [list(row.values.values()) for row in read] == rows
 
 
 cells = st.lists(st.text(), min_size=2, max_size=2)

@@ -9,20 +9,19 @@ import pytest
 import torch
 
 from stages.common.command import InputError
-from stages.model.loading import load_base
+from stages.model.cost import Meter
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
 from stages.model.path import ModelPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
-from stages.training.adapter import add_lora
-from stages.training.cost import Meter
 from stages.training.loop import Trainer, train
 from stages.training.micro_batches import MicroBatcher
 from stages.training.passes import answer_loss
 from stages.training.progress import Progress
+from stages.training.saved import SavingTimes, saved_states
 from stages.training.schedule import epoch_order, learning_rate
-from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import (
     adapted,
     examples,
@@ -171,9 +170,7 @@ def test_sixteen_bits_learn_the_same_up_to_rounding(
     """As on GPUs: the base computes in 16 bits, the adapter's weights stay in fp32."""
     settings, curves = finetune_settings(lora={"dropout": 0.0}), []
     for folder, dtype in (("a", FP32), ("b", half)):
-        base = load_base(model_settings(tiny_base, quantization=quantization), CPU, dtype)
-        torch.manual_seed(1)
-        causal = add_lora(base, settings.lora)
+        causal = adapted(tiny_base, settings, quantization, dtype)
         dev, scratch = token_rows(5), tmp_path / folder
         progress = train(PackedPath(causal), examples(40), dev, settings, scratch)
         curves.append([loss for *_, loss in progress.train])
@@ -194,17 +191,18 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize(("keep", "lost"), [("best", 0), ("last", 1)])
 def test_an_interrupted_training_goes_on_to_the_same_bytes(
-    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, lost: int
 ) -> None:
+    """Also if the last state is damaged, which costs an update."""
     settings = finetune_settings(epochs=3, keep=keep, lora={"dropout": 0.1}, learning_rate=0.1)
     dev = token_rows(10, seed=5)
     causal = adapted(tiny_base, settings)
     whole = run(causal, settings, tmp_path / "a", dev)
     kept = trained_weights(causal)
 
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)  # after each update
+    monkeypatch.setattr(SavingTimes, "due", True)  # after each update
     update, calls = Trainer.update, []
 
     def stopping(*arguments: Any) -> torch.Tensor:
@@ -216,28 +214,30 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(
     monkeypatch.setattr(Trainer, "update", stopping)
     with pytest.raises(Stopped):
         run(adapted(tiny_base, settings), settings, tmp_path / "b", dev)
+    for state in saved_states(tmp_path / "b")[:lost]:
+        state.write_bytes(state.read_bytes()[:-1])
     causal = adapted(tiny_base, settings)
     resumed = run(causal, settings, tmp_path / "b", dev)
-    assert len(calls) == 9 + whole.update - 8
+    assert len(calls) == 9 + whole.update - 8 + lost
     assert resumed == whole
     assert all(torch.equal(value, kept[name]) for name, value in trained_weights(causal).items())
 
 
 class FixedMeter(Meter):
-    """Shows 2 kWh and 1 kg, whatever has been done."""
+    """Shows 2 kWh, whatever has been done."""
 
     def __enter__(self) -> "FixedMeter":
         return self
 
     def read(self) -> None:
-        self.energy_kwh, self.co2e_kg = 2.0, 1.0
+        self.energy_kwh = 2.0
 
 
 def test_energy_adds_up_over_interruptions(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_meter() -> Progress:
-        causal, meter = adapted(tiny_base, settings), FixedMeter("ITA")
+        causal, meter = adapted(tiny_base, settings), FixedMeter()
         return train(PackedPath(causal), examples(40), (), settings, tmp_path / "a", meter)
 
     def stop_at_the_third(loss: float, name: str, update: int) -> None:
@@ -245,14 +245,14 @@ def test_energy_adds_up_over_interruptions(
             raise Stopped
 
     settings = finetune_settings(epochs=1)
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(SavingTimes, "due", True)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "check_finite", stop_at_the_third)
         with pytest.raises(Stopped):
             with_meter()
     progress = with_meter()
     assert progress.update == 5
-    assert (progress.energy_kwh, progress.co2e_kg) == (4.0, 2.0)
+    assert progress.energy_kwh == 4.0
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 2)])
@@ -290,7 +290,36 @@ def test_a_diverged_training_is_an_error(tiny_base: Path, tmp_path: Path, rate: 
             run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
     else:
         run(causal, settings, tmp_path / "a", token_rows(10, seed=5))
-    assert not (tmp_path / "a" / "state.pt").exists() or rate < 1e20
+    assert bool(saved_states(tmp_path / "a")) == (rate < 1e20)
+
+
+def test_a_weight_that_is_no_number_is_not_saved(tiny_base: Path, tmp_path: Path) -> None:
+    """Of the last update, which no later loss shows."""
+    state = Trainer(PackedPath(adapted(tiny_base, finetune_settings())), 10_000).state
+    state.save(tmp_path / "a")
+    with torch.no_grad():
+        state.weights.values[3] = float("nan")
+    state.progress.update = 7
+    with pytest.raises(InputError, match="no finite number at update 7: training has diverged"):
+        state.save(tmp_path / "a")
+    assert len(saved_states(tmp_path / "a")) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"clip": 1e-300}, {"learning_rate": 1e-300}, {"lora": {"alpha": 1e-300}}]
+)
+def test_nothing_learnt_is_an_error(
+    tiny_base: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    settings = finetune_settings(epochs=1, **changes)
+    with pytest.raises(InputError, match="nothing was learnt: after 5 updates the adapter changes"):
+        run(adapted(tiny_base, settings), settings, tmp_path / "a")
+
+
+def test_an_alpha_out_of_all_proportion_is_an_error(tiny_base: Path, tmp_path: Path) -> None:
+    settings = finetune_settings(epochs=1, lora={"alpha": 1e38})
+    with pytest.raises(InputError, match="training has diverged|nothing was learnt"):
+        run(adapted(tiny_base, settings), settings, tmp_path / "a")
 
 
 def test_out_of_memory_halves_the_micro_batches(

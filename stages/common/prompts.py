@@ -1,16 +1,18 @@
 """Prompts: a template, a header, and an instruction for each sub-task, from one YAML file.
 
-Read by ``settings.read(Prompts, path)``.
+Read by ``settings.read(Prompts, path)``. encode writes those of the encoded sub-tasks to
+prompts.json, from which finetune and infer read them, so that a remark in the file, or the
+instruction of another sub-task, reruns neither.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 from pydantic import field_validator
 
 from stages.common.command import InputError
-from stages.common.settings import Section
-from stages.model.settings import Text
+from stages.common.settings import Section, Text
 
 _PLACE = re.compile(r"(\{(?:header|instruction|input)\})")
 
@@ -35,6 +37,20 @@ class Prompts(Section):
         if template.count("{input}") != 1:
             raise ValueError("{input} must stand in the template once")
         return template
+
+    def select(self, subtasks: Iterable[str]) -> Self:
+        """Returns the prompts of some sub-tasks alone, in the order of their names.
+
+        Raises:
+            InputError: if there is no instruction for one of them.
+        """
+        names = sorted(subtasks)
+        if absent := [name for name in names if name not in self.instructions]:
+            raise InputError(
+                f"the prompt file has no instruction for the sub-task {', '.join(absent)}"
+            )
+        instructions = {name: self.instructions[name] for name in names}
+        return self.model_copy(update={"instructions": instructions})
 
     def render(self, task: str, text: str) -> str:
         """Fills the template for a sub-task.

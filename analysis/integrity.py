@@ -1,0 +1,107 @@
+"""Check: are the objects of DVC's cache, and the outputs in the workspace, as they were written?
+
+DVC names an object of its cache by the MD5 of its content, and trusts it as long as it is
+read-only: a bit that flips on the disk goes into the workspace unnoticed. Here every object is read
+and compared with its name, and the outputs that have SHA256SUMS with these.
+
+    python -m analysis.integrity    (make integrity)
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from stages.common.command import InputError, argument_parser, run
+from stages.common.outputs import SUMS, check_sums
+from stages.common.settings import load
+
+log = logging.getLogger(__name__)
+
+OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
+
+
+def objects(cache: Path) -> list[Path]:
+    """Lists the objects of a cache, in ``files/md5`` of its folder, as DVC 3 lays them out."""
+    store = cache / "files" / "md5"
+    return sorted(p for p in store.glob("*/*") if OBJECT.fullmatch(p.relative_to(store).as_posix()))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether an object has the content that its name says."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    return found == path.parent.name + path.name.removesuffix(".dir")
+
+
+def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
+    """Yields hash and path of what dvc.lock and .dvc files track, and of the files inside.
+
+    Args:
+        root: of the project.
+        cache: DVC's.
+    """
+    for file in (root / "dvc.lock", *root.glob("*.dvc"), *root.glob("data/**/*.dvc")):
+        if not file.is_file():
+            continue
+        content: Any = load(file)
+        for part in content.get("stages", {"": content}).values():
+            for out in part.get("outs", []):
+                identifier = str(out.get("md5", ""))
+                yield identifier, out["path"]
+                listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
+                if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
+                    for entry in json.loads(listing.read_bytes()):
+                        yield entry["md5"], f"{out['path']}/{entry['relpath']}"
+
+
+def check(root: Path, cache: Path) -> None:
+    """Compares objects with their names, and outputs with their checksums.
+
+    Args:
+        root: of the project.
+        cache: DVC's.
+
+    Raises:
+        InputError: naming what is damaged, and what to do.
+    """
+    names: dict[str, list[str]] = {}
+    for identifier, path in tracked(root, cache):
+        names.setdefault(identifier, []).append(path)
+    found = objects(cache)
+    damaged = [path for path in tqdm(found, desc="check", unit="object") if not is_whole(path)]
+    problems = [
+        f"{path}: damaged ({', '.join(names.get(path.parent.name + path.name, ['an older run']))})"
+        for path in damaged
+    ]
+    if damaged:
+        problems.append(
+            "delete these files, then bring them back: dvc pull, where a remote has them, or dvc"
+            " repro, which makes them again"
+        )
+    for folder in sorted({path.parent for path in root.glob(f"*/*/{SUMS}")}):
+        try:
+            check_sums(folder)
+        except InputError as error:
+            problems.append(f"{error}; delete {folder} before dvc checkout, which may trust it")
+    if problems:
+        raise InputError("\n".join(problems))
+    log.info("%d objects of %s are whole, and so are the outputs with checksums", len(found), cache)
+
+
+def main() -> None:
+    """Checks the project in the current folder."""
+    from dvc.repo import Repo
+
+    argument_parser(__doc__).parse_args()
+    root = Path.cwd()
+    check(root, Path(Repo(str(root)).cache.local.path).parents[1])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""Settings: params.yaml and that of every queued experiment, checked before they cost a night.
+
+Refuses what the stage check would refuse when its turn has come, tasks that do not exist, and a
+prompt file that git does not track: a queued experiment runs in a copy of what git tracks.
+
+    python -m analysis.settings
+"""
+
+import json
+import logging
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.dvc import dvc
+from stages.check import check
+from stages.common.command import InputError, argument_parser, run
+from stages.common.settings import PARAMS, load
+from stages.tasks import names
+
+log = logging.getLogger(__name__)
+
+
+def queued(shown: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yields name and settings of queued experiments, of what `dvc exp show --json` prints."""
+    for base in shown:
+        for each in base["experiments"] or ():
+            if (each["executor"] or {}).get("state") == "queued":
+                last = each["revs"][-1]
+                params = last["data"]["params"]["params.yaml"]["data"]
+                yield f"queued experiment {each['name'] or last['rev'][:7]}", params
+
+
+def is_tracked(path: Path) -> bool:
+    """Whether git tracks a file; True without git."""
+    command = ["git", "ls-files", "--error-unmatch", str(path)]
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+    return done.returncode != 1
+
+
+def problems(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what is wrong with settings.
+
+    Args:
+        settings: contents of params.yaml, by where they come from.
+    """
+    for source, content in settings.items():
+        try:
+            checked = check(content, source)
+        except InputError as error:
+            yield str(error)
+        else:
+            if unknown := [name for name in checked.tasks if name not in names()]:
+                yield f"{source}: tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+            if not is_tracked(Path(checked.data.prompts)):
+                yield f"{source}: data.prompts: git does not track the file: git add it"
+
+
+def main() -> None:
+    """Checks, and prints what is wrong.
+
+    Raises:
+        InputError: if anything is.
+    """
+    argument_parser(__doc__).parse_args()
+    settings = {str(PARAMS): load(PARAMS)}
+    settings |= dict(queued(json.loads(dvc("exp", "show", "--json"))))
+    if found := list(problems(settings)):
+        raise InputError("\n".join(found))
+    log.info("settings in order: %s", ", ".join(settings))
+
+
+if __name__ == "__main__":
+    run(main)

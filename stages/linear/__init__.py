@@ -1,0 +1,1 @@
+"""The linear baseline: what one would try before a language model."""

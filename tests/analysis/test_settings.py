@@ -1,0 +1,55 @@
+"""Settings that are checked before they are queued, or run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.settings import problems, queued
+from stages.common.settings import PARAMS, load
+from stages.tasks import names
+
+
+@pytest.fixture
+def params(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(root)
+    content: dict[str, Any] = load(PARAMS)
+    return content
+
+
+def test_queued_experiments_are_found_and_others_are_not(params: dict[str, Any]) -> None:
+    def tried(name: str | None, executor: object) -> dict[str, Any]:
+        data = {"params": {"params.yaml": {"data": params}}}
+        return {"name": name, "executor": executor, "revs": [{"rev": "a" * 40, "data": data}]}
+
+    rows = [tried("wide", None), tried("done", {"state": "success"})]
+    rows += [tried(None, {"state": "queued"}), tried("next", {"state": "queued"})]
+    shown = [{"experiments": None}, {"experiments": rows}]
+    assert list(queued(shown)) == [
+        ("queued experiment aaaaaaa", params),
+        ("queued experiment next", params),
+    ]
+
+
+def test_everything_wrong_is_told_with_its_source(params: dict[str, Any], tmp_path: Path) -> None:
+    typo = params | {"finetune": params["finetune"] | {"epoch": 3}}
+    assert list(problems({"a": params, "b": typo, "c": params | {"tasks": ["actii"]}})) == [
+        "b: finetune.epoch: no such key; did you mean finetune.epochs?",
+        f"c: tasks: no task actii; known: {', '.join(names())}",
+    ]
+
+
+@pytest.mark.process
+def test_a_prompt_file_that_git_does_not_track_is_told(
+    params: dict[str, Any], tmp_path: Path
+) -> None:
+    """It would be absent where the experiment runs."""
+    file = Path("data/prompts/untracked-by-a-test.yaml")
+    changed = params | {"data": params["data"] | {"prompts": str(file)}}
+    file.write_bytes(Path("data/prompts/it.yaml").read_bytes())
+    try:
+        assert list(problems({"a": changed})) == [
+            "a: data.prompts: git does not track the file: git add it"
+        ]
+    finally:
+        file.unlink()
