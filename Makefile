@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint audit docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,17 @@ test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one t
 RAW := data/raw
 test-data: $(VENV)/installed-test ## check that gold survives on your own files, in data/raw
 	RAW=$(RAW) $(BIN)/pytest -rs tests/tasks/test_own_data.py
+# Licences that the project may depend on, as their packages name them (a part of the name is enough).
+# DVC brings two packages under the GPL, which this project does not import: grandalf, and pygit2 with
+# an exception for linking.
+LICENCES := MIT;BSD;Apache;ISC;PSF;Python Software Foundation;MPL;Mozilla;LGPL;Zope;EPL-2.0;GPLv2 with linking
+AUDIT := .venv-audit
+audit: $(VENV)/installed-test ## look up known vulnerabilities and licences of the pinned versions
+	$(BIN)/python -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet pip-audit==2.10.1 pip-licenses==5.5.5
+	$(AUDIT)/bin/pip-audit --requirement $(CONSTRAINTS) --no-deps --disable-pip --strict
+	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match --allow-only '$(LICENCES)' \
+	  --ignore-packages grandalf --summary
 
 docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
 	$(BIN)/python -m recipes.tables
@@ -126,4 +137,4 @@ format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff format .
 
 clean: ## delete what can be made again, except DVC's cache
-	rm -rf $(VENV) .scratch dvc_plots build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) .scratch dvc_plots build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

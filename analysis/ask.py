@@ -13,7 +13,6 @@ pipe until there are no more.
     python -m analysis.ask --examples   # the first test question of every sub-task, with its gold
 """
 
-import argparse
 import logging
 import sys
 import textwrap
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Answerer, Question
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.outputs import check_sums
 from stages.common.prompts import Prompts
 from stages.common.settings import read
@@ -278,7 +277,7 @@ def printable(line: str) -> str:
 
 def main() -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("text", nargs="?", help="the input; without it, lines are read")
     parser.add_argument("--task", metavar="NAME", help="the sub-task, as in the prompt file")
     parser.add_argument(

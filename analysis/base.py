@@ -8,7 +8,6 @@ not loaded; finetune and infer measure by themselves whether their fast path is 
     python -m analysis.base FOLDER --tokenizer org/other@COMMIT
 """
 
-import argparse
 import logging
 import re
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml.comments import CommentedSeq
 
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import PARAMS, load, write
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ def find_quantization(config: Any, stated: str) -> str:
 
 def main() -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("base", help="a folder, org/name or org/name@COMMIT")
     parser.add_argument("--tokenizer", help="of another place than the base, likewise")
     arguments = parser.parse_args()
@@ -113,18 +112,18 @@ def main() -> None:
     from tabulate import tabulate
     from transformers import AutoConfig, AutoTokenizer
 
+    from stages.model.reading import reading
+
     base = find_place(arguments.base)
     other = find_place(arguments.tokenizer) if arguments.tokenizer else None
     words = other or base
-    try:
+    with reading(arguments.base):
         config = AutoConfig.from_pretrained(
             base.name, revision=base.revision or "main", trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(
             words.name, revision=words.revision or "main", trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{arguments.base}: cannot be loaded: {error}") from error
     before = load(PARAMS)["model"]
     found = {
         "base": base.name,

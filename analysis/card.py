@@ -8,7 +8,6 @@ are not this adapter's are refused: DVC must find everything up to date.
     python -m analysis.card [card.md]
 """
 
-import argparse
 import json
 import logging
 import re
@@ -25,7 +24,7 @@ from analysis.provenance import read_record
 from analysis.report import METRICS, flat, read_json
 from analysis.scores import HEADER, rows
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_jsonl, read_text, required, write_text
 from stages.common.prompts import Prompts
 from stages.infer import Settings
@@ -207,7 +206,7 @@ def card(record: RunRecord, subtasks: list[str]) -> ModelCard:
 
 def main() -> None:
     """Writes the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("card", nargs="?", type=Path, default=Path("card.md"))
     path: Path = parser.parse_args().card
     record = read_record(ADAPTER)

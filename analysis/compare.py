@@ -19,7 +19,6 @@ With many units some are small by chance: the q-value is the share of false disc
 units with a q at most as large (Benjamini and Hochberg, 1995).
 """
 
-import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.evaluate import Settings, evaluate
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import resampled
@@ -173,7 +172,7 @@ def score_both(names: Sequence[str], raw: Path) -> list[dict[str, Unit]]:
 def main() -> None:
     """Compares two runs and prints the table."""
     params: Any = settings.load(settings.PARAMS)
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("a", metavar="A", help="folder of submissions, or a revision")
     parser.add_argument(
         "b",

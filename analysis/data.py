@@ -8,7 +8,6 @@ run goes on where it stopped. A file that has changed at its source is refused a
     python -m analysis.data wicita nermud    # some
 """
 
-import argparse
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import Section
 
 log = logging.getLogger(__name__)
@@ -110,7 +109,7 @@ def main(host: str = GITHUB) -> None:
     known = sorted(
         {file.task for files in public.repositories.values() for file in files} | {*public.ask}
     )
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(known)}")
     tasks = parser.parse_args().tasks or known
     if unknown := sorted({*tasks} - {*known}):

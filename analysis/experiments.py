@@ -11,7 +11,6 @@ experiment that DVC calls running may have been killed: if its process is gone, 
 Clearing removes tasks of DVC's queue and temporary folders, never an experiment with results.
 """
 
-import argparse
 import json
 import logging
 import shutil
@@ -23,7 +22,7 @@ from typing import Any, NamedTuple
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from analysis.report import flat
-from stages.common.command import run
+from stages.common.command import argument_parser, run
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +176,7 @@ def clear(experiments: Sequence[Experiment]) -> None:
 
 def main() -> None:
     """Prints the table, or clears."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--unit", default="", help="a unit whose score is shown too")
     parser.add_argument("--clear", action="store_true", help="forget what failed or was killed")
     arguments = parser.parse_args()

@@ -11,7 +11,6 @@ LLAMA_CPP names. No data of a task is among it.
     python -m analysis.export export --dtype bfloat16   # of the merged model; float32 is exact
 """
 
-import argparse
 import logging
 import os
 import shutil
@@ -28,7 +27,7 @@ from analysis.card import (
     trained_subtasks,
 )
 from analysis.provenance import EXPORTED, read_record
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.files import write_json, write_text
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
@@ -138,7 +137,7 @@ def export_gguf(merged: Path, path: Path, dtype: str) -> None:
 
 def main() -> None:
     """Exports."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("export"))
     parser.add_argument("--adapter-only", action="store_true", help="no merged model, no GGUF")
     parser.add_argument("--dtype", choices=TYPES, default="float32", help="of the merged model")

@@ -7,7 +7,6 @@ and compared with its name, and the outputs that have SHA256SUMS with these.
     python -m analysis.integrity    (make integrity)
 """
 
-import argparse
 import hashlib
 import json
 import logging
@@ -18,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.outputs import SUMS, check_sums
 from stages.common.settings import load
 
@@ -99,8 +98,7 @@ def main() -> None:
     """Checks the project in the current folder."""
     from dvc.repo import Repo
 
-    description = (__doc__ or "").partition("\n")[0]
-    argparse.ArgumentParser(description=description).parse_args()
+    argument_parser(__doc__).parse_args()
     root = Path.cwd()
     check(root, Path(Repo(str(root)).cache.local.path).parents[1])
 

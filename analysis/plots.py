@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.common.command import run
+from stages.common.command import argument_parser, run
 from stages.common.files import write_text
 
 PAGE = Path("dvc_plots")
@@ -20,7 +20,7 @@ def main() -> None:
     """Writes the page and its scripts."""
     from vl_convert import javascript_bundle
 
-    arguments = sys.argv[1:]
+    _, arguments = argument_parser(__doc__).parse_known_args()
     if arguments[:1] != ["diff"]:
         arguments = ["show", *arguments]
     write_text(PAGE / "vega.js", javascript_bundle("window.vegaEmbed = vegaEmbed;"))

@@ -9,7 +9,6 @@ adapter can be rebuilt from what is here, otherwise 1.
     python -m analysis.provenance models/adapter
 """
 
-import argparse
 import hashlib
 import logging
 import sys
@@ -24,7 +23,7 @@ from pydantic import ValidationError
 from analysis.dvc import dvc
 from analysis.report import flat
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_text
 from stages.training.provenance import FileHash, Place, RunRecord, file_hash, git, record_path
 
@@ -256,7 +255,7 @@ def verdict(record: RunRecord, found: list[Finding]) -> str:
 
 def main() -> None:
     """Prints the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("adapter", nargs="?", type=Path, default=Path("models/adapter"))
     adapter: Path = parser.parse_args().adapter
     record = read_record(adapter)

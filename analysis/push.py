@@ -8,12 +8,11 @@ goes on when it is repeated. The token is that of `hf auth login` or HF_TOKEN.
     python -m analysis.push org/name --really        # a private repository, unless it exists
 """
 
-import argparse
 import logging
 from pathlib import Path
 
 from analysis.provenance import EXPORTED, read_record
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.training.provenance import RunRecord, file_hash
 
 log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ def push(folder: Path, name: str) -> str:
 
 def main() -> None:
     """Shows what would travel, or sends it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("name", help="hub id, org/name")
     parser.add_argument("--folder", type=Path, default=Path("export/adapter"))
     parser.add_argument("--really", action="store_true", help="send it")

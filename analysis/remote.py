@@ -11,12 +11,11 @@ Mending deletes damaged objects, whose content is not what their name says, and 
 folders that they or lost ones belong to. The push has to come from a clone that has all of them.
 """
 
-import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def main() -> None:
     Raises:
         InputError: if anything is.
     """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("remote", nargs="?", help="its name; the default remote if absent")
     parser.add_argument("--mend", action="store_true", help="let `dvc push` send them again")
     arguments = parser.parse_args()

@@ -7,7 +7,6 @@ plots, settings, costs, and wrong answers of each sub-task, drawn by the hash of
     python -m analysis.report [report.html]
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -22,7 +21,7 @@ from typing import Any
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_jsonl, write_text
 
 log = logging.getLogger(__name__)
@@ -226,7 +225,7 @@ def page() -> str:
 
 def main() -> None:
     """Writes the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("page", nargs="?", type=Path, default=Path("report.html"))
     path: Path = parser.parse_args().page
     write_text(path, page())

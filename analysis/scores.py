@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 
 SCORES = Path("metrics/evaluate.json")
 HEADER = ("unit", "metric", "score", "95 % interval", "baseline", "linear", "n")
@@ -32,6 +32,7 @@ def rows(units: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 def main() -> None:
     """Prints the table."""
+    argument_parser(__doc__).parse_args()
     from tabulate import tabulate
 
     if not SCORES.is_file():

@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.dvc import dvc
 from stages.check import check
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import PARAMS, load
 from stages.tasks import names
 
@@ -63,6 +63,7 @@ def main() -> None:
     Raises:
         InputError: if anything is.
     """
+    argument_parser(__doc__).parse_args()
     settings = {str(PARAMS): load(PARAMS)}
     settings |= dict(queued(json.loads(dvc("exp", "show", "--json"))))
     if found := list(problems(settings)):

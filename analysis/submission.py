@@ -8,7 +8,6 @@ the pages of the tasks in docs/tasks), and which files are missing.
     python -m analysis.submission          # writes submission/
 """
 
-import argparse
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from typing import Any
 
 from stages import decode
 from stages.common import settings
-from stages.common.command import InputError, run
+from stages.common.command import InputError, argument_parser, run
 from stages.common.outputs import whole_folder
 from stages.tasks import load
 from stages.toolkit.records import Sending
@@ -78,7 +77,7 @@ def pack(
 
 def main() -> None:
     """Writes the folder."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("submission"))
     target: Path = parser.parse_args().folder
     chosen = settings.read(decode.Settings)

@@ -415,7 +415,7 @@ def crashes(bench: Bench, *, kill: bool) -> list[list[object]]:
             whole += bench.check(
                 f"{what}: neither old nor new", bench.is_old_or_new(stage), ended.text
             )
-            told += kill or no_traceback(ended)
+            told += kill or bench.check(f"{what}: a traceback", no_traceback(ended), ended.text)
             bench.check_again(what, stage)
         rows.append([stage, len(chosen), whole, "" if kill else told])
         print(rows[-1], file=sys.stderr, flush=True)

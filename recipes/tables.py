@@ -22,6 +22,7 @@ from analysis.scores import rows as score_rows
 from recipes import imports, record
 from stages import encode
 from stages.common import settings
+from stages.common.command import run
 from stages.common.files import write_text
 from stages.tasks import load, owner
 
@@ -245,4 +246,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

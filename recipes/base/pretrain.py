@@ -8,7 +8,6 @@ pretraining.json, the record of the run, to a folder:
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from recipes.base.batches import ANSWER, PLAIN, Batch, Shapes, fresh_batches
 from recipes.base.corpus import Item, held_out
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
+from stages.common.command import argument_parser, run
 
 if TYPE_CHECKING:
     import torch
@@ -432,7 +432,7 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Reads the command line and pretrains."""
-    parser = argparse.ArgumentParser(description="Pretrain the small Italian base model.")
+    parser = argument_parser("Pretrain the small Italian base model.")
     parser.add_argument("out", type=Path, help="folder to write the model to")
     parser.add_argument("--tokens", type=float, default=300e6, help="training tokens")
     parser.add_argument("--seed", type=int, default=1)
@@ -451,9 +451,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
+    del given["debug"]
     given["tokens"], given["first_lesson"] = int(given["tokens"]), int(given["first_lesson"])
     pretrain(out, Settings(**given))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

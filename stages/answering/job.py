@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
+from stages.common.command import InputError
 from stages.common.files import QUESTION, read_closed
 from stages.model.examples import read_split
 from stages.model.loading import load_config
@@ -88,6 +89,11 @@ def encode_questions(
         InputError: if it cannot.
     """
     positions = max_positions(config) - max_new_tokens
+    if positions < 1:
+        raise InputError(
+            f"infer.max_new_tokens is {max_new_tokens}, but the base can hold"
+            f" {max_positions(config)} tokens of prompt and answer"
+        )
     rows = [encoder.encode_question(subtask, text, positions) for subtask, text in texts]
     check_fit(rows, config, answer=max_new_tokens)
     return rows

@@ -16,4 +16,4 @@ class Infer(Section):
     adapter: bool | HubAdapter
     engine: Literal["torch", "plain", "vllm"]
     score_closed: bool
-    max_new_tokens: Annotated[int, Field(ge=1)]
+    max_new_tokens: Annotated[int, Field(ge=1, le=100_000)]

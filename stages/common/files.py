@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from stages.common import limits
 from stages.common.command import InputError
 
 log = logging.getLogger(__name__)
@@ -42,17 +43,20 @@ class Defects:
 
     path: Path
     found: list[str] = field(default_factory=list)
+    more: int = 0
 
     def add(self, line: int, problem: str) -> None:
         """Notes a defect: what was found in a line (from 1) and what was expected."""
-        self.found.append(f"{self.path}:{line}: {problem}")
+        if len(self.found) < SHOWN:
+            self.found.append(f"{self.path}:{line}: {problem}")
+        else:
+            self.more += 1
 
     def check(self) -> None:
         """Raises an InputError with the first defects, if there is any."""
         if self.found:
-            rest = len(self.found) - SHOWN
-            more = [f"and {rest} more in {self.path}"] if rest > 0 else []
-            raise InputError("\n".join(self.found[:SHOWN] + more))
+            more = [f"and {self.more} more in {self.path}"] if self.more else []
+            raise InputError("\n".join(self.found + more))
 
 
 def required(path: Path) -> Path:
@@ -79,7 +83,7 @@ def files_below(folder: Path) -> list[str]:
 
 @contextmanager
 def recorded_reads() -> Iterator[set[Path]]:
-    """Yields a set to which each file that `read_text` reads meanwhile is added."""
+    """Yields a set to which each file that `read_bytes` reads meanwhile is added."""
     reads: set[Path] = set()
     _recorders.append(reads)
     try:
@@ -88,7 +92,32 @@ def recorded_reads() -> Iterator[set[Path]]:
         _recorders.pop()
 
 
-def read_text(path: Path, *, empty: bool = False) -> str:
+def is_unicode(text: str) -> bool:
+    """Says whether a text can be written as UTF-8, as one with a lone surrogate cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def read_bytes(path: Path, limit: int = limits.RAW) -> bytes:
+    """Reads a file.
+
+    Args:
+        path: the file.
+        limit: the most bytes that it may have.
+
+    Raises:
+        InputError: if the file cannot be read, or is larger than that.
+    """
+    for reads in _recorders:
+        reads.add(path)
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(f"{path}: the file has {size:,} bytes, expected at most {limit:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_text(path: Path, *, empty: bool = False, limit: int = limits.RAW) -> str:
     r"""Reads a UTF-8 file as it is, without a byte order mark.
 
     Where all lines end with ``\r`` alone, as old programs write them, they end with ``\n``.
@@ -96,23 +125,21 @@ def read_text(path: Path, *, empty: bool = False) -> str:
     Args:
         path: the file.
         empty: whether it may be empty.
+        limit: the most bytes that it may have.
 
     Raises:
-        InputError: if the file is empty, cannot be read, or a line is not UTF-8 or has a NUL.
+        InputError: if the file is empty, too large or cannot be read, or a line is not UTF-8 or has
+            a NUL.
     """
-    for reads in _recorders:
-        reads.add(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    content = content.removeprefix(codecs.BOM_UTF8)
+    content = read_bytes(path, limit).removeprefix(codecs.BOM_UTF8)
     if not content.strip() and not empty:
         raise InputError(f"{path}:1: the file is empty")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(f"{path}:1: the file is UTF-16; expected UTF-8")
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
+    if (lines := content.count(b"\n")) > limits.LINES:
+        raise InputError(f"{path}: {lines:,} lines, expected at most {limits.LINES:,}")
     text = content.decode("utf-8", "replace")
     if "\ufffd" in text or "\0" in text:
         _check_bytes(path, content)
@@ -132,7 +159,7 @@ def _check_bytes(path: Path, content: bytes) -> None:
     defects.check()
 
 
-def read_lines(path: Path, *, empty: bool = False) -> list[str]:
+def read_lines(path: Path, *, empty: bool = False, limit: int = limits.RAW) -> list[str]:
     r"""Reads a UTF-8 file as lines without their ends (``\n`` or ``\r\n``).
 
     Other characters that Unicode counts as line ends stay in the line, for they occur in texts.
@@ -140,12 +167,30 @@ def read_lines(path: Path, *, empty: bool = False) -> list[str]:
     Args:
         path: the file.
         empty: whether it may be empty.
+        limit: the most bytes that it may have.
 
     Raises:
         InputError: as `read_text`.
     """
-    lines = [line.removesuffix("\r") for line in read_text(path, empty=empty).split("\n")]
+    text = read_text(path, empty=empty, limit=limit)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[: len(lines) - (not lines[-1])]
+
+
+def read_json(text: str) -> Any:
+    """Parses JSON.
+
+    Raises:
+        ValueError: whatever is wrong with it: levels without end and endless numbers included.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python's advice on long numbers is left out
+        raise ValueError(str(error).partition(";")[0]) from None
 
 
 def read_jsonl(
@@ -165,12 +210,12 @@ def read_jsonl(
     allowed = expected | set(optional)
     defects = Defects(path)
     rows = []
-    for number, line in enumerate(read_lines(path, empty=True), start=1):
+    for number, line in enumerate(read_lines(path, empty=True, limit=limits.ENCODED), start=1):
         if not line:
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
+            row = read_json(line)
+        except ValueError as error:
             defects.add(number, f"not JSON: {error}")
             continue
         if not isinstance(row, dict) or not expected <= set(row) <= allowed:
@@ -197,6 +242,8 @@ def read_encoded(path: Path, columns: Sequence[str] = EXAMPLE) -> list[dict[str,
     for number, row in enumerate(rows, start=1):
         if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
             defects.add(number, "expected texts (or null as output)")
+        elif not all(is_unicode(row[c] or "") for c in columns):
+            defects.add(number, "expected Unicode text, found a lone surrogate")
     defects.check()
     return rows
 
@@ -210,11 +257,11 @@ def read_closed(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file, which encode always writes")
     try:
-        return TypeAdapter(Closed).validate_json(path.read_bytes(), strict=True)
+        return TypeAdapter(Closed).validate_json(read_bytes(path), strict=True)
     except ValidationError as error:
         raise InputError(
             f"{path}: expected the candidate answers of each closed sub-task, as encode writes"
-            f" them: {error}"
+            f" them: {error.errors()[0]['msg']}"
         ) from error
 
 
@@ -250,13 +297,24 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes a file, whole or not at all, also if the power fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
+    with naming(path):
+        try:
+            temporary.write_bytes(content)
+            sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names a file in an error that does not by itself, as that of a full disk."""
     try:
-        temporary.write_bytes(content)
-        sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def temporary_path(path: Path) -> Path:

@@ -7,8 +7,6 @@ of the whole file, by the stage that comes first (stages/check.py).
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
-import argparse
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,12 +15,25 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+    ScalarEvent,
+)
 
-from stages.common.command import InputError, run
+from stages.common import limits
+from stages.common.command import InputError, argument_parser, first_line, run
+from stages.common.files import Defects, is_unicode, read_json, read_text
 
 PARAMS = Path("params.yaml")
 Text = Annotated[str, Field(min_length=1)]
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Of random numbers; within what all libraries take."""
 
 
 class Section(BaseModel):
@@ -74,7 +85,7 @@ def validate(kind: type[Read], content: Any, source: str) -> Read:
             f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
             if e["type"] == "extra_forbidden"
             else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
-            + ("" if isinstance(e["input"], dict) else f", found {e['input']!r}")
+            + ("" if isinstance(e["input"], dict) else f", found {shown(e['input'])}")
             for e in error.errors()
         ]
         raise InputError("\n".join(problems)) from None
@@ -106,23 +117,93 @@ def leaves(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
+def shown(value: object) -> str:
+    """A value as messages repeat it; not all of it, if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of too many digits"
+    return text if len(text) <= limits.SHOWN else f"{text[: limits.SHOWN]}…"
+
+
 def load(path: Path) -> Any:
     """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
 
     Raises:
-        InputError: if the file cannot be read, or is not a mapping.
+        InputError: if the file cannot be read, is larger than its limits, or is not a mapping.
     """
-    is_json = path.suffix == ".json"
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if is_json else YAML(typ="safe", pure=True).load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    except (YAMLError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not valid {'JSON' if is_json else 'YAML'}: {error}") from error
+    text = read_text(path, limit=limits.YAML, empty=True)
+    content = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")
     return content
+
+
+def _from_yaml(path: Path, text: str) -> Any:
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        _check_events(path, yaml.parse(text))
+        return yaml.load(text)
+    except YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    except InputError:
+        raise
+    # A number, a date or a tag whose value is none, which ruamel lets by.
+    except Exception as error:
+        reason = first_line(error).partition(";")[0]
+        raise InputError(f"{path}: not valid YAML: {reason}") from error
+
+
+def _from_json(path: Path, text: str) -> Any:
+    try:
+        content = read_json(text)
+        _check_values(content)
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from error
+    return content
+
+
+def _check_values(content: Any) -> None:
+    """Makes sure of what JSON holds, in which nothing grows.
+
+    Raises:
+        ValueError: if it has too many levels, or a text that is not Unicode.
+    """
+    level, depth = [content], 0
+    while level:
+        if not all(is_unicode(value) for value in level if isinstance(value, str)):
+            raise ValueError("expected Unicode text, found a lone surrogate")
+        parts = [value for value in level if isinstance(value, (list, dict))]
+        depth += 1
+        if parts and depth > limits.DEPTH:
+            raise ValueError(f"expected at most {limits.DEPTH} levels")
+        level = [
+            inner
+            for part in parts
+            for inner in (part if isinstance(part, list) else (*part, *part.values()))
+        ]
+
+
+def _check_events(path: Path, events: Iterable[Event]) -> None:
+    """Makes sure that a YAML file holds nothing that grows when it is loaded.
+
+    Raises:
+        InputError: naming the line of an alias, which may multiply what it stands for, of too many
+            levels, and of a text that is not Unicode.
+    """
+    defects = Defects(path)
+    depth = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > limits.DEPTH:
+            defects.add(line, f"expected at most {limits.DEPTH} levels")
+            break
+        if isinstance(event, AliasEvent):
+            defects.add(line, f"expected a value, found the alias *{event.anchor}")
+        elif isinstance(event, ScalarEvent) and not is_unicode(event.value):
+            defects.add(line, f"expected Unicode text, found {shown(event.value)}")
+    defects.check()
 
 
 def overlay(params: Any, changes: Mapping[str, Any], source: Path, prefix: str = "") -> None:
@@ -164,6 +245,7 @@ def write(changes: Mapping[str, Any], source: Path, path: Path = PARAMS) -> None
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
+    load(path)  # which refuses what this would stumble over
     params = yaml.load(path.read_text(encoding="utf-8"))
     overlay(params, changes, source)
     temporary = path.with_suffix(".tmp")
@@ -179,7 +261,7 @@ def apply(profile: Path, path: Path = PARAMS) -> None:
 
 def main() -> None:
     """Applies the profile named on the command line."""
-    parser = argparse.ArgumentParser(description="Write a profile's values into params.yaml.")
+    parser = argument_parser("Write a profile's values into params.yaml.")
     parser.add_argument("profile", type=Path, help="YAML file with the values that differ")
     apply(parser.parse_args().profile)
 

@@ -7,21 +7,36 @@ or a ``.bin`` file, which goes through the restricted unpickler only.
 import hashlib
 import json
 import logging
+import re
+import subprocess
+import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 from peft import PeftConfig, PeftModelForCausalLM
 
 from stages.common.command import InputError
+from stages.common.files import read_json, read_text
 from stages.model.checkpoints import check_finite
+from stages.model.limits import PATTERN_SECONDS
+from stages.model.reading import reading
 
 log = logging.getLogger(__name__)
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+PATTERNS = (
+    "target_modules",
+    "exclude_modules",
+    "layers_pattern",
+    "rank_pattern",
+    "alpha_pattern",
+)
+"""Keys of an adapter's settings that may hold regular expressions."""
 
 
 def adapter_folder(setting: bool | str, own: Path) -> Path | None:
@@ -40,10 +55,8 @@ def adapter_folder(setting: bool | str, own: Path) -> Path | None:
     if not isinstance(setting, str):
         return own if setting else None
     name, _, commit = setting.partition("@")
-    try:
+    with reading(f"infer.adapter {setting!r}"):
         folder = snapshot_download(name, revision=commit, allow_patterns=[CONFIG, *WEIGHTS])
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise InputError(f"infer.adapter {setting!r} cannot be loaded: {error}") from error
     return Path(folder)
 
 
@@ -57,26 +70,20 @@ def load_adapter(base: Any, adapter: Path) -> Any:
     log.info("load adapter %s", adapter)
     # peft would look for a file that is not here on the hub, in a repository of the same name.
     path = adapter / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if config.get("peft_type") != "LORA" or config.get("megatron_config"):
+    with reading(str(path)):
+        config = read_json(read_text(path))
+    is_lora = isinstance(config, dict) and config.get("peft_type") == "LORA"
+    if not is_lora or config.get("megatron_config"):
         raise InputError(f"{path}: expected the settings of a LoRA adapter")
     if not any((adapter / name).is_file() for name in WEIGHTS):
         raise InputError(f"{adapter}: expected a file {' or '.join(WEIGHTS)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Found missing adapter keys")
-            settings = PeftConfig.from_pretrained(str(adapter))
-            settings.inference_mode = True
-            model = PeftModelForCausalLM(base, settings)
-            result = model.load_adapter(str(adapter), "default", is_trainable=False)
-    except Exception as error:  # peft raises whatever its settings lead to
-        raise InputError(
-            f"{adapter}: cannot be loaded as an adapter of the base:"
-            f" {type(error).__name__}: {error}"
-        ) from error
+    _check_patterns(path, config, [name for name, _ in base.named_modules()])
+    with reading(f"the adapter {str(adapter)!r}"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found missing adapter keys")
+        settings = PeftConfig.from_pretrained(str(adapter))
+        settings.inference_mode = True
+        model = PeftModelForCausalLM(base, settings)
+        result = model.load_adapter(str(adapter), "default", is_trainable=False)
     for problem, keys in (
         ("lacks weights that its settings ask for", result.missing_keys),
         ("has weights for which its settings have no place", result.unexpected_keys),
@@ -87,6 +94,38 @@ def load_adapter(base: Any, adapter: Path) -> Any:
     weights = ((name, w) for name, w in model.named_parameters() if "lora_" in name)
     check_finite(str(adapter), weights)
     return model
+
+
+def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Makes sure that an adapter's regular expressions come to an end.
+
+    Some take longer than the age of the universe on one name. So another process compares them with
+    the names of the base's layers before peft does.
+
+    Raises:
+        InputError: if they do not in `PATTERN_SECONDS`, or are none.
+    """
+    values = [config.get(key) for key in PATTERNS]
+    listed = [list(value) if isinstance(value, (list, dict)) else [value] for value in values]
+    patterns = [pattern for part in listed for pattern in part if isinstance(pattern, str)]
+    if all(re.fullmatch(r"[\w.-]*", pattern) for pattern in patterns):
+        return  # plain names
+    try:
+        subprocess.run(  # noqa: S603 - the patterns are its input alone
+            [sys.executable, "-m", "stages.model.patterns"],
+            input=json.dumps([patterns, names]),
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=PATTERN_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"{path}: its patterns take over {PATTERN_SECONDS} s to compare with the names of the"
+            " base's layers"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise InputError(f"{path}: {error.stderr.strip().removeprefix('error: ')}") from None
 
 
 def adapter_fingerprint(adapter: Path) -> str:

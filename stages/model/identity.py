@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from stages.common.command import InputError
+from stages.common.files import read_bytes
 from stages.common.outputs import SUMS, check_sums, sha256
 from stages.common.prompts import Prompts
 from stages.model.processes import here
@@ -100,7 +101,7 @@ def check_adapter(adapter: Path, known: Hashes) -> None:
     if not path.is_file():
         return
     try:
-        recorded = TypeAdapter(Hashes).validate_json(path.read_bytes(), strict=True)
+        recorded = TypeAdapter(Hashes).validate_json(read_bytes(path), strict=True)
     except ValidationError as error:
         raise InputError(f"{path}: expected hashes by name, as finetune writes them") from error
     if problems := [

@@ -6,14 +6,13 @@ What a checkpoint holds is used as it is meant (stages/model/checkpoints.py), or
 """
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: S403 - what the restricted unpickler raises
 from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
-from safetensors import SafetensorError
+from bitsandbytes.nn import Linear4bit, Params4bit
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -28,12 +27,13 @@ from stages.model.adapters import CONFIG
 from stages.model.checkpoints import check_finite, check_quantization, check_report
 from stages.model.device import free_memory
 from stages.model.head import use_full_precision_head
+from stages.model.limits import LAYERS
+from stages.model.reading import reading
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
-UNREADABLE = (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError)
 
 
 # --- Base -----------------------------------------------------------------------------------------
@@ -46,12 +46,20 @@ def load_config(settings: Model) -> Any:
         InputError: if it cannot be found or read.
     """
     revision = settings.revision or "main"
-    try:
+    with reading(f"model.base {settings.base!r}"):
         config = AutoConfig.from_pretrained(
             settings.base, revision=revision, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
+        layers = int(getattr(config.get_text_config(), "num_hidden_layers", 0))
+        # These may name kernels that transformers would fetch from the hub and run. What computes
+        # is found at run time.
+        config._attn_implementation = None
+        config._experts_implementation = None
+    if layers > LAYERS:
+        raise InputError(
+            f"model.base {settings.base!r}: config.json says {layers} layers, expected at most"
+            f" {LAYERS}"
+        )
     _drop_nothing(config)
     return config
 
@@ -92,7 +100,7 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     )
     config = load_config(settings)
     is_saved_so = check_quantization(settings, config)
-    try:
+    with reading(f"model.base {settings.base!r}"):
         base, report = AutoModelForCausalLM.from_pretrained(
             settings.base,
             config=config,
@@ -104,11 +112,8 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
             weights_only=True,
             output_loading_info=True,
         )
-    except UNREADABLE as error:
-        raise InputError(f"model.base {settings.base!r} cannot be loaded: {error}") from error
     check_report(settings, report)
-    weights = [*base.named_parameters(), *base.named_buffers()]
-    check_finite(f"model.base {settings.base!r}", weights)
+    check_finite(f"model.base {settings.base!r}", _numbers(base))
     _state_ids(base, settings)
     base.requires_grad_(False)
     for layer in four_bit_layers(base).values():
@@ -145,6 +150,17 @@ def _state_ids(base: Any, settings: Model) -> None:
     ids = {"pad_token_id": settings.pad_id, "bos_token_id": settings.bos_id}
     base.config.update(ids | {"eos_token_id": settings.eos_id})
     base.generation_config = GenerationConfig(**ids)  # answers say for themselves what ends them
+
+
+def _numbers(base: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yields the weights of a base by name; of quantised ones, which are codes, the scales."""
+    for name, weight in (*base.named_parameters(), *base.named_buffers()):
+        if isinstance(weight, Params4bit):
+            state = weight.quant_state
+            yield name, state.absmax if state.offset is None else state.offset
+        else:
+            scales = getattr(weight, "SCB", None)  # of bitsandbytes' 8-bit weights
+            yield name, weight if scales is None else scales
 
 
 def four_bit_layers(base: Any) -> dict[str, Any]:
@@ -188,15 +204,13 @@ def load_tokenizer(settings: Model) -> Any:
     place, revision = settings.base, settings.revision
     if settings.tokenizer:
         place, revision = settings.tokenizer, settings.tokenizer_revision
-    try:
+    with reading(f"the tokenizer {place!r}"):
         tokenizer = AutoTokenizer.from_pretrained(
             place,
             revision=revision or "main",
             trust_remote_code=False,
             split_special_tokens=True,  # a text that spells a special token, such as </s>, is text
         )
-    except (OSError, ValueError) as error:
-        raise InputError(f"the tokenizer {place!r} cannot be loaded: {error}") from error
     _check_ids(settings, tokenizer)
     return tokenizer
 

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from stages.common.command import InputError, run
+from stages.common.command import INTERRUPTED, REFUSED, InputError, explain, run
 
 log = logging.getLogger(__name__)
 
@@ -168,10 +167,12 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
         try:
             elastic_launch(config, _started)(reported, work, *arguments)
         except SignalException as error:
+            if error.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from error
             sys.exit(128 + error.sigval)
         except ChildFailedError as error:
             if reported.exists():
-                sys.exit(1)
+                sys.exit(int(reported.read_text()))
             rank, failure = error.get_first_failure()
             sys.exit(f"error: process {rank} of {count} ended without a word: {failure.message}")
         finally:
@@ -182,8 +183,8 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
     """Runs in each process that `_start` has started.
 
     Args:
-        reported: a file that the first failing process makes before it reports its error. The
-            others, which fail because of it, end in silence.
+        reported: a file that the first failing process makes, with its exit code, before it
+            reports its error. The others, which fail because of it, end in silence.
         work: see `on_every_gpu`.
         *arguments: likewise.
     """
@@ -194,16 +195,15 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
             _take_part(work, *arguments)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher sends one more
-            raise
+            sys.exit(INTERRUPTED)  # it says so itself
         except Exception as error:
+            _, status = explain(error)
             try:
-                reported.touch(exist_ok=False)
+                with reported.open("x") as file:
+                    file.write(str(status))
             except FileExistsError:
-                sys.exit(1)
-            if isinstance(error, InputError):
-                raise
-            traceback.print_exc()
-            sys.exit(1)
+                sys.exit(REFUSED)
+            raise
 
     run(main)
 

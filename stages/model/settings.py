@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from stages.common.settings import Section, Text
 
-TokenId = Annotated[int, Field(ge=0)]
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
@@ -23,7 +23,7 @@ class Model(Section):
     eos_id: TokenId | Annotated[list[TokenId], Field(min_length=1)]
     quantization: Literal["nf4", "int8", "none"]
     cutoff: Annotated[int, Field(ge=16, le=1_000_000)]
-    max_characters: Annotated[int, Field(ge=1)] | None
+    max_characters: Annotated[int, Field(ge=1, le=1_000_000_000)] | None
 
     @property
     def end_ids(self) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ A question is a chunk of a document: whole sentences, at least 50 characters, ab
 An answer is ``[BREL] result [SEP] test [EREL]`` for each relation, in order of the result and then
 of the test, or ``[NOREL]``. The places of the mentions follow from order and nearness. Where these
 pick the wrong place, and only there, a mention carries an occurrence mark: ``38,5 [2]`` is the
-second ``38,5`` counted from the start of the chunk, ``PCR [-1]`` the last one before the chunk.
+second ``38,5`` counted from the start of the chunk, ``PCR [-1]`` the last one before the chunk. In
+a chunk with so many equal mentions that finding the few marks would take long, all carry one.
 
 The submission is ``TEAM_runN.txt``: every document with its original text, and the relations found.
 The fallback for an answer that cannot be parsed is no relation.
@@ -29,13 +30,16 @@ import bisect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, lru_cache, partial
+from itertools import accumulate, takewhile
+from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
 from stages.toolkit.answers import AnswerParser
+from stages.toolkit.limits import MENTIONS, too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
@@ -99,7 +103,7 @@ def read(path: Path, *, blind: bool = False) -> list[Document]:
     """
     defects = Defects(path)
     texts: dict[str, str] = {}
-    relations: dict[str, list[Relation]] = {}
+    relations: dict[str, set[Relation]] = {}
     current = None
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
@@ -109,7 +113,9 @@ def read(path: Path, *, blind: bool = False) -> list[Document]:
             if current in texts:
                 defects.add(number, f"document {current} stands twice in the file")
             texts[current] = match[2]
-            relations[current] = []
+            relations[current] = set()
+            if problem := too_large(len(match[2]), 0):
+                defects.add(number, problem)
             continue
         columns = line.split("\t")
         if blind:
@@ -134,10 +140,11 @@ def read(path: Path, *, blind: bool = False) -> list[Document]:
             problems, relation = _relation(columns, texts[current])
             if relation in relations[current]:
                 problems = [f"the relation {columns[2]}, {columns[3]} stands twice"]
+            if relation and not problems:
+                relations[current].add(relation)
+                problems = list(filter(None, [too_large(0, len(relations[current]))]))
             for problem in problems:
                 defects.add(number, problem)
-            if relation and not problems:
-                relations[current].append(relation)
     defects.check()
     return [
         Document(i, text, None if blind else tuple(sorted(relations[i])))
@@ -248,14 +255,16 @@ def chunks(text: str, together: Iterable[Relation] = ()) -> list[Span]:
     Returns:
         The chunks in order; only white space lies between them.
     """
-    kept = [
+    kept = sorted(
         Span(min(r.result.start, r.test.start), max(r.result.end, r.test.end)) for r in together
-    ]
+    )
+    ends = list(accumulate((span.end for span in kept), max, initial=0))
     spans: list[Span] = []
     tokens = 0
     for sentence in sentences(text):
         small = spans and spans[-1].end - spans[-1].start < CHUNK_CHARACTERS
-        cut = spans and any(k.start < spans[-1].end and sentence.start < k.end for k in kept)
+        before = bisect.bisect_left(kept, spans[-1].end, key=lambda k: k.start) if spans else 0
+        cut = sentence.start < ends[before]  # by the end of what began before it
         if spans and (small or cut or tokens + sentence.tokens <= CHUNK_TOKENS):
             spans[-1] = Span(spans[-1].start, sentence.end)
             tokens += sentence.tokens
@@ -287,7 +296,11 @@ def _examples(
     for chunk in spans:
         output = None
         if document.gold is not None:
-            relations = [r for r in document.gold if chunk.start <= r.result.start < chunk.end]
+            first, last = (
+                bisect.bisect_left(document.gold, end, key=lambda r: r.result.start)
+                for end in chunk
+            )
+            relations = document.gold[first:last]
             output, marked = write_answer(document.text, chunk, relations)
             notes["relations"] += len(relations)
             notes["marked_relations"] += marked
@@ -331,13 +344,16 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
     gold = sorted(relations)
     plain = [Pair(*(text[s.start : s.end] for s in relation)) for relation in gold]
     pairs = list(plain)
+    layout, parsed = _Layout(text, chunk), cache(lambda pair: parse_answer(str(pair))[0][0])
 
     def first_misplaced() -> int | None:
         """The first pair that would be placed elsewhere than its relation, or None."""
-        parsed = [parse_answer(str(pair))[0][0] for pair in pairs]
-        placed = locate(text, chunk, parsed)
+        placed = layout.place(list(map(parsed, pairs)))
         return next((i for i, relation in enumerate(gold) if placed[i] != relation), None)
 
+    if layout.effort(list(map(parsed, pairs))) > EFFORT and first_misplaced() is not None:
+        pairs = [_marked_pair(*item, text, chunk) for item in zip(plain, gold, strict=True)]
+        return " ".join(map(str, pairs)), len(pairs)
     while (i := first_misplaced()) is not None:
         end = 1 if pairs[i].result != plain[i].result else 0
         pairs[i] = _with_mark(pairs[i], end, text, chunk, gold[i])
@@ -352,14 +368,18 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
 
 
 def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation) -> Pair:
-    span = relation[end]
-    starts = [s.start for s in occurrences(text, pair[end], Span(0, len(text)))]
-    first = bisect.bisect_left(starts, chunk.start)
-    index = starts.index(span.start)
+    everywhere = _everywhere(text, pair[end])
+    first = _first_in(chunk, everywhere)
+    index = bisect.bisect_left(everywhere, relation[end])
     mark = index - first + (index >= first)
     mentions = list(pair)
     mentions[end] = with_mark(mentions[end], mark)
     return Pair(*mentions)
+
+
+def _marked_pair(pair: Pair, relation: Relation, text: str, chunk: Span) -> Pair:
+    """A pair with both its marks, which is placed at its relation whatever the others are."""
+    return _with_mark(_with_mark(pair, 0, text, chunk, relation), 1, text, chunk, relation)
 
 
 def parse_answer(answer: str) -> tuple[list[Pair], bool]:
@@ -399,6 +419,7 @@ INSIDE_WORD = 1_000.0  # a mention that begins or ends inside a word
 DISORDER = 10_000.0  # a relation that does not come after the one before it
 NEAREST = 8  # tests considered for each place of a result
 PLACES = 64  # places of a mention considered
+EFFORT = 2_000  # up to which the fewest marks are sought; at most 380 in the real documents
 
 
 def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | None]:
@@ -416,46 +437,87 @@ def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | Non
     Returns:
         The relation for each pair, None where a mention does not occur.
     """
-    placed: list[Relation | None] = [None] * len(pairs)
-    steps: list[tuple[int, list[Relation], list[float], list[int]]] = []
-    for index, pair in enumerate(pairs):
-        options = _readings(text, chunk, pair)
-        if not options:
-            continue
-        relations = sorted(options)
-        totals = [options[r] for r in relations]
-        origins = [-1] * len(relations)
-        if steps:
-            _, before, sums, _ = steps[-1]
-            best_until = [0]  # index of the smallest sum among the first readings
-            for i in range(1, len(sums)):
-                best_until.append(i if sums[i] < sums[best_until[-1]] else best_until[-1])
-            for i, relation in enumerate(relations):
-                earlier = bisect.bisect_left(before, relation)
-                origin, extra = best_until[-1], DISORDER
-                if earlier and sums[best_until[earlier - 1]] <= sums[origin] + extra:
-                    origin, extra = best_until[earlier - 1], 0.0
-                totals[i] += sums[origin] + extra
-                origins[i] = origin
-        steps.append((index, relations, totals, origins))
-    if steps:
-        last = steps[-1][2]
-        choice = last.index(min(last))
-        for index, relations, _, origins in reversed(steps):
-            placed[index] = relations[choice]
-            choice = origins[choice]
-    return placed
+    placed = _Layout(text, chunk).place(pairs[:MENTIONS])
+    return placed + [None] * (len(pairs) - len(placed))
 
 
-def _readings(text: str, chunk: Span, pair: Pair) -> dict[Relation, float]:
-    """The relations that a pair can mean, with their costs."""
+class _Step(NamedTuple):
+    """What the pairs up to one of them can mean.
+
+    Attributes:
+        relations: the readings of the last of these pairs, ascending.
+        totals: of each, the least cost of the pairs up to it.
+        origins: of each, the number of the reading of the pair before, at that cost.
+    """
+
+    relations: list[Relation]
+    totals: list[float]
+    origins: list[int]
+
+
+class _Layout:
+    """The places of an answer's pairs in a chunk; after a change the steps before it stay."""
+
+    def __init__(self, text: str, chunk: Span) -> None:
+        self._readings = cache(partial(_readings, text, chunk))
+        self._pairs: Sequence[Pair] = ()
+        self._steps: list[_Step | None] = []  # of each pair; None where it has no reading
+
+    def place(self, pairs: Sequence[Pair]) -> list[Relation | None]:
+        """Finds the relation for each pair; see `locate`."""
+        same = sum(takewhile(bool, map(eq, self._pairs, pairs)))
+        self._pairs = pairs
+        del self._steps[same:]
+        before = next(filter(None, reversed(self._steps)), None)
+        for pair in pairs[same:]:
+            step = self._step(before, pair)
+            self._steps.append(step)
+            before = step or before
+        placed: list[Relation | None] = [None] * len(self._steps)
+        choice = before.totals.index(min(before.totals)) if before else -1
+        for index, step in reversed(list(enumerate(self._steps))):
+            if step:
+                placed[index] = step.relations[choice]
+                choice = step.origins[choice]
+        return placed
+
+    def effort(self, pairs: Sequence[Pair]) -> int:
+        """How much work it is to place some pairs: their number, times that of their readings."""
+        return len(pairs) * sum(len(self._readings(pair)[0]) for pair in pairs)
+
+    def _step(self, before: _Step | None, pair: Pair) -> _Step | None:
+        relations, costs = self._readings(pair)
+        if not relations:
+            return None
+        if before is None:
+            return _Step(relations, costs, [-1] * len(relations))
+        sums = before.totals
+        best_until = [0]  # number of the least sum among the first readings
+        for i in range(1, len(sums)):
+            best_until.append(i if sums[i] < sums[best_until[-1]] else best_until[-1])
+        totals, origins = [], []
+        earlier = 0  # number of readings of the pair before that come before this relation
+        for relation, cost in zip(relations, costs, strict=True):
+            while earlier < len(sums) and before.relations[earlier] < relation:
+                earlier += 1
+            origin, extra = best_until[-1], DISORDER
+            if earlier and sums[best_until[earlier - 1]] <= sums[origin] + extra:
+                origin, extra = best_until[earlier - 1], 0.0
+            totals.append(cost + (sums[origin] + extra))
+            origins.append(origin)
+        return _Step(relations, totals, origins)
+
+
+def _readings(text: str, chunk: Span, pair: Pair) -> tuple[list[Relation], list[float]]:
+    """The relations that a pair can mean, ascending, and their costs."""
     tests = _places(text, chunk, pair.test)
     readings = {}
     for result, cost in _places(text, chunk, pair.result).items():
         near = sorted((other + _distance(result, test), test) for test, other in tests.items())
         for distance, test in near[:NEAREST]:
             readings[Relation(result, test)] = cost + distance
-    return readings
+    relations = sorted(readings)
+    return relations, [readings[relation] for relation in relations]
 
 
 def _distance(result: Span, test: Span) -> float:
@@ -468,13 +530,23 @@ def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
     """The places of a mention, with the cost of a place inside a word."""
     bare, mark = parse_mark(mention)
     if mark is not None:
-        everywhere = occurrences(text, bare, Span(0, len(text)))
-        first = bisect.bisect_left(everywhere, chunk.start, key=lambda s: s.start)
-        index = first + mark - (mark > 0)
+        everywhere = _everywhere(text, bare)
+        index = _first_in(chunk, everywhere) + mark - (mark > 0)
         if mark and 0 <= index < len(everywhere):
             return {everywhere[index]: 0.0}
     places = occurrences(text, mention, chunk) or loose_occurrences(text, mention, chunk)
     return {p: 0.0 if is_word(text, p) else INSIDE_WORD for p in places[:PLACES]}
+
+
+@lru_cache(maxsize=16)  # an answer may name the same test again and again
+def _everywhere(text: str, mention: str) -> list[Span]:
+    """The places of a mention in the whole document, from which marks count."""
+    return occurrences(text, mention, Span(0, len(text)))
+
+
+def _first_in(chunk: Span, places: Sequence[Span]) -> int:
+    """The number of the first place that does not begin before a chunk."""
+    return bisect.bisect_left(places, chunk.start, key=lambda place: place.start)
 
 
 def interpret(subtask: str, answer: str) -> list[Pair] | None:
@@ -547,18 +619,21 @@ def overlap_f1(gold: Sequence[set[Relation]], submitted: Sequence[set[Relation]]
     Precision is the share of submitted relations that meet a gold one, recall the share of gold
     relations that meet a submitted one.
     """
-
-    def overlapping(one: Relation, other: Relation) -> bool:
-        return one.result.overlaps(other.result) and one.test.overlaps(other.test)
-
-    def share(ours: Sequence[set[Relation]], theirs: Sequence[set[Relation]]) -> float:
-        met = [
-            any(overlapping(one, other) for other in others)
-            for these, others in zip(ours, theirs, strict=True)
-            for one in these
-        ]
-        return sum(met) / len(met) if met else 0.0
-
-    precision, recall = share(submitted, gold), share(gold, submitted)
+    precision, recall = _share_met(submitted, gold), _share_met(gold, submitted)
     both = precision + recall
     return 2 * precision * recall / both if both else 0.0
+
+
+def _share_met(ours: Sequence[set[Relation]], theirs: Sequence[set[Relation]]) -> float:
+    """The share of relations, of which each document has a set, that overlap with one of others."""
+    import numpy as np
+
+    total = met = 0
+    for these, others in zip(ours, theirs, strict=True):
+        total += len(these)
+        if these and others:
+            ends = (np.array([[*r.result, *r.test] for r in part]) for part in (these, others))
+            a, b = (part.reshape(-1, 2, 2) for part in ends)  # relation, span, start or end
+            overlap = (a[:, None, :, 0] < b[None, :, :, 1]) & (b[None, :, :, 0] < a[:, None, :, 1])
+            met += int(np.any(np.all(overlap, axis=2), axis=1).sum())
+    return met / total if total else 0.0

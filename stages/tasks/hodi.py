@@ -38,12 +38,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
+from stages.toolkit.limits import too_large
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -51,6 +52,7 @@ from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
     Span,
+    first_from,
     folded_occurrences,
     is_word,
     occurrences,
@@ -115,7 +117,7 @@ class Post:
 
 # --- Raw files ------------------------------------------------------------------------------------
 
-_POSITIONS = re.compile(r"\[\s*(?:[0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)?\s*\]")
+_POSITIONS = re.compile(r"\[\s*+(?:[0-9]{1,9}\s*+(?:,\s*+[0-9]{1,9}\s*+)*+)?\]")
 
 
 def positions_cell(cell: str) -> frozenset[int]:
@@ -209,8 +211,11 @@ def _check_rows(path: Path, rows: Sequence[Row], posts: Iterable[Post]) -> None:
     for row, post in sorted(zip(rows, posts, strict=True), key=lambda pair: pair[0].line):
         if row.values.get("text", post.text) != post.text:
             defects.add(row.line, f"expected the test set's text {post.text!r}: {row['text']!r}")
-        outside = [i for i in row.values.get(COLUMN[B], ()) if i >= len(post.text)]
-        if outside:
+        rationale = row.values.get(COLUMN[B], frozenset())
+        outside = [i for i in rationale if i >= len(post.text)]
+        if problem := too_large(len(post.text), len(spans_of(rationale))):
+            defects.add(row.line, problem)
+        elif outside:
             defects.add(
                 row.line,
                 f"position {min(outside)} is outside the text, which has {len(post.text)}"
@@ -299,14 +304,14 @@ def write_answer(text: str, rationale: AbstractSet[int]) -> tuple[str, int]:
         The answer, and the number of spans that needed an occurrence mark.
     """
     spans = spans_of(rationale)
+    places, everywhere = cache(partial(_places, text)), cache(partial(_everywhere, text))
     segments = []
     marked = cursor = 0
     for span in spans:
         segment = _segment(text[span.start : span.end])
-        ahead = (p for p in _places(text, segment) if p.start >= cursor)
         none = len(spans) == 1 and normalised(segment) == NONE
-        if none or next(ahead, None) != span:  # the decoder takes the first one after the last
-            segment = with_mark(segment, _everywhere(text, segment).index(span) + 1)
+        if none or first_from(places(segment), cursor) != span:  # which is what decode takes
+            segment = with_mark(segment, everywhere(segment).index(span) + 1)
             marked += 1
         segments.append(GAP.escape(segment))
         cursor = span.end
@@ -348,7 +353,7 @@ def locate(text: str, segments: Sequence[str]) -> list[Span | None]:
     Returns:
         The span of each segment, None where it does not occur.
     """
-    return place_in_order([_places(text, segment) for segment in segments])
+    return place_in_order(segments, partial(_places, text))
 
 
 def _places(text: str, segment: str) -> list[Span]:

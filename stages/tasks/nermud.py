@@ -32,7 +32,7 @@ likely, not confirmed.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -41,6 +41,7 @@ from typing import NamedTuple
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
 from stages.toolkit.answers import AnswerParser, normalised
+from stages.toolkit.limits import too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
 from stages.toolkit.records import Array, Encoded, Example, Sending, Submission, Unit
@@ -48,6 +49,7 @@ from stages.toolkit.settings import Run
 from stages.toolkit.spans import (
     Markers,
     Span,
+    first_from,
     parse_mark,
     place_in_order,
     token_occurrences,
@@ -170,6 +172,8 @@ def read_sentences(path: Path, parse: Parser | None = label) -> list[Sentence]:
                     labels.append(parse(cells[1]))
                 except ValueError as error:
                     defects.add(number, f"label {cells[1][:60]!r}: {error}")
+        if problem := too_large(sum(map(len, tokens)), len(entities_of(labels))):
+            defects.add(rows[0][0], problem)
         identifier = f"{domain}:{name.removesuffix('_nolabel')}:{len(sentences) + 1:05}"
         sentences.append(
             Sentence(identifier, rows[0][0], tuple(tokens), tuple(labels) if parse else None)
@@ -316,12 +320,12 @@ def write_answer(tokens: Sequence[str], entities: Sequence[Entity]) -> tuple[str
     Returns:
         The answer, and the number of mentions that needed an occurrence mark.
     """
+    places = cache(partial(_places, tokens))
     pieces = []
     marked = cursor = 0
     for kind, place in entities:
         mention = " ".join(" ".join(tokens[place.start : place.end]).split())
-        ahead = (p for p in _places(tokens, mention) if p.start >= cursor)
-        if next(ahead, None) != place:  # the decoder takes the first place after the last mention
+        if first_from(places(mention), cursor) != place:  # which is what decode takes
             mention = with_mark(mention, token_occurrences(tokens, mention).index(place) + 1)
             marked += 1
         pieces.append(f"[{kind}] {MARKERS.escape(mention)}")
@@ -355,7 +359,7 @@ def locate(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Entity | 
     Returns:
         The entity for each mention, None where a mention does not occur.
     """
-    places = place_in_order([_places(tokens, mention.text) for mention in mentions])
+    places = place_in_order([mention.text for mention in mentions], partial(_places, tokens))
     return [
         Entity(mention.kind, place) if place else None
         for mention, place in zip(mentions, places, strict=True)
@@ -374,9 +378,7 @@ def _places(tokens: Sequence[str], mention: str) -> list[Span]:
 
 def _everywhere(tokens: Sequence[str], mention: str) -> list[Span]:
     """All places of a mention; whatever the case of letters, if there is none otherwise."""
-    return token_occurrences(tokens, mention) or token_occurrences(
-        [token.casefold() for token in tokens], mention.casefold()
-    )
+    return token_occurrences(tokens, mention) or token_occurrences(tokens, mention, any_case=True)
 
 
 def interpret(subtask: str, answer: str) -> list[Mention] | None:

@@ -4,6 +4,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,9 +23,17 @@ def normalised(answer: str) -> str:
     These are case, accents (``si`` is ``sì``), the kind and amount of white space, and white space
     and punctuation around the answer.
     """
-    bare = unicodedata.normalize("NFD", answer.casefold())
-    letters = "".join(c for c in bare if not unicodedata.combining(c))
+    letters = answer.casefold()
+    if not letters.isascii():
+        letters = "".join(map(_without_accents, letters))
     return " ".join(letters.split()).strip(_AROUND)
+
+
+@lru_cache(maxsize=4096)
+def _without_accents(character: str) -> str:
+    """A character without its accents; of a whole text, a decomposition may be quadratic."""
+    decomposed = unicodedata.normalize("NFD", character)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 class Labels(Generic[Label]):

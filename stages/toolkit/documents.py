@@ -12,6 +12,7 @@ from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import InputSource
 
 from stages.common.files import Defects, read_text
+from stages.toolkit.limits import CELL
 from stages.toolkit.tables import identifier
 
 
@@ -99,6 +100,9 @@ class _Documents(ContentHandler):
         if len(self._open) != 1 or name != "doc":
             return
         text = "".join(self._pieces)
+        if len(text) > CELL:
+            problem = f"doc {self._name}: {len(text)} characters, expected at most {CELL}"
+            self._defects.add(self._start, problem)
         if not text.strip():
             self._defects.add(self._start, f"doc {self._name}: expected a text, found none")
         if self._name is not None:

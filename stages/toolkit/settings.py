@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from stages.common.settings import Section, Text
+from stages.common.settings import Section, Seed, Text
 from stages.toolkit.splits import HoldOut
 
 
@@ -18,7 +18,7 @@ class Data(Section):
 class Run(Section):
     """Names under which answers are submitted."""
 
-    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
     run: Annotated[int, Field(ge=1, le=5)]
 
     def file_name(self, template: str) -> str:
@@ -30,7 +30,7 @@ class Bootstrap(Section):
     """How intervals are computed: the number of resamples and their seed."""
 
     resamples: Annotated[int, Field(ge=100, le=100_000)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class Encode(HoldOut):

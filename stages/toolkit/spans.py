@@ -5,9 +5,14 @@ Offsets count characters from 0; the end is exclusive.
 
 import bisect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
+
+from stages.toolkit.limits import MENTIONS
+
+Mention = TypeVar("Mention", bound=Hashable)
 
 
 class Span(NamedTuple):
@@ -40,7 +45,7 @@ def loose_occurrences(text: str, mention: str, within: Span) -> list[Span]:
     words = mention.split()
     if not words:
         return []
-    pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
+    pattern = re.compile(r"\s++".join(map(re.escape, words)), re.IGNORECASE)
     return [Span(*m.span()) for m in pattern.finditer(text, within.start, within.end)]
 
 
@@ -53,6 +58,18 @@ def folded_occurrences(text: str, mention: str) -> list[Span]:
     folded_mention = " ".join(mention.split()).casefold()
     if not folded_mention:
         return []
+    folded, origins = _folded(text)
+    return [
+        Span(origins[place.start], origins[place.end - 1] + 1)
+        for place in occurrences(folded, folded_mention, Span(0, len(folded)))
+        if (place.start == 0 or origins[place.start - 1] < origins[place.start])
+        and origins[place.end - 1] < origins[place.end]
+    ]
+
+
+@lru_cache(maxsize=2)  # an answer's mentions are looked for in the same text
+def _folded(text: str) -> tuple[str, list[int]]:
+    """A text without differences of case and white space, and where its characters come from."""
     folded: list[str] = []
     origins: list[int] = []
     for i, character in enumerate(text):
@@ -61,16 +78,10 @@ def folded_occurrences(text: str, mention: str) -> list[Span]:
         elif folded[-1:] != [" "]:
             folded.append(" ")
         origins += [i] * (len(folded) - len(origins))
-    origins.append(len(text))
-    return [
-        Span(origins[place.start], origins[place.end - 1] + 1)
-        for place in occurrences("".join(folded), folded_mention, Span(0, len(folded)))
-        if (place.start == 0 or origins[place.start - 1] < origins[place.start])
-        and origins[place.end - 1] < origins[place.end]
-    ]
+    return "".join(folded), [*origins, len(text)]
 
 
-def token_occurrences(tokens: Sequence[str], mention: str) -> list[Span]:
+def token_occurrences(tokens: Sequence[str], mention: str, *, any_case: bool = False) -> list[Span]:
     """Finds every place of a mention in a tokenised text.
 
     White space does not matter: ``d'Italia`` is found in the tokens ``d'``, ``Italia``. A place
@@ -79,21 +90,34 @@ def token_occurrences(tokens: Sequence[str], mention: str) -> list[Span]:
     Args:
         tokens: the text's tokens, none of them blank.
         mention: what is looked for.
+        any_case: whether the case of letters does not matter either.
 
     Returns:
         Spans of tokens, not of characters.
     """
-    bare_mention = "".join(mention.split())
+    bare_mention = "".join((mention.casefold() if any_case else mention).split())
     if not bare_mention:
         return []
-    bare = ["".join(token.split()) for token in tokens]
-    text = "".join(bare)
-    token_at = {offset: i for i, offset in enumerate(accumulate(map(len, bare), initial=0))}
+    text, token_at = _joined(tuple(tokens), any_case)
     return [
         Span(token_at[place.start], token_at[place.end])
         for place in occurrences(text, bare_mention, Span(0, len(text)))
         if place.start in token_at and place.end in token_at
     ]
+
+
+@lru_cache(maxsize=4)  # likewise
+def _joined(tokens: tuple[str, ...], any_case: bool) -> tuple[str, dict[int, int]]:
+    """The tokens as one text without white space, and which token begins at which offset."""
+    bare = ["".join((t.casefold() if any_case else t).split()) for t in tokens]
+    offsets = accumulate(map(len, bare), initial=0)
+    return "".join(bare), {offset: i for i, offset in enumerate(offsets)}
+
+
+def first_from(places: Sequence[Span], start: int) -> Span | None:
+    """The first of ascending places that begins at an offset or after it, or None."""
+    number = bisect.bisect_left(places, start, key=lambda place: place.start)
+    return places[number] if number < len(places) else None
 
 
 def is_word(text: str, span: Span) -> bool:
@@ -119,7 +143,8 @@ class Markers:
     """
 
     def __init__(self, *names: str) -> None:
-        self._pattern = re.compile(rf"(\[+)({'|'.join(names)})\]", re.IGNORECASE)
+        # Brackets are taken from the first one on, all at once: a try at each would be quadratic.
+        self._pattern = re.compile(rf"(?<!\[)(\[++)({'|'.join(names)})\]", re.IGNORECASE)
 
     def escape(self, mention: str) -> str:
         """A mention as the answer writes it."""
@@ -133,14 +158,14 @@ class Markers:
             text that follows it up to the next one.
         """
         pieces = self._pattern.split(answer)  # text, brackets, name, text, brackets, name, …, text
-        segments = [("", pieces[0])]
+        segments = [("", [pieces[0]])]
         for brackets, name, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
             if len(brackets) == 1:
-                segments.append((name.upper(), after))
+                segments.append((name.upper(), [after]))
             else:
-                previous, text = segments[-1]
-                segments[-1] = (previous, f"{text}{brackets[1:]}{name}]{after}")
-        return segments[0][1], segments[1:]
+                segments[-1][1].append(f"{brackets[1:]}{name}]{after}")
+        (_, before), *marked = ((name, "".join(parts)) for name, parts in segments)
+        return before, marked
 
 
 _MARK = re.compile(r"(.*\S) \[(-?[0-9]{1,6})\]", re.DOTALL)
@@ -166,7 +191,9 @@ class _Chain(NamedTuple):
     before: "_Chain | None" = None
 
 
-def place_in_order(options: Sequence[Sequence[Span]]) -> list[Span | None]:
+def place_in_order(
+    mentions: Sequence[Mention], places: Callable[[Mention], Sequence[Span]]
+) -> list[Span | None]:
     """Chooses a place for each mention of an answer that lists them in the order of the text.
 
     As many mentions as possible are placed in this order without overlaps, each as early as it can
@@ -174,32 +201,39 @@ def place_in_order(options: Sequence[Sequence[Span]]) -> list[Span | None]:
     answer has out of order, take their first place that is still free.
 
     Args:
-        options: the places of each mention, of which both starts and ends ascend.
+        mentions: the answer; those after the first `MENTIONS` are not placed.
+        places: the places of a mention, of which both starts and ends ascend.
 
     Returns:
         The place of each mention, None where there is none.
     """
+    options = {mention: places(mention) for mention in dict.fromkeys(mentions[:MENTIONS])}
+    starts = {mention: [place.start for place in own] for mention, own in options.items()}
     chains = [_Chain()]  # the chain of n mentions that ends first, for each n
-    for index, places in enumerate(options):
+    for index, mention in enumerate(mentions[:MENTIONS]):
+        own, own_starts = options[mention], starts[mention]
         for n in reversed(range(len(chains))):
-            first = bisect.bisect_left(places, chains[n].end, key=lambda place: place.start)
-            if first == len(places):
+            first = bisect.bisect_left(own_starts, chains[n].end)
+            if first == len(own):
                 continue
-            longer = _Chain(places[first].end, index, places[first], chains[n])
+            place = own[first]
             if n + 1 == len(chains):
-                chains.append(longer)
-            elif longer.end < chains[n + 1].end:
-                chains[n + 1] = longer
-    placed: list[Span | None] = [None] * len(options)
+                chains.append(_Chain(place.end, index, place, chains[n]))
+            elif place.end < chains[n + 1].end:
+                chains[n + 1] = _Chain(place.end, index, place, chains[n])
+    placed: list[Span | None] = [None] * len(mentions)
     chain = chains[-1]
     while chain.before:
         placed[chain.mention] = chain.place
         chain = chain.before
-    taken = [place for place in placed if place]
-    for index, places in enumerate(options):
-        if placed[index] is None:
-            free = (p for p in places if not any(p.overlaps(t) for t in taken))
-            if place := next(free, None):
-                placed[index] = place
-                taken.append(place)
+    taken = sorted(place for place in placed if place)
+
+    def is_free(place: Span) -> bool:
+        after = bisect.bisect_left(taken, place)
+        return not any(place.overlaps(other) for other in taken[max(0, after - 1) : after + 1])
+
+    for index, mention in enumerate(mentions[:MENTIONS]):
+        if placed[index] is None and (free := next(filter(is_free, options[mention]), None)):
+            placed[index] = free
+            bisect.insort(taken, free)
     return placed

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
-from stages.common.settings import Section
+from stages.common.settings import Section, Seed
 
 Split = Literal["train", "dev", "test"]
 Share = Annotated[float, Field(ge=0.0, le=0.5)]
@@ -43,7 +43,7 @@ class HoldOut(Section):
 
     model_config = ConfigDict(extra="ignore")
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     dev: Share
     test: Share
 

@@ -6,7 +6,6 @@ or raises a ValueError saying what was expected.
 
 import csv
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.command import InputError
-from stages.common.files import Defects, read_lines, read_text
+from stages.common.files import Defects, read_json, read_lines, read_text
+from stages.toolkit import limits
 from stages.toolkit.records import Item
 
 Parser = Callable[[str], Any]
-
-FIELD = 10_000_000  # characters of the longest cell
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def read_table(
         values = {}
         for column, cell in zip(header, cells, strict=True):
             try:
-                values[column] = parsers[column](cell)
+                values[column] = parsers[column](_checked_length(cell))
             except ValueError as error:
                 defects.add(line, f"{column} {cell[:60]!r}: {error}")
         if len(values) == len(header):
@@ -150,7 +148,7 @@ def read_table(
 
 
 def _quoted(content: str, delimiter: str, defects: Defects) -> Iterator[tuple[int, list[str]]]:
-    csv.field_size_limit(FIELD)
+    csv.field_size_limit(limits.CELL)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -165,7 +163,7 @@ def _quoted(content: str, delimiter: str, defects: Defects) -> Iterator[tuple[in
             yield line, [cell.replace("\r\n", "\n") for cell in cells]
 
 
-_QUOTED_CELL = r'"(?:[^"{0}]|"")*"'
+_QUOTED_CELL = r'"(?:[^"{0}]++|"")*+"'  # possessive: what is not closed is read once
 
 
 def _plain(content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -228,8 +226,8 @@ def read_objects(
         if not content.strip():
             continue
         try:
-            found = json.loads(content)
-        except (ValueError, RecursionError) as error:  # a ValueError too: a number of 5000 digits
+            found = read_json(content)
+        except ValueError as error:
             defects.add(line, f"not JSON: {error}")
             continue
         if not isinstance(found, dict) or set(keys) - set(found):
@@ -243,7 +241,7 @@ def read_objects(
         for key, value in found.items():
             try:
                 if key in parsers:
-                    values[key] = parsers[key](value)
+                    values[key] = parsers[key](_checked_length(value))
             except ValueError as error:
                 defects.add(line, f"{key} {str(value)[:60]!r}: {error}")
         if len(values) == len(found):
@@ -251,6 +249,13 @@ def read_objects(
     _check_unique(rows, unique, defects)
     defects.check()
     return rows
+
+
+def _checked_length(value: Any) -> Any:
+    """A cell, or the value of a key, unless it is a text that is too long."""
+    if isinstance(value, str) and len(value) > limits.CELL:
+        raise ValueError(f"expected at most {limits.CELL} characters, found {len(value)}")
+    return value
 
 
 def _check_unique(rows: Iterable[Row], column: str | None, defects: Defects) -> None:

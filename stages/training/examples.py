@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,4 +129,10 @@ def check_examples(examples: Examples, weights: Mapping[str, float], path: Path)
         raise InputError(
             f"params.yaml: finetune.weights: no sub-task {', '.join(sorted(unknown))} in {path};"
             f" it has {', '.join(sorted(set(examples.subtasks)))}"
+        )
+    counts = Counter(examples.subtasks)
+    if not any(round(weights.get(subtask, 1.0) * n) for subtask, n in counts.items()):
+        raise InputError(
+            "params.yaml: finetune.weights: no example is left to learn from; expected a larger"
+            f" weight of one of {', '.join(sorted(counts))}"
         )

@@ -92,7 +92,50 @@ def test_a_file_appears_whole_or_not_at_all(
 
     files.write_text(tmp_path / "a", "before")
     monkeypatch.setattr(files, "sync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"):
         files.write_text(tmp_path / "a", "after")
     assert (tmp_path / "a").read_text() == "before"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_files_that_are_too_large_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    with path.open("wb") as file:
+        file.truncate(400_000_000)  # takes no room on the disk
+    with pytest.raises(InputError, match="f: the file has 400,000,000 bytes, expected at most 50,"):
+        files.read_lines(path)
+    monkeypatch.setattr(files.limits, "LINES", 10)
+    for end in ("\n", "\r"):
+        path.write_bytes(f"a{end}".encode() * 11)
+        with pytest.raises(InputError, match="f: 11 lines, expected at most 10"):
+            files.read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("[" * 5000 + "]" * 5000, "too many levels"), ("9" * 5000, "Exceeds the")]
+)
+def test_json_beyond_what_python_takes_is_a_defect(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "f").write_text(text + "\n")
+    with pytest.raises(InputError, match=f"f:1: not JSON: {message}[^;]*$"):
+        files.read_jsonl(tmp_path / "f", ("a",))
+
+
+def test_of_many_defects_the_first_are_kept_and_the_others_counted(tmp_path: Path) -> None:
+    defects = files.Defects(tmp_path)
+    for line in range(1, 1001):
+        defects.add(line, "wrong")
+    assert len(defects.found) == files.SHOWN
+    with pytest.raises(InputError, match=r":20: wrong\nand 980 more in "):
+        defects.check()
+
+
+def test_lone_surrogates_are_no_unicode(tmp_path: Path) -> None:
+    assert files.is_unicode("perché 😀\U0010ffff\ud7ff\ue000")
+    assert not files.is_unicode("a\ud800")
+    assert not files.is_unicode("\udfff")
+    row = dict.fromkeys(files.EXAMPLE, "a")
+    files.write_jsonl(tmp_path / "f", [row, row | {"output": "\ud800"}])
+    with pytest.raises(InputError, match="f:2: expected Unicode text, found a lone surrogate"):
+        files.read_encoded(tmp_path / "f")

@@ -64,12 +64,35 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
             r"model: .*place of the zeros",
         ),
         ("epochs: ", "epochs: [", r"not valid YAML"),
+        (
+            "seed: 1 ",
+            "seed: 4294967296 ",
+            r"finetune\.seed: .*less than 4294967296, found",
+        ),
+        (
+            "alpha: 32 ",
+            "alpha: 1.0e+38 ",
+            r"finetune\.lora\.alpha: .*equal to 100000, found",
+        ),
+        ("clip: 1.0 ", "clip: 1.0e-300 ", r"finetune\.clip: .*equal to 0\.000001, found 1e-300"),
+        ("epochs: ", f"epochs: {'9' * 5000} #", r"not valid YAML: Exceeds the limit[^;]*$"),
+        ("epochs: ", f"epochs: 0x{'f' * 5000} #", r"finetune\.epochs: .*of too many digits"),
+        ("epochs: ", f"epochs: {'x' * 500} #", r"finetune\.epochs: .*found 'x{59}…$"),
+        ("seed: 21", "seed: &a 21\n  dev2: *a", r"\d+: expected a value, found the alias \*a"),
+        ("epochs: ", f"epochs: {'[' * 5000} #", r"\d+: expected at most 20 levels"),
+        ("team: ", 'team: "\\ud800" #', r"\d+: expected Unicode text, found '\\ud800'"),
+        ("epochs: ", "epochs: 2021-13-45 #", r"not valid YAML: month must be in"),
+        (
+            "epochs: ",
+            f"epochs: {' ' * 100_000}",
+            r"the file has .*, expected at most 100,000",
+        ),
     ],
 )
 def test_bad_values_are_told_by_key_value_and_range(
     root: Path, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"params\.yaml: {message}"):
+    with pytest.raises(InputError, match=rf"params\.yaml:( |){message}"):
         settings.read(finetune.Settings, changed(root, tmp_path, old, new))
 
 
@@ -89,6 +112,29 @@ def test_a_section_that_no_stage_reads_is_refused(
     (tmp_path / "params.yaml").write_text(f"{text}{added}\n", encoding="utf-8")
     with pytest.raises(InputError, match=rf"params\.yaml: {message}"):
         settings.read(check.Settings, tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON: Expecting"),
+        ("[" * 5000, "not valid JSON: too many levels"),
+        ("[" * 21 + "]" * 21, "not valid JSON: expected at most 20 levels"),
+        ('{"a": ' + "9" * 5000 + "}", "not valid JSON: Exceeds the limit[^;]*$"),
+        ('{"a": [{"b": "\\ud800"}]}', "not valid JSON: expected Unicode text"),
+        ('{"a": [{"\\ud800": 1}]}', "not valid JSON: expected Unicode text"),
+        ("[" + " " * 100_000 + "]", "the file has 100,002 bytes, expected at most 100,000"),
+        ("[]", "expected a mapping of keys to values"),
+    ],
+    ids=range(8),
+)
+def test_json_has_the_limits_of_yaml(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"a\.json: {message}"):
+        settings.load(path)
+    path.write_text('{"a": ' + "[" * 19 + '"\\ud83d\\ude00"' + "]" * 19 + "}")
+    assert "😀" in str(settings.load(path))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Adapters of many kinds: answers are those of peft, on whatever path, or they are refused."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
@@ -95,7 +97,7 @@ def test_weights_without_a_place_are_an_error(bases: dict[bool, Path], plain: Pa
 def test_weights_of_another_base_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
     path = plain / "adapter_model.safetensors"
     save_file({name: weight[:, :8].clone() for name, weight in load_file(path).items()}, path)
-    with pytest.raises(InputError, match="cannot be loaded as an adapter of the base"):
+    with pytest.raises(InputError, match="the adapter .* cannot be loaded: .*size mismatch"):
         load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
 
 
@@ -141,3 +143,62 @@ def test_an_adapter_of_a_hub_at_its_commit(
 def test_the_own_adapter_or_none() -> None:
     assert adapter_folder(True, Path("own")) == Path("own")
     assert adapter_folder(False, Path("own")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", r"adapter_config\.json: expected the settings of a LoRA adapter"),
+        ("[" * 5000 + "]" * 5000, r"adapter_config\.json cannot be loaded: too many levels"),
+        ('{"peft_type": ' + "9" * 5000 + "}", r"adapter_config\.json cannot be loaded: Exceeds"),
+        ('{"peft_type": "LORA", "r": "many"}', "the adapter .* cannot be loaded: .*Error"),
+    ],
+)
+def test_settings_that_are_none_are_an_error(
+    bases: dict[bool, Path], plain: Path, content: str, message: str
+) -> None:
+    (plain / "adapter_config.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": "((.*)*)*x"},
+        {"rank_pattern": {"(([a-z_.0-9]*)*)*!": 2}},
+        {"layers_pattern": ["(([a-z_.0-9]*)*)*!"], "layers_to_transform": [1]},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_patterns_that_never_end_are_an_error(
+    bases: dict[bool, Path], plain: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.model.adapters.PATTERN_SECONDS", 0.5)
+    change(plain, **settings)
+    with pytest.raises(InputError, match=r"adapter_config\.json: its patterns take over 0\.5 s"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_patterns_are_compared_as_peft_does(bases: dict[bool, Path], plain: Path) -> None:
+    base = load_base(model_settings(bases[False]), CPU, FP32)
+    change(plain, target_modules="(")
+    with pytest.raises(InputError, match="is no regular expression: .*unterminated subpattern"):
+        load_adapter(base, plain)
+    change(plain, target_modules=r".*\.self_attn\.(q|v)_proj", rank_pattern={"q_pro.": 4})
+    assert load_adapter(base, plain)
+
+
+def test_what_a_bin_file_pickles_is_not_run_and_no_advice_to_do_so_is_given(
+    bases: dict[bool, Path], plain: Path, tmp_path: Path
+) -> None:
+    class Malicious:
+        def __reduce__(self) -> Any:
+            return os.system, (f"touch {tmp_path / 'owned'}",)
+
+    (plain / "adapter_model.safetensors").unlink()
+    torch.save({"a": Malicious()}, plain / "adapter_model.bin")
+    with pytest.raises(InputError, match="holds more than numbers, .* is never read") as error:
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+    assert "weights_only" not in str(error.value)
+    assert not (tmp_path / "owned").exists()

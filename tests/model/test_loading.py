@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from stages.common.command import InputError
 from stages.model.adapters import load_adapter
-from stages.model.loading import load_base, load_tokenizer
+from stages.model.loading import load_base, load_config, load_tokenizer
 from stages.training.adapter import add_lora
 from stages.training.settings import Lora
 from tests.helpers import tiny
@@ -70,9 +70,46 @@ def test_never_runs_what_a_bin_file_pickles(tmp_path: Path) -> None:
     tiny.model(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save({"model.norm.weight": Malicious()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match="cannot be loaded"):
+    with pytest.raises(InputError, match="holds more than numbers, .* is never read") as error:
         load_base(model_settings(tmp_path), CPU, FP32)
+    assert "weights_only" not in str(error.value)  # torch advises to switch the check off
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[1]", '{"a": ' + "[" * 20_000 + "]" * 20_000 + "}", "{", '{"num_hidden_layers": "two"}'],
+    ids=["a list", "deep", "cut", "words"],
+)
+def test_a_configuration_that_is_none_is_an_error(
+    tiny_base: Path, tmp_path: Path, content: str
+) -> None:
+    readers = {"config.json": load_config}
+    if "num" not in content:
+        readers |= {"tokenizer_config.json": load_tokenizer, "tokenizer.json": load_tokenizer}
+    for file, load in readers.items():
+        base = shutil.copytree(tiny_base, tmp_path / file)
+        (base / file).write_text(content)
+        with pytest.raises(InputError, match="cannot be loaded: "):
+            load(model_settings(base))
+
+
+def test_a_configuration_decides_neither_the_size_of_the_work_nor_what_computes(
+    tmp_path: Path,
+) -> None:
+    """A name of a kernel would make transformers fetch it from the hub, and run it."""
+    tiny.model(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    kernel = "kernels-community/flash-attn"
+    for key in ("_attn_implementation", "attn_implementation", "experts_implementation"):
+        path.write_text(json.dumps(config | {key: kernel}))
+        read = load_config(model_settings(tmp_path))
+        assert (read._attn_implementation, read._experts_implementation) == (None, None)
+        assert load_base(model_settings(tmp_path), CPU, FP32).config._attn_implementation == "sdpa"
+    path.write_text(json.dumps(config | {"num_hidden_layers": 10**6}))
+    with pytest.raises(InputError, match=r"says 1000000 layers, expected at most 1000"):
+        load_base(model_settings(tmp_path), CPU, FP32)
 
 
 def test_a_base_that_lacks_weights_is_refused(tmp_path: Path) -> None:
@@ -314,12 +351,13 @@ def test_codes_without_a_quantization_are_refused(
         load_base(model_settings(tmp_path), CPU, FP32)
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, quantization: str) -> None:
     tiny.model(tmp_path)
     name = "model.layers.1.mlp.up_proj.weight"
     rewrite(tmp_path, lambda state: state[name][3, 5].fill_(float("nan")))
     with pytest.raises(InputError, match=rf"weights that are no finite numbers: {name} \(1 in all"):
-        load_base(model_settings(tmp_path), CPU, FP32)
+        load_base(model_settings(tmp_path, quantization=quantization), CPU, FP32)
 
 
 def test_weights_without_a_place_are_refused(tmp_path: Path) -> None:

@@ -29,13 +29,15 @@ def graph(root: Path) -> Any:
 
 
 def imported(path: Path, root: Path) -> set[Path]:
-    """The project's modules that a file imports, at its top or inside functions."""
+    """The project's modules that a file imports, at its top or in functions, or runs by name."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
     found = set()
     for name in names:
         file = root / f"{name.replace('.', '/')}.py"

@@ -36,8 +36,8 @@ def commands() -> str:
     return "\n".join([*lines, container["postCreateCommand"]])
 
 
-def test_the_three_workflows_are_there() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["compare", "newest", "tests"]
+def test_the_four_workflows_are_there() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["audit", "compare", "newest", "tests"]
     assert [path.stem for path in FORMS] == ["file-refused", "score-differs"]
 
 
@@ -69,7 +69,7 @@ def test_what_workflows_run_exists() -> None:
     called = re.findall(r"^\s*make (?:[A-Z]+=\S* )*([a-z-]+)$", text, re.MULTILINE)
     assert len(called) == len(re.findall(r"\bmake\b", text)), "a call of make was not understood"
     assert set(called) <= targets
-    assert {"install", "quick", "repro", "test"} <= set(called)
+    assert {"audit", "install", "quick", "repro", "test"} <= set(called)
     for module in re.findall(r"python -m ([\w.]+)", text):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
     assert ".ci/run" in text.splitlines()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stages.common.command import InputError
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
+from stages.toolkit import limits
 from stages.toolkit.spans import Span
 from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
@@ -514,3 +515,43 @@ def test_a_submission_of_other_documents_is_refused(
     write(tmp_path, training="T|t|Hb 1\n", test="1|t|Hb 9,8\n\n2|t|PCR\n", prova_run2=submitted)
     with pytest.raises(InputError, match=message):
         clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN)
+
+
+@pytest.mark.parametrize("count", [3, 80, 500])
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_gold_survives_many_equal_pairs_in_a_sentence(count: int, ahead: int) -> None:
+    """The fewest marks are sought for a few; of many pairs all places are marked."""
+    text = "3 " * (count + ahead)
+    chunk = Span(0, len(text))
+    relations = [
+        Relation(Span(2 * n, 2 * n + 1), Span(2 * (n + ahead), 2 * (n + ahead) + 1))
+        for n in range(count)
+    ]
+    answer, marked = clinkart.write_answer(text, chunk, relations)
+    pairs, parsed = clinkart.parse_answer(answer)
+    assert parsed
+    assert clinkart.locate(text, chunk, pairs) == relations
+    assert marked == count
+
+
+def test_unambiguous_pairs_need_no_mark_however_many() -> None:
+    text = "Hb 3 " * 60
+    relations = [Relation(Span(5 * n + 3, 5 * n + 4), Span(5 * n, 5 * n + 2)) for n in range(60)]
+    answer, marked = clinkart.write_answer(text, Span(0, len(text)), relations)
+    assert marked == 0
+    assert clinkart.locate(text, Span(0, len(text)), clinkart.parse_answer(answer)[0]) == relations
+
+
+def test_documents_and_their_relations_have_limits(tmp_path: Path) -> None:
+    most = limits.MENTIONS
+    relations = [f"1\tREL\t{2 * n}-{2 * n + 1}\t1002-1003\n" for n in range(most + 1)]
+    text = "3 " * (most + 2)
+    path = tmp_path / clinkart.FILES.train
+    path.write_text(f"1|t|{text}\n{''.join(relations)}\n2|t|{'x' * (limits.TEXT + 1)}\n")
+    with pytest.raises(InputError) as error:
+        clinkart.read(path)
+    for line, problem in (
+        (most + 2, f"a text with {most + 1} mentions, expected at most {most}"),
+        (most + 4, f"a text with {limits.TEXT + 1} characters, expected at most {limits.TEXT}"),
+    ):
+        assert f":{line}: {problem}" in str(error.value)

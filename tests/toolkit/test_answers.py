@@ -1,5 +1,7 @@
 """Reading answers strictly, and counting what could not be read."""
 
+import string
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,15 @@ def test_normalising_twice_changes_nothing_more(answer: str) -> None:
     once = normalised(answer)
     assert normalised(once) == once
     assert once == once.strip()
+
+
+@given(st.text() | st.text("e\u0301\u0300\u0f73\u0344\u0323İ가ﬁ\u1e9b a"))
+def test_accents_are_those_of_the_canonical_decomposition(answer: str) -> None:
+    """Of the whole text, which Python makes in quadratic time."""
+    bare = unicodedata.normalize("NFD", answer.casefold())
+    letters = "".join(c for c in bare if not unicodedata.combining(c))
+    around = string.punctuation + string.whitespace + "«»“”‘’…"
+    assert normalised(answer) == " ".join(letters.split()).strip(around)
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,12 @@ def test_whatever_the_file_holds_only_input_errors_are_raised(content: str, tmp_
         read_documents(write(tmp_path, content))
     except InputError as error:
         assert "essays.xml:" in str(error)
+
+
+def test_a_document_that_is_too_long_is_a_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.toolkit.documents.CELL", 3)
+    path = write(tmp_path, '<dataset>\n<doc id="a">abc</doc>\n<doc id="b">abcd</doc></dataset>')
+    with pytest.raises(InputError, match=r"xml:3: doc b: 4 characters, expected at most 3$"):
+        read_documents(path)

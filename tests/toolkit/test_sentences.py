@@ -1,11 +1,13 @@
 """Italian and Spanish sentences by rule."""
 
+from functools import cache
 from itertools import accumulate
+from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stages.toolkit.sentences import Language, opening, sentences
+from stages.toolkit.sentences import Language, _splitter, opening, sentences
 
 
 def split(text: str) -> list[str]:
@@ -81,3 +83,27 @@ def test_an_opening_keeps_the_limit_and_is_never_empty(
         assert len(cut) == found[kept - 1].end
     elif found:
         assert len(cut) < found[0].end
+
+
+@cache
+def spacys_own(language: Language) -> Any:
+    import spacy
+
+    return spacy.blank(language).tokenizer
+
+
+PUNCTUATED = st.lists(
+    st.sampled_from(
+        ["...", ".", "10km", "10°C.", "l'", "5%", "(", "]", '"', "«", "ecc.", "Sig.", ":-)", "'50"]
+        + ["http://a.it/b(c)", "a.b", "U.S.A.", "1990s", "😀", "--", "€5", "m²", "¿", " ", "\n"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@example("([{" * 40 + "." * 99 + ")" * 60 + '"', "it")
+@given(PUNCTUATED | st.text(max_size=30), st.sampled_from(["it", "es"]))
+def test_tokens_are_those_of_spacy(text: str, language: Language) -> None:
+    """Although punctuation is looked for at the ends of words alone."""
+    own, spacys = _splitter(language).tokenizer(text), spacys_own(language)(text)
+    assert [(token.text, token.idx) for token in own] == [(t.text, t.idx) for t in spacys]

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.toolkit.limits import MENTIONS
 from stages.toolkit.spans import (
     Markers,
     Span,
+    first_from,
     folded_occurrences,
     is_word,
     loose_occurrences,
@@ -89,6 +91,7 @@ def test_markers_part_mentions_and_may_stand_in_them() -> None:
     markers = Markers("PER", "LOC")
     assert markers.split("x [per] a [LOC][ORG] b") == ("x ", [("PER", " a "), ("LOC", "[ORG] b")])
     assert markers.split("nothing") == ("nothing", [])
+    assert markers.split("[[[x[[PER]y[[loc]") == ("[[[x[PER]y[loc]", [])
     for mention in ("[PER]", "[[loc] x", "[PER", "PER]", "[ PER ]", "[PER][LOC]"):
         assert markers.split(f"[LOC]{markers.escape(mention)}") == ("", [("LOC", mention)])
 
@@ -99,6 +102,23 @@ def test_marks_part_from_mentions() -> None:
     assert parse_mark("a\nb [2] [-1]") == ("a\nb [2]", -1)
     for unmarked in ("Roma", "Roma[2]", "[2]", " [2]", "Roma [2] ", "Roma [+2]", "Roma [٢]"):
         assert parse_mark(unmarked) == (unmarked, None)
+
+
+def test_mentions_beyond_the_limit_are_not_placed() -> None:
+    text = "a " * (MENTIONS + 9)
+    placed = place_in_order(["a"] * (MENTIONS + 9), lambda m: occurrences(text, m, Span(0, 9999)))
+    assert placed[:MENTIONS] == [Span(2 * n, 2 * n + 1) for n in range(MENTIONS)]
+    assert placed[MENTIONS:] == [None] * 9
+
+
+def test_the_first_place_from_an_offset_on() -> None:
+    places = [Span(1, 3), Span(4, 5)]
+    assert [first_from(places, start) for start in (0, 1, 2, 5)] == [
+        *places[:1] * 2,
+        places[1],
+        None,
+    ]
+    assert first_from([], 0) is None
 
 
 places = st.sets(st.integers(0, 7), max_size=3).map(sorted)
@@ -123,7 +143,7 @@ def test_as_many_mentions_as_possible_are_placed_in_order(
         if fits:
             best = min(fits, key=lambda fit: fit[0])[1]
             break
-    found = place_in_order(options)
+    found = place_in_order(range(len(options)), options.__getitem__)
     taken = [p for p in found if p]
     assert not any(a.overlaps(b) for a, b in combinations(taken, 2))
     ascending = sum(p is not None for p in best)

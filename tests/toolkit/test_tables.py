@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
+from stages.toolkit import tables
 from stages.toolkit.tables import (
     anything,
     flag,
@@ -211,3 +212,19 @@ def test_rows_are_matched_with_items_in_the_order_of_the_items(tmp_path: Path) -
         match_items(path, rows, "id", items)
     with pytest.raises(InputError, match=r"t\.csv: missing items: c"):
         match_items(path, rows, "id", [*items, Item("c")], ordered=False)
+
+
+def test_cells_that_are_too_long_are_defects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables.limits, "CELL", 5)
+    path = tmp_path / "f"
+    path.write_text("a,b\nsì,12345\nno,123456\n", encoding="utf-8")
+    columns = {"a": text, "b": text}
+    with pytest.raises(InputError, match="f:3: b '123456': expected at most 5 characters, f"):
+        read_table(path, columns, quoted=False)
+    with pytest.raises(InputError, match=r"f:3: not a table of quoted cells: field larger than"):
+        read_table(path, columns)
+    path.write_text('{"a": "123456"}\n')
+    with pytest.raises(InputError, match="f:1: a '123456': expected at most 5 characters, f"):
+        read_objects(path, {"a": text})

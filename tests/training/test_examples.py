@@ -7,7 +7,8 @@ import pytest
 
 from stages.common.command import InputError
 from stages.model.text import TokenRow, TooLong
-from stages.training.examples import capped, read_examples
+from stages.training.examples import Examples, capped, check_examples, read_examples
+from stages.training.schedule import epoch_order
 
 
 def kept(order: list[int], cap: int, seed: int) -> list[str]:
@@ -61,3 +62,14 @@ def test_what_cannot_be_learnt_is_left_out_and_counted(
 def test_a_cutoff_too_small_for_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.jsonl: model\.cutoff .* all of 2 examples"):
         read_examples(write(tmp_path, "long answer", "another"), Encoder())
+
+
+@pytest.mark.parametrize("weights", [{"a": 0.0, "b": 0.0}, {"a": 0.01, "b": 0.1}])
+def test_weights_that_leave_nothing_to_learn_are_an_error(weights: dict[str, float]) -> None:
+    row = TokenRow([1, 5, 2], 1, 0)
+    examples = Examples([row] * 7, ["a"] * 4 + ["b"] * 3)
+    assert epoch_order(examples.subtasks, weights, seed=1, epoch=0) == []
+    with pytest.raises(InputError, match=r"finetune\.weights: no example is left to learn from"):
+        check_examples(examples, weights, Path("train.jsonl"))
+    check_examples(examples, weights | {"b": 0.2}, Path("train.jsonl"))
+    assert epoch_order(examples.subtasks, weights | {"b": 0.2}, seed=1, epoch=0)
