@@ -30,7 +30,8 @@ class Gazetteer:
     """Answers with every entry whose phrases stand in the input.
 
     Entries that in training inputs stood more often without being answered than with it are left
-    out. Of entries that overlap the first and longest is taken. Where there is none, the most
+    out. Of entries that overlap the first and longest is taken, and of those of one phrase the most
+    frequent, then the first in training. Where there is none, the most
     frequent answer without an entry is given.
     """
 
@@ -50,8 +51,9 @@ class Gazetteer:
         without: Counter[str] = Counter()
         for text, output, entries in zip(inputs, outputs, answers, strict=True):
             grams = self._grams(text)
-            found = {e for e in entries if all(phrase in grams for phrase in e.phrases)}
-            answered.update(found)
+            standing_here = (e for e in entries if all(phrase in grams for phrase in e.phrases))
+            found = dict.fromkeys(standing_here)  # in their order, which decides among equals
+            answered.update(found.keys())
             without.update([] if found else [output])
         self._nothing = (without or Counter(outputs)).most_common(1)[0][0]
         self._known: dict[Phrase, list[Entry]] = defaultdict(list)

@@ -76,3 +76,14 @@ def test_numbers_in_copied_records_are_entries() -> None:
     inputs = [f"Hb {n} g/dl." for n in range(9)]
     model = fit("x", inputs, [f"[BREL] {n} [SEP] Hb [EREL]" for n in range(9)], (), 1.0)
     assert model.answer(["Hb 3"])[0].text == "[BREL] 3 [SEP] Hb [EREL]"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_of_equally_frequent_entries_the_first_in_training_is_given(reverse: bool) -> None:
+    """Not the one that the run's hash seed puts first."""
+    names = sorted((f"esame{n}" for n in range(20)), reverse=reverse)
+    record = " ".join(f"[BREL] (-) [SEP] {name} [EREL]" for name in names)
+    text = f"(-) {' '.join(names)}"
+    assert answers([(text, record), ("niente", "[NOREL]")], text) == [
+        f"[BREL] (-) [SEP] {names[0]} [EREL]"
+    ]
