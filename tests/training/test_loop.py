@@ -21,6 +21,7 @@ from stages.training.passes import answer_loss
 from stages.training.progress import Progress
 from stages.training.saved import SavingTimes, saved_states
 from stages.training.schedule import epoch_order, learning_rate
+from stages.training.settings import Finetune
 from tests.helpers.models import CPU, FP32
 from tests.helpers.trainings import (
     adapted,
@@ -305,19 +306,28 @@ def test_a_weight_that_is_no_number_is_not_saved(tiny_base: Path, tmp_path: Path
     assert len(saved_states(tmp_path / "a")) == 1
 
 
+def beyond_limits(**lora: float) -> Finetune:
+    """Settings of an adapter that params.yaml may not state."""
+    settings = finetune_settings(epochs=1)
+    return settings.model_copy(update={"lora": settings.lora.model_copy(update=lora)})
+
+
 @pytest.mark.parametrize(
-    "changes", [{"clip": 1e-300}, {"learning_rate": 1e-300}, {"lora": {"alpha": 1e-300}}]
+    "settings",
+    [
+        finetune_settings(epochs=1, learning_rate=1e-300),
+        finetune_settings(epochs=1).model_copy(update={"clip": 1e-300}),
+        beyond_limits(alpha=1e-300),
+    ],
+    ids=["rate", "clip", "alpha"],
 )
-def test_nothing_learnt_is_an_error(
-    tiny_base: Path, tmp_path: Path, changes: dict[str, Any]
-) -> None:
-    settings = finetune_settings(epochs=1, **changes)
+def test_nothing_learnt_is_an_error(tiny_base: Path, tmp_path: Path, settings: Finetune) -> None:
     with pytest.raises(InputError, match="nothing was learnt: after 5 updates the adapter changes"):
         run(adapted(tiny_base, settings), settings, tmp_path / "a")
 
 
 def test_an_alpha_out_of_all_proportion_is_an_error(tiny_base: Path, tmp_path: Path) -> None:
-    settings = finetune_settings(epochs=1, lora={"alpha": 1e38})
+    settings = beyond_limits(alpha=1e38)
     with pytest.raises(InputError, match="training has diverged|nothing was learnt"):
         run(adapted(tiny_base, settings), settings, tmp_path / "a")
 
