@@ -142,6 +142,7 @@ def test_examples_are_the_first_of_each_subtask_with_their_gold(
     assert ["\nprobability " in block for block in blocks] == [True, False, True, False]
 
 
+@pytest.mark.long
 def test_infer_answers_the_same(
     inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

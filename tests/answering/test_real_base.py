@@ -40,6 +40,7 @@ def base(request: pytest.FixtureRequest, root: Path) -> Path:
     return Path(os.environ["REAL_BASE"])
 
 
+@pytest.mark.long
 def test_answers_are_those_of_one_at_a_time(
     base: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from tests.helpers.answers import END, WORDS, greedy, lively, prompts
 from tests.helpers.trainings import adapted, finetune_settings
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key_heads", [4, 2])
 @pytest.mark.parametrize(("slots", "tokens"), [(64, 1024), (5, 100), (1, 1)])
 def test_answers_are_those_of_one_at_a_time(
@@ -114,6 +115,7 @@ def restricted(causal: Any, ids: Sequence[int], answers: Sequence[Sequence[int]]
     return output[0, len(ids) :].tolist()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tokens", [1024, 50])
 def test_scored_answers_are_those_of_restricted_generation(
     tokens: int, monkeypatch: pytest.MonkeyPatch

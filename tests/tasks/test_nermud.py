@@ -510,6 +510,7 @@ def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
         assert hard in every
 
 
+@pytest.mark.long
 def test_gold_survives_on_the_real_domains(shared: Path, tmp_path: Path) -> None:
     """One dash that is annotated as a place needs a mark; the submissions are the gold files."""
     folder = shared / "nermud"
