@@ -13,7 +13,11 @@ from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.slots import SlotCache
 from stages.answering.torch_engine import TorchEngine
+from stages.model import packing
+from stages.model.pack_sizes import fill_up, size_for
 from stages.model.packing import Packed
+from stages.model.text import TokenRow
+from tests.helpers import tiny
 from tests.helpers.answers import END, WORDS, greedy, lively, prompts
 from tests.helpers.trainings import adapted, finetune_settings
 
@@ -201,3 +205,28 @@ def test_too_little_memory_for_one_row_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SlotCache, "attend", no_memory)
     with pytest.raises(torch.OutOfMemoryError):
         dict(engine.generate([Request(ids, 12) for ids in prompts(3)]))
+
+
+@pytest.mark.parametrize("shared", [0, 90])
+def test_filled_up_prompts_are_kept_in_their_slots_and_nowhere_else(
+    shared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a recorded pass keeps them: the filling goes to the spare slot."""
+    monkeypatch.setattr(packing, "form_for", lambda *_: packing.Form.RELATION)
+    beginning = [1 + n % 50 for n in range(shared)]
+    rows = [beginning + [60 + (7 * i + n) % 50 for n in range(70 + i)] for i in range(9)]
+    engine = TorchEngine(tiny.causal(2, seed=1), [2])
+    cache = engine._cache
+    kept = []
+    for steps in (None, 4):
+        cache.reshape(9, 192)
+        packed = engine._path.batch([TokenRow(ids, len(ids), 0) for ids in rows])
+        size = steps and size_for(packed, steps)
+        places = cache.places([*range(8, -1, -1)], [len(ids) for ids in rows], packed, size)
+        assert size is None or len(places[0]) == len(places[1]) == size.keys
+        with torch.inference_mode():
+            logits = engine._read_into_slots(fill_up(packed, size) if size else packed, *places)
+        kept.append((logits[:9], torch.stack(cache._keys)[:, :9].clone()))
+    assert size
+    torch.testing.assert_close(kept[1], kept[0], rtol=1e-5, atol=1e-5)
+    assert kept[0][1].abs().sum() > 0
