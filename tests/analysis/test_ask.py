@@ -129,6 +129,7 @@ def test_lines_of_a_pipe_are_asked_about_one_by_one_with_one_model(folder: Path)
     assert alone.stdout.strip() == second
 
 
+@pytest.mark.long
 def test_examples_are_the_first_of_each_subtask_with_their_gold(
     inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

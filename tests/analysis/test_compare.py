@@ -56,6 +56,7 @@ def test_a_run_does_not_differ_from_itself() -> None:
     assert (found.low, found.high, found.p, found.better) == (0.0, 0.0, 1.0, "")
 
 
+@pytest.mark.long
 def test_under_the_null_p_is_as_likely_small_as_it_says() -> None:
     """Of 200 pairs of equally good runs about a tenth have a p of at most 0.1."""
     draw = random.Random(5)

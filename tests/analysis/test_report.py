@@ -63,6 +63,7 @@ def test_every_unit_or_subtask_has_a_facet_of_its_own(key: str) -> None:
     assert dict(report.facets("One", whole)) == {"One": whole}
 
 
+@pytest.mark.long
 def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
     """The templates with rows like those that the stages write, of two revisions."""
     from dvc_render import VegaRenderer

@@ -33,6 +33,7 @@ def submitted(root: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_all_files_of_all_tasks_are_packed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

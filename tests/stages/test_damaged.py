@@ -22,6 +22,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(tmp_path_factory.mktemp("raw"))
 
 
+@pytest.mark.long
 @cases(3)
 @given(SEEDS)
 def test_any_answer_is_parsed_and_decoded(answers: Answers, seed: int) -> None:
