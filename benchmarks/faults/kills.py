@@ -45,7 +45,7 @@ SETTINGS: dict[str, Any] = {
     "model.base": "base",
     "data.raw": "raw",
     "data.prompts": "prompts.yaml",
-    "finetune.epochs": 3,
+    "finetune.epochs": 2,
     "finetune.cap": 20,
 }
 SPAN = {"finetune": 25.0, "infer": 15.0}  # seconds of work within which a kill comes
@@ -118,7 +118,7 @@ def add_dvc(folder: Path, stage: str) -> None:
     for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         tell(folder, *command)
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc")
-    hidden = ["/.scratch/", "/raw/", "*.log", "/metrics/cost/", "/adapter.run.json", "dvc.lock"]
+    hidden = ["/.scratch/", "/raw/", "*.log", "/metrics/cost/", "/adapter.run.json"]
     hidden += [f"/{name}" for name in OUTPUTS[stage]]
     (folder / ".gitignore").write_text("".join(f"{name}\n" for name in hidden), encoding="utf-8")
     tell(folder, "git", "add", "--all")
