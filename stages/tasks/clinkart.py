@@ -31,7 +31,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import accumulate, islice, takewhile
 from operator import eq
 from pathlib import Path
@@ -41,6 +41,7 @@ from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
 from stages.toolkit.answers import AnswerParser
 from stages.toolkit.limits import MENTIONS, too_large
+from stages.toolkit.memo import Memo
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
@@ -345,12 +346,12 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
     gold = sorted(relations)
     plain = [Pair(*(text[s.start : s.end] for s in relation)) for relation in gold]
     pairs = list(plain)
-    parsed = cache(lambda pair: parse_answer(str(pair))[0][0])
-    layout = _Layout(text, chunk, list(map(parsed, pairs)))
+    parsed = Memo(_parsed)
+    layout = _Layout(text, chunk, [parsed[pair] for pair in pairs])
 
     def first_misplaced() -> int | None:
         """The first pair that would be placed elsewhere than its relation, or None."""
-        placed = layout.place(list(map(parsed, pairs)))
+        placed = layout.place([parsed[pair] for pair in pairs])
         return next((i for i, relation in enumerate(gold) if placed[i] != relation), None)
 
     if layout.is_crowded and first_misplaced() is not None:
@@ -367,6 +368,11 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
                 pairs[i] = kept
     marked = sum(pair != unmarked for pair, unmarked in zip(pairs, plain, strict=True))
     return " ".join(map(str, pairs)), marked
+
+
+def _parsed(pair: Pair) -> Pair:
+    """A pair as it is read when it has been written."""
+    return parse_answer(str(pair))[0][0]
 
 
 def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation) -> Pair:
@@ -473,9 +479,9 @@ class _Layout:
 
     def __init__(self, text: str, chunk: Span, pairs: Sequence[Pair]) -> None:
         """Looks for the mentions of an answer, which may get marks later."""
-        self._found = cache(partial(_found, text, chunk))
-        self._places = cache(lambda mention: _Places(self._found(mention)[: self._most]))
-        self._readings = cache(self._read)
+        self._found = Memo(partial(_found, text, chunk))
+        self._places = Memo(self._first_places)
+        self._readings = Memo(self._read)
         self._pairs: Sequence[Pair] = ()
         self._steps: list[_Step | None] = []  # of each pair; None where it has no reading
         characters = max(chunk.end - chunk.start, CHUNK_CHARACTERS)
@@ -489,14 +495,17 @@ class _Layout:
 
     def _count(self, pair: Pair) -> int:
         """The number of readings of a pair, if all places count."""
-        results, tests = (len(self._found(mention)) for mention in pair)
+        results, tests = (len(self._found[mention]) for mention in pair)
         return results * min(tests, NEAREST)
+
+    def _first_places(self, mention: str) -> "_Places":
+        return _Places(self._found[mention][: self._most])
 
     def _read(self, pair: Pair) -> tuple[list[Relation], list[float]]:
         """The relations that a pair can mean, ascending, and their costs."""
-        tests = self._places(pair.test)
+        tests = self._places[pair.test]
         readings = {}
-        for result, cost in self._places(pair.result).costs.items():
+        for result, cost in self._places[pair.result].costs.items():
             for distance, test in tests.near(result):
                 readings[Relation(result, test)] = cost + distance
         relations = sorted(readings)
@@ -521,7 +530,7 @@ class _Layout:
         return placed
 
     def _step(self, before: _Step | None, pair: Pair) -> _Step | None:
-        relations, costs = self._readings(pair)
+        relations, costs = self._readings[pair]
         if not relations:
             return None
         if before is None:

@@ -38,13 +38,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.limits import too_large
+from stages.toolkit.memo import Memo
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -357,25 +358,23 @@ def locate(text: str, segments: Sequence[str]) -> list[Span | None]:
 
 
 class _Finder:
-    """Finds the segments of an answer in a post.
-
-    Attributes:
-        everywhere: returns all places of a segment; whatever case and white space, if there is
-            none otherwise.
-        places: returns those of a segment that may have a mark: the marked one, or those outside
-            words, or all.
-    """
+    """Finds the segments of an answer in a post."""
 
     def __init__(self, text: str) -> None:
         self._text, self._places = text, TextPlaces(text)
-        self.everywhere = cache(partial(self._find, words=False))
-        self.places = cache(self._all_or_marked)
+        self._all = Memo(partial(self._find, words=False))
+        self._words = Memo(partial(self._find, words=True))
 
-    def _all_or_marked(self, segment: str) -> Places:
+    def places(self, segment: str) -> Places:
+        """The places of a segment: the marked one, or those outside words, or all."""
         bare, mark = parse_mark(segment)
         if mark is not None and (marked := self.everywhere(bare).numbered(mark)):
             return only(marked)
-        return self._find(segment, words=True) or self.everywhere(segment)
+        return self._words[segment] or self.everywhere(segment)
+
+    def everywhere(self, segment: str) -> Places:
+        """All places of a segment; whatever case and white space, if there is none otherwise."""
+        return self._all[segment]
 
     def _find(self, segment: str, *, words: bool) -> Places:
         first, others = BLANK.split(segment)
@@ -384,11 +383,12 @@ class _Finder:
         if not solid:
             return self._blanks(len(pieces) - 1)
         core = " ".join(pieces[i] for i in solid)
+        places = self._places.exact(core)
+        find = self._places.exact if places else self._places.folded
         before, after = solid[0], len(pieces) - 1 - solid[-1]
-        find = self._places.exact if self._places.exact(core) else self._places.folded
-        has_blanks = self._widened(find(core), before, after)
-        places = find(core, words=words)
-        return self._widened(places, before, after) if has_blanks else places
+        if (before or after) and (wide := self._widened(find(core), before, after)):
+            return self._widened(find(core, words=True), before, after) if words else wide
+        return places if places and not words else find(core, words=words)
 
     def _blanks(self, count: int) -> Places:
         pattern = re.compile(rf"\s{{{count}}}")

@@ -32,7 +32,7 @@ likely, not confirmed.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -42,6 +42,7 @@ from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
 from stages.toolkit.answers import AnswerParser, normalised
 from stages.toolkit.limits import too_large
+from stages.toolkit.memo import Memo
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
 from stages.toolkit.records import Array, Encoded, Example, Sending, Submission, Unit
@@ -369,16 +370,11 @@ def locate(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Entity | 
 
 
 class _Finder:
-    """Finds the mentions of an answer in a sentence.
-
-    Attributes:
-        everywhere: returns all places of a mention; whatever the case of letters, if there is none
-            otherwise.
-    """
+    """Finds the mentions of an answer in a sentence."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        places = TokenPlaces(tokens)
-        self.everywhere = cache(lambda mention: places.exact(mention) or places.folded(mention))
+        self._places = TokenPlaces(tokens)
+        self._all = Memo(self._find)
 
     def places(self, mention: str) -> Places:
         """The places of a mention: the marked one, or all."""
@@ -386,6 +382,14 @@ class _Finder:
         if mark is not None and (marked := self.everywhere(bare).numbered(mark)):
             return only(marked)
         return self.everywhere(mention)
+
+    def everywhere(self, mention: str) -> Places:
+        """All places; whatever the case of letters, if there is none otherwise."""
+        return self._all[mention]
+
+    def _find(self, mention: str) -> Places:
+        exact = self._places.exact(mention)
+        return exact if exact else self._places.folded(mention)
 
 
 def interpret(subtask: str, answer: str) -> list[Mention] | None:

@@ -8,11 +8,12 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import NamedTuple, Self, TypeVar
 
 from stages.toolkit.limits import MENTIONS
+from stages.toolkit.memo import Memo
 
 Mention = TypeVar("Mention", bound=Hashable)
 
@@ -68,9 +69,6 @@ class Places:
     """The places of a mention, of which both starts and ends ascend.
 
     They are found only as far as is asked for, for a text can have as many as it has characters.
-
-    Attributes:
-        first: returns the first place that begins at an offset or after it, or None.
     """
 
     def __init__(self, find: Callable[[int], Span | None]) -> None:
@@ -80,10 +78,14 @@ class Places:
             find: does what `first` does.
         """
         self._find = find
+        self._first = Memo(self._looked_for)
         self._none_from: float = math.inf
-        self.first = cache(self._first)
 
-    def _first(self, start: int) -> Span | None:
+    def first(self, start: int) -> Span | None:
+        """The first place that begins at an offset or after it, or None."""
+        return self._first[start]
+
+    def _looked_for(self, start: int) -> Span | None:
         place = self._find(start) if start < self._none_from else None
         if place is None:
             self._none_from = min(start, self._none_from)
