@@ -128,12 +128,15 @@ def add_dvc(folder: Path, stage: str) -> None:
 def tell(folder: Path, *command: str) -> str:
     """Runs a command in a project, which must succeed, and returns what it printed."""
     environment = os.environ | IDENTITY | ENVIRONMENT
-    done = subprocess.run(
-        command, cwd=folder, env=environment, text=True, capture_output=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
+    with tempfile.TemporaryFile("w+") as out:  # not a pipe, which DVC's worker would keep open
+        code = subprocess.run(
+            command, cwd=folder, env=environment, stdout=out, stderr=out, check=False
+        ).returncode
+        out.seek(0)
+        printed = out.read()
+    if code:
+        sys.exit(f"{' '.join(command)}: {printed}")
+    return printed
 
 
 # --- Ways to run a stage --------------------------------------------------------------------------
