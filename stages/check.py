@@ -18,7 +18,7 @@ from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.settings import Model
-from stages.toolkit.settings import Bootstrap, Data, Encode, Run
+from stages.toolkit.settings import Bootstrap, Data, Encode, Run, Tasks
 from stages.training.settings import Finetune
 
 
@@ -43,7 +43,7 @@ class Cost(Section):
 class Settings(Section):
     """All of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Tasks
     data: Data
     encode: Encode
     model: Model

@@ -14,9 +14,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
@@ -24,7 +23,7 @@ from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.records import Submission, Tally
-from stages.toolkit.settings import Run
+from stages.toolkit.settings import Run, Tasks
 from stages.toolkit.splits import HoldOut
 from stages.toolkit.tables import Row, read_objects
 
@@ -37,7 +36,7 @@ TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ fr
 class Settings(StageSettings):
     """What decode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Tasks
     encode: HoldOut
     decode: Run
 

@@ -19,5 +19,8 @@ YAML = 100_000
 DEPTH = 20
 """Levels of such a file."""
 
+CONFIGURATION = 20_000_000
+"""Bytes of a configuration of a base; an index of the weights of the largest has 10 MB."""
+
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""

@@ -29,6 +29,7 @@ from stages.common.files import Defects, is_unicode, read_json, read_text
 
 PARAMS = Path("params.yaml")
 Text = Annotated[str, Field(min_length=1)]
+Place = Annotated[str, Field(min_length=1, max_length=1000)]  # a path or a hub id
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
@@ -126,13 +127,17 @@ def shown(value: object) -> str:
     return text if len(text) <= limits.SHOWN else f"{text[: limits.SHOWN]}…"
 
 
-def load(path: Path) -> Any:
+def load(path: Path, limit: int = limits.YAML) -> Any:
     """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
+
+    Args:
+        path: the file.
+        limit: the most bytes that it may have.
 
     Raises:
         InputError: if the file cannot be read, is larger than its limits, or is not a mapping.
     """
-    text = read_text(path, limit=limits.YAML, empty=True)
+    text = read_text(path, limit=limit, empty=True)
     content = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")

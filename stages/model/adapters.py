@@ -20,14 +20,17 @@ from peft import PeftConfig, PeftModelForCausalLM
 
 from stages.common.command import InputError
 from stages.common.files import read_json, read_text
-from stages.model.checkpoints import check_finite
-from stages.model.limits import PATTERN_SECONDS
+from stages.model.checkpoints import check_finite, types_of
+from stages.model.limits import LAYERS, PATTERN_SECONDS
 from stages.model.reading import reading
 
 log = logging.getLogger(__name__)
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+FLOATS = ("f16", "f32", "f64", "bf16", "float16", "float32", "float64", "bfloat16")
+"""Types of an adapter's weights, as safetensors and torch name them."""
 
 PATTERNS = (
     "target_modules",
@@ -77,6 +80,9 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         raise InputError(f"{path}: expected the settings of a LoRA adapter")
     if not any((adapter / name).is_file() for name in WEIGHTS):
         raise InputError(f"{adapter}: expected a file {' or '.join(WEIGHTS)}")
+    _check_layers(path, config)
+    for file in WEIGHTS:
+        _check_numbers(adapter / file)
     _check_patterns(path, config, [name for name, _ in base.named_modules()])
     with reading(f"the adapter {str(adapter)!r}"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
@@ -94,6 +100,22 @@ def load_adapter(base: Any, adapter: Path) -> Any:
     weights = ((name, w) for name, w in model.named_parameters() if "lora_" in name)
     check_finite(str(adapter), weights)
     return model
+
+
+def _check_layers(path: Path, config: Mapping[str, Any]) -> None:
+    """Makes sure that an adapter does not replicate layers without end."""
+    ranges = config.get("layer_replication") or []
+    with reading(str(path)):
+        layers = sum(int(end) - int(start) for start, end in ranges)
+    if layers > LAYERS:
+        raise InputError(f"{path}: {layers} replicated layers, expected at most {LAYERS}")
+
+
+def _check_numbers(path: Path) -> None:
+    """Makes sure that an adapter's weights are numbers of 16 or 32 bits, not codes or integers."""
+    for name, kind in types_of(path).items() if path.is_file() else ():
+        if kind.lower() not in FLOATS:
+            raise InputError(f"{path}: {name} has the type {kind}, expected 16 or 32 bits")
 
 
 def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -1,18 +1,29 @@
 """Settings of params.yaml that concern the tasks and their scores."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from stages.common.settings import Section, Seed, Text
+from stages.common.settings import Place, Section, Seed
 from stages.toolkit.splits import HoldOut
+
+
+def _once(tasks: list[str]) -> list[str]:
+    if twice := [name for name, count in Counter(tasks).items() if count > 1]:
+        raise ValueError(f"expected each task once, found {twice[0]!r} more often")
+    return tasks
+
+
+Tasks = Annotated[list[str], Field(min_length=1), AfterValidator(_once)]
+"""Names of tasks, which are folders of data.raw and modules of stages/tasks."""
 
 
 class Data(Section):
     """Where the raw files and the prompt file are."""
 
-    raw: Text
-    prompts: Text
+    raw: Place
+    prompts: Place
 
 
 class Run(Section):

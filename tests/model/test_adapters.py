@@ -180,6 +180,24 @@ def test_patterns_that_never_end_are_an_error(
         load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
 
 
+def test_layers_are_not_replicated_without_end(bases: dict[bool, Path], plain: Path) -> None:
+    for ranges, message in (
+        ([[0, 2]] * 501, r"adapter_config.json: 1002 replicated layers, expected at most 1000"),
+        ([[0, "x"]], "adapter_config.json cannot be loaded: "),
+        (7, "adapter_config.json cannot be loaded: "),
+    ):
+        change(plain, layer_replication=ranges)
+        with pytest.raises(InputError, match=message):
+            load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_weights_of_whole_numbers_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    path = plain / "adapter_model.safetensors"
+    save_file({name: weight.int() for name, weight in load_file(path).items()}, path)
+    with pytest.raises(InputError, match=r"safetensors: .*lora_A.* type I32, expected 16 or 32"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
 def test_patterns_are_compared_as_peft_does(bases: dict[bool, Path], plain: Path) -> None:
     base = load_base(model_settings(bases[False]), CPU, FP32)
     change(plain, target_modules="(")
