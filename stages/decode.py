@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder

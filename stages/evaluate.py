@@ -18,7 +18,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-
 from stages.common.command import folders, run
 from stages.common.files import write_csv, write_json
 from stages.common.outputs import check_sums, whole_folder

@@ -180,7 +180,7 @@ def checksum(content: bytes | memoryview) -> str:
 
 
 def sealed(content: bytes) -> bytes:
-    """Returns a line of what is saved: its checksum, a blank, and the content, without line ends."""
+    """Returns a line of what is saved: its checksum, a blank and the content, which is one line."""
     return checksum(content).encode() + b" " + content + b"\n"
 
 
