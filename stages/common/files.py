@@ -230,7 +230,7 @@ def read_jsonl(
 def read_encoded(
     path: Path, columns: Sequence[str] = EXAMPLE, *, empty: bool = False
 ) -> list[dict[str, Any]]:
-    """Reads an encoded split: objects of texts, of which output may be null.
+    """Reads an encoded split: objects of texts, of which output may be null, each with its own id.
 
     Args:
         path: the file.
@@ -244,11 +244,18 @@ def read_encoded(
     if not rows and not empty:
         raise InputError(f"{path}:1: the file is empty, which encode never leaves it")
     defects = Defects(path)
+    lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
             defects.add(number, "expected texts (or null as output)")
         elif not all(is_unicode(row[c] or "") for c in columns):
             defects.add(number, "expected Unicode text, found a lone surrogate")
+        elif (longest := max(len(row[c] or "") for c in columns)) > limits.TEXT:
+            defects.add(
+                number, f"a text of {longest:,} characters, expected at most {limits.TEXT:,}"
+            )
+        elif (first := lines.setdefault(row["id"], number)) != number:
+            defects.add(number, f"id {row['id'][:60]} stands on line {first} too")
     defects.check()
     return rows
 

@@ -13,6 +13,9 @@ ENCODED = 1_000_000_000
 LINES = 1_000_000
 """Lines of either."""
 
+TEXT = 1_000_000
+"""Characters of a text of an encoded split; a cell of a raw file has at most 100,000."""
+
 YAML = 100_000
 """Bytes of a file of settings or prompts."""
 

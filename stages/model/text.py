@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
 NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
+FIRST = 8  # characters of a token, as a first guess at how many are too many
+DOUBT = 16  # tokens by which a longer text may have fewer, at the cut
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 
@@ -113,7 +115,10 @@ class TextEncoder:
             return [*beginning, *self._ids(prompt)]
 
         longest = min(len(text), self._settings.max_characters or len(text))
-        if len(whole := ids(longest)) <= budget:
+        enough = FIRST * max(1, budget)  # characters: all, or surely too many
+        while enough < longest and len(ids(enough)) <= budget + DOUBT:
+            enough *= 2
+        if enough >= longest and len(whole := ids(longest)) <= budget:
             return whole, len(text) - longest
         if len(ids(0)) > budget:
             raise TooLong(
@@ -125,7 +130,7 @@ class TextEncoder:
         fits, too_many = 0, longest
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
-            if len(ids(middle)) <= budget:
+            if middle < enough and len(ids(middle)) <= budget:
                 fits = middle
             else:
                 too_many = middle
