@@ -16,9 +16,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
@@ -30,7 +29,7 @@ from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Data, Encode
+from stages.toolkit.settings import Data, Encode, Tasks
 from stages.toolkit.splits import SPLITS, Split
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Tasks
     data: Data
     encode: Encode
 

@@ -16,9 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.common.command import folders, run
 from stages.common.files import write_csv, write_json
@@ -28,7 +26,7 @@ from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
 from stages.toolkit.scores import interval
-from stages.toolkit.settings import Bootstrap, Run
+from stages.toolkit.settings import Bootstrap, Run, Tasks
 from stages.toolkit.splits import HoldOut
 
 log = logging.getLogger(__name__)
@@ -43,7 +41,7 @@ Intervals = Mapping[str, tuple[float, float]]
 class Settings(StageSettings):
     """What evaluate reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Tasks
     encode: HoldOut
     decode: Run
     evaluate: Bootstrap

@@ -84,7 +84,8 @@ def validate(kind: type[Read], content: Any, source: str) -> Read:
         problems = [
             f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
             if e["type"] == "extra_forbidden"
-            else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            else f"{source}: {'.'.join(map(str, e['loc']))}: "
+            + e["msg"].removeprefix("Value error, ")
             + ("" if isinstance(e["input"], dict) else f", found {shown(e['input'])}")
             for e in error.errors()
         ]
