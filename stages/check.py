@@ -16,11 +16,11 @@ from pydantic import Field, field_validator
 from stages.answering.settings import Infer, vllm_problems
 from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
-from stages.common.settings import PARAMS, Section, load, read, validate
+from stages.common.settings import PARAMS, Names, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.settings import Model
 from stages.tasks import problems
-from stages.toolkit.settings import Bootstrap, Data, Encode, Run, Tasks
+from stages.toolkit.settings import Bootstrap, Data, Encode, Run
 from stages.training.settings import Finetune
 
 
@@ -45,7 +45,7 @@ class Cost(Section):
 class Settings(Section):
     """All of params.yaml."""
 
-    tasks: Tasks
+    tasks: Names
     data: Data
     encode: Encode
     model: Model

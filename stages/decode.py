@@ -19,10 +19,10 @@ from typing import Any
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import PARAMS, StageSettings, read
+from stages.common.settings import PARAMS, Names, StageSettings, read
 from stages.tasks import load, owner, problems, raw_folder
 from stages.toolkit.records import Submission, Tally
-from stages.toolkit.settings import Run, Tasks
+from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
 from stages.toolkit.tables import Row, read_objects
 
@@ -35,7 +35,7 @@ TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ fr
 class Settings(StageSettings):
     """What decode reads of params.yaml."""
 
-    tasks: Tasks
+    tasks: Names
     encode: HoldOut
     decode: Run
 

@@ -24,12 +24,12 @@ from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, write_json, write_jsonl
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
-from stages.common.settings import StageSettings, read
+from stages.common.settings import Names, StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
-from stages.toolkit.settings import Data, Encode, Tasks
+from stages.toolkit.settings import Data, Encode
 from stages.toolkit.splits import SPLITS, Split
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
-    tasks: Tasks
+    tasks: Names
     data: Data
     encode: Encode
 

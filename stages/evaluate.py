@@ -21,12 +21,12 @@ from typing import Any
 from stages.common.command import folders, run
 from stages.common.files import write_csv, write_json
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import StageSettings, read
+from stages.common.settings import Names, StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
 from stages.toolkit.scores import interval
-from stages.toolkit.settings import Bootstrap, Run, Tasks
+from stages.toolkit.settings import Bootstrap, Run
 from stages.toolkit.splits import HoldOut
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ Intervals = Mapping[str, tuple[float, float]]
 class Settings(StageSettings):
     """What evaluate reads of params.yaml."""
 
-    tasks: Tasks
+    tasks: Names
     encode: HoldOut
     decode: Run
     evaluate: Bootstrap

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.common.settings import Section
+from stages.common.settings import Section, expected
 
 HubAdapter = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$")]
 """A hub id and its commit, as org/name@commit."""
@@ -16,7 +16,10 @@ VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks of an adapter 
 class Infer(Section):
     """How questions are answered; keys as in params.yaml."""
 
-    adapter: bool | HubAdapter
+    adapter: Annotated[
+        bool | HubAdapter,
+        expected("true, false, or a hub id with its commit, org/name@ and 40 hex digits"),
+    ]
     engine: Literal["torch", "plain", "vllm"]
     score_closed: bool
     max_new_tokens: Annotated[int, Field(ge=1, le=100_000)]

@@ -2,20 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from stages.common.settings import Section, Seed, Text
 from stages.toolkit.splits import HoldOut
-
-
-def _named_once(names: list[str]) -> list[str]:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"expected each task once, found more often: {', '.join(twice)}")
-    return names
-
-
-Tasks = Annotated[list[Text], Field(min_length=1), AfterValidator(_named_once)]
-"""Names of the selected tasks, each once."""
 
 
 class Data(Section):

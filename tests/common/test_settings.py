@@ -147,7 +147,7 @@ def test_json_has_the_limits_of_yaml(tmp_path: Path, text: str, message: str) ->
         ("prompts/it.yaml", "prompts/en.yaml", r".*en\.yaml: cannot be read"),
         ("run: 1 ", "run: 3 ", r"decode\.run: 3 .* read: clinkart 2, emit 2, haspeede 2$"),
         ("- acti", "- atti", r"tasks: no task atti; known: acti, clinkart, "),
-        ("- acti\n", "- acti\n- hodi\n", r"tasks: expected each task once, .* often: hodi, found"),
+        ("- acti\n", "- acti\n- hodi\n", r"tasks: expected each once, .* more often: hodi, found"),
         (
             "quantization: none",
             "quantization: nf4 ",
