@@ -1,8 +1,11 @@
 """Experiments: what they scored, what was changed, what they cost; and which ones have failed.
 
-A table of DVC's experiments since the last commit. DVC shows the figures of the commit in the rows
-of those that have not finished; here they are empty, and failures are listed with their cause. An
-experiment that DVC calls running may have been killed: if its process is gone, it is called so.
+A table of DVC's experiments since the last commit, and of those that began at an earlier one and
+are queued, at work or failed. DVC shows the figures of the commit in the rows
+of those that have not finished, and in that of a workspace whose settings, code or data have
+changed since; here they are empty, and failures are listed with their cause. An experiment that
+DVC calls running may have been killed: if no process of this machine works in its folder, it is
+called so.
 
     python -m analysis.experiments
     python -m analysis.experiments --unit acti_b   # with that unit's score
@@ -11,22 +14,19 @@ experiment that DVC calls running may have been killed: if its process is gone, 
 Clearing removes tasks of DVC's queue and temporary folders, never an experiment with results.
 """
 
-import json
 import logging
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.dvc import dvc
+from analysis import runs
+from analysis.dvc import changed_stages, dvc
 from analysis.emissions import with_emissions
 from analysis.report import flat
 from stages.common.command import argument_parser, run
 
 log = logging.getLogger(__name__)
 
-TEMPORARY = Path(".dvc/tmp/exps")
 COSTS = ("seconds", "peak_memory_gib", "energy_kwh", "co2e_kg")
 
 
@@ -35,10 +35,12 @@ class Experiment(NamedTuple):
 
     Attributes:
         name: of the experiment; workspace, or a commit.
-        state: "" of a finished one, else queued, running, killed or failed.
+        state: "" of a finished one, else queued, running, killed or failed; changed, of the
+            workspace.
         params: values of params.yaml by dotted key.
         metrics: content of each metrics file, by its path; of finished ones alone.
-        folder: the temporary one where it runs.
+        revision: its commit; of one that has not finished, what DVC calls its run.
+        is_queued: whether it is of the queue.
         log: what it printed.
     """
 
@@ -46,33 +48,34 @@ class Experiment(NamedTuple):
     state: str
     params: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    folder: Path | None = None
+    revision: str = ""
+    is_queued: bool = False
     log: Path | None = None
 
 
-def git(*arguments: str, given: str = "") -> str:
-    """Runs git and returns what it printed."""
-    command = ["git", *arguments]
-    done = subprocess.run(command, input=given, text=True, check=True, stdout=subprocess.PIPE)  # noqa: S603
-    return done.stdout
+def read(shown: Sequence[Mapping[str, Any]], *, changed: bool = False) -> Iterator[Experiment]:
+    """Yields the rows of `dvc exp show --json`: the workspace, the commit, its experiments.
 
-
-def read(shown: Sequence[Mapping[str, Any]]) -> Iterator[Experiment]:
-    """Yields the rows of `dvc exp show --json`: the workspace, the commit, its experiments."""
+    Args:
+        shown: what it printed.
+        changed: whether the figures in the workspace are not of what else is there.
+    """
     for base in shown:
-        yield _row(base["name"] or base["rev"][:9], base["data"], {})
+        state = {"state": "changed"} if changed and base["rev"] == "workspace" else {}
+        yield _row(base["name"] or base["rev"][:9], base["rev"], base["data"], state)
         for each in base["experiments"] or ():
-            last = each["revs"][-1]
-            yield _row(each["name"] or last["rev"][:7], last["data"], each["executor"] or {})
+            revision, data = each["revs"][0]["rev"], each["revs"][-1]["data"]
+            yield _row(each["name"] or revision[:7], revision, data, each["executor"] or {})
 
 
-def _row(name: str, data: Mapping[str, Any] | None, executor: Mapping[str, Any]) -> Experiment:
-    from psutil import pid_exists
-
+def _row(
+    name: str, revision: str, data: Mapping[str, Any] | None, executor: Mapping[str, Any]
+) -> Experiment:
     data, local = data or {}, executor.get("local") or {}
     state = executor.get("state") or "success"
-    if state == "running" and local.get("pid") and not pid_exists(local["pid"]):
-        state = "killed"
+    if state == "running":
+        folder = runs.read_note(revision).folder
+        state = "running" if folder is None or runs.is_at_work(folder) else "killed"
     params = (data.get("params") or {}).get("params.yaml", {}).get("data", {})
     metrics = {path: file.get("data", {}) for path, file in (data.get("metrics") or {}).items()}
     return Experiment(
@@ -80,7 +83,8 @@ def _row(name: str, data: Mapping[str, Any] | None, executor: Mapping[str, Any])
         "" if state == "success" else state,
         dict(flat(params)),
         metrics if state == "success" else {},
-        Path(local["root"]) if local.get("root") else None,
+        revision,
+        bool(local),
         Path(local["log"]) if local.get("log") else None,
     )
 
@@ -138,39 +142,16 @@ def cause(experiment: Experiment) -> str:
     return errors[0].partition(" ")[2] if errors else f"see dvc queue logs {experiment.name}"
 
 
-def runs_here() -> bool:
-    """Whether a process is busy with `dvc exp run` in this folder."""
-    from psutil import process_iter
-
-    for process in process_iter(["cwd", "cmdline"]):
-        words = {*(process.info["cmdline"] or ())}
-        is_run = "run" in words and words & {"exp", "experiments"}
-        if is_run and process.info["cwd"] == str(Path.cwd()):
-            return True
-    return False
-
-
 def clear(experiments: Sequence[Experiment]) -> None:
-    """Removes finished and failed tasks of the queue, and temporary folders that nobody uses.
-
-    Also DVC's notes of a run in the workspace, unless there is one: if such a run is killed they
-    stay, and DVC goes on to take the commit where it began for the current one.
-    """
+    """Removes finished and failed tasks of the queue, and what runs have left behind."""
     for each in experiments:
-        if each.state == "killed":
-            dvc("queue", "kill", each.name)  # which tells DVC what the operating system knows
+        if each.state == "killed" and each.is_queued:
+            runs.end(each.revision, each.name)
     dvc("queue", "remove", "--success", "--failed")
-    used = {each.folder.name for each in experiments if each.state == "running" and each.folder}
-    left = [f for f in TEMPORARY.glob("tmp*") if f.is_dir() and f.name not in used]
-    for folder in left:
-        shutil.rmtree(folder)
-    if not runs_here():
-        refs = git("for-each-ref", "--format=delete %(refname)", "refs/exps/exec")
-        git("update-ref", "--stdin", given=refs)
     states = [each.state for each in experiments]
     log.info(
         "cleared: %d failed, %d killed, %d temporary folders",
-        *(states.count("failed"), states.count("killed"), len(left)),
+        *(states.count("failed"), states.count("killed"), runs.clear()),
     )
 
 
@@ -182,7 +163,11 @@ def main() -> None:
     arguments = parser.parse_args()
     from tabulate import tabulate
 
-    experiments = list(read(json.loads(dvc("exp", "show", "--json"))))
+    changed = bool(changed_stages())
+    if arguments.clear:
+        for revision, name in runs.lost().items():
+            runs.end(revision, name)
+    experiments = list(read(runs.show(), changed=changed))
     if arguments.clear:
         clear(experiments)
         return
@@ -192,7 +177,7 @@ def main() -> None:
         if each.state == "failed":
             print(f"\n{each.name} failed: {cause(each)}")
         elif each.state == "killed":
-            print(f"\n{each.name} was killed; --clear it and queue it again, and it goes on")
+            print(f"\n{each.name} was killed; --clear it and start it again, and it goes on")
 
 
 if __name__ == "__main__":

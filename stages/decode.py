@@ -14,15 +14,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import StageSettings, read
-from stages.tasks import load, owner, raw_folder
+from stages.common.settings import PARAMS, Names, StageSettings, read
+from stages.tasks import load, owner, problems, raw_folder
 from stages.toolkit.records import Submission, Tally
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -37,7 +35,7 @@ TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ fr
 class Settings(StageSettings):
     """What decode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     encode: HoldOut
     decode: Run
 
@@ -90,14 +88,8 @@ def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[st
         InputError: for defects of the raw files, if the answers belong to other questions, and if
             organisers do not read so many runs.
     """
-    too_few = [
-        f"{n} {r}" for n in settings.tasks if (r := load(n).SENDING.runs) < settings.decode.run
-    ]
-    if too_few:
-        raise InputError(
-            f"params.yaml: decode.run: {settings.decode.run} is more than the runs that the"
-            f" organisers read: {', '.join(too_few)}"
-        )
+    if found := list(problems(settings.tasks, settings.decode.run)):
+        raise InputError("\n".join(f"{PARAMS}: {problem}" for problem in found))
     submissions = {}
     answered = 0
     for name in settings.tasks:

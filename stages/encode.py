@@ -16,16 +16,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, write_json, write_jsonl
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
-from stages.common.settings import StageSettings, read
+from stages.common.settings import Names, StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     data: Data
     encode: Encode
 

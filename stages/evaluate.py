@@ -16,14 +16,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.common.command import folders, run
 from stages.common.files import write_csv, write_json
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import StageSettings, read
+from stages.common.settings import Names, StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
@@ -43,7 +41,7 @@ Intervals = Mapping[str, tuple[float, float]]
 class Settings(StageSettings):
     """What evaluate reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     encode: HoldOut
     decode: Run
     evaluate: Bootstrap

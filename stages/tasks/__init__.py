@@ -7,13 +7,14 @@ knows anything about models. How to write one: docs/adding-a-task.md.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
 from stages.common.outputs import check_sums
+from stages.common.settings import PARAMS
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -125,8 +126,22 @@ def load(name: str) -> Task:
         InputError: if there is no such task.
     """
     if name not in names():
-        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(names())}")
+        raise InputError(f"{PARAMS}: tasks: no task {name}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
+
+
+def problems(selected: Sequence[str], run: int) -> Iterator[str]:
+    """Yields what is wrong with the settings of a submission, as key and reason.
+
+    Args:
+        selected: names of tasks.
+        run: number of the run, of which a task's organisers read no more than its module says.
+    """
+    if unknown := [name for name in selected if name not in names()]:
+        yield f"tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+    runs = {name: load(name).SENDING.runs for name in selected if name in names()}
+    if few := [f"{name} {count}" for name, count in runs.items() if count < run]:
+        yield f"decode.run: {run} is more than the runs that organisers read: {', '.join(few)}"
 
 
 def raw_folder(raw: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.common.settings import Section, Seed
+from stages.common.settings import Names, Section, Seed
 
 Positive = Annotated[float, Field(gt=0.0, le=1e30)]  # as far as numbers of 32 bits go
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
-    targets: Annotated[list[str], Field(min_length=1)]
+    targets: Names
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Annotated[float, Field(gt=0.0, le=100_000.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
