@@ -18,7 +18,7 @@ from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.settings import Model
-from stages.toolkit.settings import Bootstrap, Data, Encode, Run
+from stages.toolkit.settings import Bootstrap, Data, Decode, Encode
 from stages.training.settings import Finetune
 
 
@@ -51,7 +51,7 @@ class Settings(Section):
     cost: Cost
     infer: Infer
     baseline: Baseline
-    decode: Run
+    decode: Decode
     evaluate: Bootstrap
 
 

@@ -38,7 +38,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser
+from stages.toolkit.decisions import Figure
 from stages.toolkit.limits import MENTIONS, too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
@@ -63,6 +65,10 @@ SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
 SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
+
+
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES: dict[str, Figure] = {}
 
 
 class Relation(NamedTuple):
