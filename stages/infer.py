@@ -66,7 +66,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.answering.journal import Journal
     from stages.model import identity
     from stages.model.adapters import adapter_fingerprint, adapter_folder
-    from stages.model.cost import Account, Meter, Spent, record
+    from stages.model.cost import Account, Meter, Spent, record, write_cost
     from stages.model.device import device_and_dtype
     from stages.model.loading import load_tokenizer
     from stages.model.processes import here
@@ -140,7 +140,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
             write_json(folder / "summary.json", figures)
         tokens = sum(len(question.ids) + answers[question.id].tokens for question in job.questions)
         cost = record(spent, "questions", len(job.questions), tokens)
-        write_json(metrics / "cost" / "infer.json", cost)
+        write_cost(cost, "infer", predictions, metrics)
 
 
 def main() -> None:
