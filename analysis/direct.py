@@ -2,10 +2,8 @@
 
 For machines that have no DVC, or lend a GPU for minutes at a time, and for benchmarks of many short
 runs: nothing is loaded anew between them. Each finished run is a folder OUT/runs/NAME with
-params.yaml, adapter.run.json, metrics, predictions and submissions, and is not repeated; an
-interrupted one goes on where it stopped. `make study` reports on such folders as on experiments.
-
-    python -m analysis.direct rank out/rank --seconds 540
+params.yaml, metrics, predictions and submissions, and is not repeated; an interrupted one goes on
+where it stopped. `python -m analysis.study NAME --out OUT` makes a study's runs so.
 """
 
 import gc
