@@ -99,7 +99,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     if processes.here().main:
         try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
     with scratch(state):
-        progress = train(path, examples, dev.rows, settings.finetune, state, Meter())
+        progress = train(path, examples, dev.rows, settings.finetune, state, Meter(), dev.subtasks)
         if not processes.here().main:
             return
         with whole_folder(adapter, sums=True) as folder:
@@ -109,6 +109,8 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
             header = ("update", "epoch", "learning_rate", "train_loss")
             write_csv(folder / "train.csv", header, progress.train)
             write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
+            header = ("update", "epoch", "subtask", "dev_loss")
+            write_csv(folder / "dev_by_subtask.csv", header, progress.dev_by_subtask)
         figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
         write_json(metrics / "finetune.json", figures)
         size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
