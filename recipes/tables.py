@@ -18,9 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from analysis.differences import HEADLINE
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
-from analysis.verify import HEADLINE, SEEDS, pooled
+from analysis.verify import SEEDS, pooled
 from recipes import imports, record
 from stages import encode
 from stages.common import settings
