@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("params.yaml", "metrics", "predictions", "submissions")
-"""What is kept of a finished run."""
+"""What is kept of a finished run; params.yaml alone says that it is finished."""
 
 
 @contextmanager
@@ -60,8 +60,7 @@ def perform(out: Path, name: str, params: Mapping[str, Any]) -> Path:
         return finished
     work = (out / "work" / name).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    if not (work / "data").exists():
-        (work / "data").symlink_to(ROOT / "data", target_is_directory=True)
+    _link(work)
     encoded = _encoded(out.resolve(), params)
     raw = Path(params["data"]["raw"])
     with inside(work):
@@ -103,12 +102,19 @@ def _encoded(out: Path, params: Mapping[str, Any]) -> Path:
     if not folder.is_dir():
         work = out / "work"
         work.mkdir(parents=True, exist_ok=True)
-        if not (work / "data").exists():
-            (work / "data").symlink_to(ROOT / "data", target_is_directory=True)
+        _link(work)
         with inside(work):
             write_params(Path("params.yaml"), params)
             encode.run_encode(Path(params["data"]["raw"]), folder)
     return folder
+
+
+def _link(work: Path) -> None:
+    """Makes the repository's folders, by which settings name data and bases, those of a run."""
+    for path in ROOT.iterdir():
+        own = path.name in ("metrics", "models") or path.name.startswith(".")
+        if path.is_dir() and not own and not (work / path.name).exists():
+            (work / path.name).symlink_to(path.resolve(), target_is_directory=True)
 
 
 def write_params(path: Path, params: Mapping[str, Any]) -> None:

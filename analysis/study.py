@@ -239,7 +239,8 @@ def experiment_outcomes(name: str, runs: Mapping[str, Planned]) -> list[Outcome]
 
 def folder_outcomes(out: Path, runs: Mapping[str, Planned]) -> list[Outcome]:
     """What the finished runs in OUT/runs have scored and cost."""
-    folders = {name: out / "runs" / name for name in runs if (out / "runs" / name).is_dir()}
+    paths = {name: out / "runs" / name for name in runs}
+    folders = {name: path for name, path in paths.items() if (path / "submissions").is_dir()}
     found = {name: find(str(folder), Path()) for name, folder in folders.items()}
     costs = {
         name: {
@@ -275,6 +276,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="run nothing, report what there is")
     parser.add_argument("--out", type=Path, help="folder of runs that are made without DVC")
     parser.add_argument("--seconds", type=float, help="begin no run that would end later; with out")
+    parser.add_argument("--no-report", action="store_true", help="make runs, write no report")
     arguments = parser.parse_args()
     name, out = arguments.study, arguments.out
     study = read_study(name)
@@ -288,6 +290,8 @@ def main() -> None:
             direct.perform_all(out, {k: p.params for k, p in runs.items()}, arguments.seconds)
         else:
             run_experiments(runs)
+    if arguments.no_report:
+        return
     finished = folder_outcomes(out, runs) if out else experiment_outcomes(name, runs)
     if missing := len(runs) - len(finished):
         log.info("%d of %d runs are not finished", missing, len(runs))

@@ -1,10 +1,10 @@
 """Does a comparison of seeds find what is there, and nothing else?
 
 Makes short runs of one setting that differ in their seed alone (whole-1 to whole-42), and runs with
-half the data (half-1 to half-21). Then groups of three seeds are drawn. Compared with each other
-(A/A), no more units than the level says should be called different; compared with groups of half
-the data, the planted difference should be found. Judged are the test of `make study` and
-analysis.compare (analysis/differences.py), and for comparison:
+a quarter of the data (quarter-1 to quarter-21). Then groups of three seeds are drawn. Compared with
+each other (A/A), no more units than the level says should be called different; compared with groups
+of a quarter of the data, the planted difference should be found. Judged are the test of
+`make study` and analysis.compare (analysis/differences.py), and for comparison:
 
     old            one run against one, intervals of a paired bootstrap over test items
     hierarchical   three against three, percentile intervals of a bootstrap over seeds and items
@@ -30,7 +30,7 @@ from analysis.differences import HEADLINE, Scores, adjusted, compare, scores
 from stages.common.settings import PARAMS, load, read
 from stages.evaluate import Settings, evaluate
 
-SEEDS, HALF_SEEDS = 42, 21
+SEEDS, QUARTER_SEEDS = 42, 21
 TASKS = ["acti", "hodi", "wicita"]
 SETTING = {"cap": 120, "epochs": 2, "batch": 8}
 GROUP, DRAWS, REPETITIONS = 3, 400, 200
@@ -39,7 +39,7 @@ LEVEL = 0.05
 
 def runs() -> Iterator[tuple[str, Any]]:
     """Yields names and params of all runs."""
-    for kind, count, cap in (("whole", SEEDS, 120), ("half", HALF_SEEDS, 60)):
+    for kind, count, cap in (("whole", SEEDS, 120), ("quarter", QUARTER_SEEDS, 30)):
         for seed in range(1, count + 1):
             params = load(direct.ROOT / PARAMS)
             params["tasks"] = TASKS
@@ -76,7 +76,7 @@ def share(hits: list[bool]) -> str:
 def judge(out: Path) -> None:
     """Scores all runs, draws groups and prints rates."""
     found = {}
-    for kind in ("whole", "half"):
+    for kind in ("whole", "quarter"):
         folders = sorted((out / "runs").glob(f"{kind}-*"), key=lambda p: int(p.name.split("-")[1]))
         raw = Path(load(folders[0] / "params.yaml")["data"]["raw"])
         settings = [read(Settings, folder / "params.yaml") for folder in folders]
@@ -89,7 +89,7 @@ def judge(out: Path) -> None:
         for name, s in found[kind].items():
             print(f"  {name:12} mean {s.mean:.3f}, standard deviation over seeds {s.spread:.3f}")
     random = np.random.default_rng(1)
-    whole, half = found["whole"], found["half"]
+    whole, quarter = found["whole"], found["quarter"]
     count, units_ = len(whole[HEADLINE].values), [name for name in whole if name != HEADLINE]
     rates: dict[str, list[bool]] = {}
 
@@ -112,7 +112,7 @@ def judge(out: Path) -> None:
         note("A/A, any unit of a comparison, q", any(differences[n].q <= LEVEL for n in units_))
     for _ in range(REPETITIONS):
         a = part(whole, random.permutation(count)[:GROUP])
-        b = part(half, random.permutation(len(half[HEADLINE].values))[:GROUP])
+        b = part(quarter, random.permutation(len(quarter[HEADLINE].values))[:GROUP])
         differences = adjusted({"b": compare(a, b)})["b"]
         note("planted, headline found", differences[HEADLINE].better == "A")
         note("planted, headline, wrong way", differences[HEADLINE].better == "B")
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["make", "judge"])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--runs", type=int, default=SEEDS + HALF_SEEDS)
+    parser.add_argument("--runs", type=int, default=SEEDS + QUARTER_SEEDS)
     arguments = parser.parse_args()
     if arguments.what == "judge":
         judge(arguments.out)
