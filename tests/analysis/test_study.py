@@ -195,8 +195,8 @@ def committed(root: Path, reproduced: Path, tmp_path: Path) -> Path:
     (folder / "studies").mkdir()
     write(folder, STUDY)
     for arguments in (("init",), ("add", "--all"), ("commit", "--message", "results")):
-        command = ["git", arguments[0], "--quiet", *arguments[1:]]
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | IDENTITY)
+        command = ["git", *arguments]
+        subprocess.run(command, cwd=folder, check=True, env=environment(), capture_output=True)
     return folder
 
 
