@@ -15,9 +15,10 @@ Satterthwaite (An Approximate Distribution of Estimates of Variance Components, 
 assuming that seeds scatter alike in both settings (Welch, The Generalization of Student's Problem,
 1947).
 
-Why not resample seeds: three seeds have but ten different resamples, whose spread is too small by
+Why not resample seeds: three seeds have but ten different resamples, whose variance is too small by
 the factor 2/3, and a percentile interval has no heavier tails for it; a permutation of three and
-three has no p below 0.1. How often each procedure errs is measured by benchmarks/replicates.py.
+three has no p below 0.1. How often each procedure errs is measured by benchmarks/replicates.py
+(docs/decisions/0009).
 
 A setting of one run has nothing to tell of seeds. The interval is then that of a paired bootstrap
 of test items, and its p is twice the share of resamples on the other side of 0, the observed data
@@ -245,3 +246,8 @@ def adjusted(comparisons: Comparisons) -> dict[str, dict[str, Difference]]:
         for (setting, name), q in zip(keys, q_values, strict=True):
             found[setting][name] = replace(found[setting][name], q=float(q))
     return found
+
+
+def headline(run: Run) -> float:
+    """The headline of a run: the mean of its units' normalised values."""
+    return float(np.mean([unit.normalised for unit in run.values()]))

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from analysis.differences import HEADLINE
+from analysis.differences import HEADLINE, headline
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import write_json
 
@@ -108,8 +108,7 @@ def record(outcomes: Sequence[Any]) -> dict[str, Any]:
         machine = machines.setdefault(device, {"seeds": [], "scores": {}})
         machine["seeds"].append(outcome.seed)
         scores = {name: unit.value for name, unit in outcome.units.items()}
-        normalised = [unit.normalised for unit in outcome.units.values()]
-        for name, value in ({HEADLINE: fmean(normalised)} | scores).items():
+        for name, value in ({HEADLINE: headline(outcome.units)} | scores).items():
             machine["scores"].setdefault(name, []).append(round(value, DIGITS))
     return machines
 
