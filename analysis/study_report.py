@@ -368,7 +368,7 @@ def bands(key: str, settings: Sequence[Setting], keys: Sequence[str] | Mapping[s
         "field": "x",
         "type": "quantitative",
         "title": key,
-        "scale": {"type": "log"} if wide else {"zero": False},
+        "scale": {"type": "log", "nice": False} if wide else {"zero": False},
         "axis": {"values": numbers},
     }
     color: Any = {"field": "line", "type": "nominal", "title": None}
