@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint audit docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments study verify check export push-adapter quick test test-gpu test-data lint audit docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,13 @@ experiments: $(VENV)/installed ## list experiments: headlines, changed settings,
 
 clear-experiments: $(VENV)/installed ## forget experiments that failed or were killed, and their folders
 	$(BIN)/python -m analysis.experiments --clear
+
+verify: $(VENV)/installed ## compare the last run with the committed scores: identical, within the spread of seeds?
+	$(BIN)/python -m analysis.verify
+
+S :=
+study: $(VENV)/installed ## make the runs of studies/S.yaml, S=rank, that are missing, and report
+	$(BIN)/python -m analysis.study $(S)
 
 check: $(VENV)/installed ## check the settings of params.yaml and of queued experiments
 	$(BIN)/python -m analysis.settings

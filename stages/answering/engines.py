@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Candidates, Tree
 from stages.answering.engine import Engine, Request
 from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
@@ -141,7 +141,7 @@ class ScoredInFp32:
         return self._generator.generate(requests)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         before = torch.get_float32_matmul_precision()

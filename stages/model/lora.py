@@ -4,7 +4,7 @@ Whatever concerns all weights (an optimizer step, the gradient's norm, its sum o
 cast) is then one operation instead of hundreds of small ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
@@ -46,6 +46,11 @@ class TrainedWeights:
         """Returns views of the gradient by the identity of the parameter that each belongs to."""
         views = self._views(self.gradient)
         return {id(own): view for own, view in zip(self._parameters, views, strict=True)}
+
+    def mark(self, chosen: Collection[int]) -> torch.Tensor:
+        """Returns 1 for the weights of some parameters, by their identities, and 0 for others."""
+        marks = [torch.full((p.numel(),), float(id(p) in chosen)) for p in self._parameters]
+        return torch.cat(marks).to(self.values.device)
 
     def _views(self, flat: torch.Tensor) -> list[torch.Tensor]:
         pieces = torch.split(flat, [parameter.numel() for parameter in self._parameters])
