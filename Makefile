@@ -129,8 +129,9 @@ audit: $(VENV)/installed-test ## look up known vulnerabilities and licences of t
 	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match --allow-only '$(LICENCES)' \
 	  --ignore-packages grandalf --summary
 
-docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
+docs: $(VENV)/installed ## refresh the generated parts of README.md and docs, and the labs' pages
 	$(BIN)/python -m recipes.tables
+	$(BIN)/python -m recipes.labs
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .

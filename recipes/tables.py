@@ -210,9 +210,9 @@ def relinked(text: str, folder: str) -> str:
     """Makes links that count from the root count from a folder."""
 
     def relative(link: re.Match[str]) -> str:
-        return f"]({os.path.relpath(link[1], folder or '.')})"
+        return f"]({os.path.relpath(link[1], folder or '.')}{link[2]})"
 
-    return re.sub(r"\]\((?!http)([^)#]+)\)", relative, text)
+    return re.sub(r"\]\((?!http)([^)#]+)((?:#[^)]*)?)\)", relative, text)
 
 
 def render(text: str, folder: str = "") -> str:

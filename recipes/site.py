@@ -1,0 +1,152 @@
+"""Hooks of MkDocs: make the site of docs/ as it is (mkdocs.yml).
+
+The navigation has the pages that docs/README.md lists, under its headings and in its order, so that
+no page is named twice. What pages link to outside of docs (code, the README, the sample) becomes a
+page of the site, under source/, for the site has to be read without the repository and the network.
+
+    make site      # build/site/index.html
+"""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+INDEX = "README.md"
+SOURCE = "source"
+LINK = re.compile(r"(?<!\!)\[(?P<text>[^][]*)\]\((?P<path>(?!https?:|#)[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+FENCE = re.compile(r"^(`{3,}).*?^\1$", re.DOTALL | re.MULTILINE)
+LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".json": "json"}
+
+
+def links(text: str) -> list[re.Match[str]]:
+    """The links of a page, those within code left out."""
+    code = [match.span() for match in FENCE.finditer(text)]
+    return [
+        match
+        for match in LINK.finditer(text)
+        if not any(start <= match.start() < end for start, end in code)
+    ]
+
+
+def outside(page: str, path: str) -> str | None:
+    """The path from the root of what a page links to, if it lies outside of docs.
+
+    Args:
+        page: the page's path, from docs.
+        path: of the link.
+    """
+    target = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), path))
+    return None if target == "docs" or target.startswith("docs/") else target
+
+
+def source_page(target: str) -> str:
+    """The path, from docs, of the page that shows a file outside of docs."""
+    return f"{SOURCE}/{target.removesuffix('.md')}.md"
+
+
+# --- Navigation -----------------------------------------------------------------------------------
+
+
+def navigation() -> list[Any]:
+    """Home, and the pages that the index lists, under its headings."""
+    nav: list[Any] = [INDEX]
+    for part in re.split(r"^## ", (DOCS / INDEX).read_text(encoding="utf-8"), flags=re.M)[1:]:
+        heading, _, rest = part.partition("\n")
+        pages: list[Any] = []
+        for path in re.findall(r"^\| \[[^]]*\]\(([^)#]+)\)", rest, re.M):
+            target = DOCS / path
+            if target.is_dir():
+                entries = sorted(p.relative_to(DOCS).as_posix() for p in target.glob("*.md"))
+                pages.append({target.name.capitalize(): entries})
+            else:
+                pages.append(path)
+            if (folder := target.with_suffix("")).is_dir():  # a page for each task, below theirs
+                entries = sorted(p.relative_to(DOCS).as_posix() for p in folder.glob("*.md"))
+                pages.append({f"{folder.name.capitalize()}, one by one": entries})
+        nav.append({heading: pages})
+    return nav
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Sets the navigation."""
+    config.nav = navigation()
+    return config
+
+
+# --- Pages of what lies outside -------------------------------------------------------------------
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds a page for every file or folder outside of docs that pages link to."""
+    texts = {f.src_uri: f.content_string for f in files.documentation_pages()}
+    known: set[str] = set()
+    while texts:
+        page, text = texts.popitem()
+        for link in links(text):
+            target = outside(page, link["path"])
+            if target is None or target in known or not (ROOT / target).exists():
+                continue
+            known.add(target)
+            shown = show(target)
+            files.append(File.generated(config, source_page(target), content=shown))
+            texts[source_page(target)] = shown if target.endswith(".md") else ""
+    return files
+
+
+def show(target: str) -> str:
+    """The Markdown text that shows a file or folder, by its path from the root."""
+    path = ROOT / target
+    if path.is_dir():
+        names = sorted(p.name + "/" * p.is_dir() for p in path.iterdir() if p.name[0] not in "._")
+        return f"# {target}/\n\n" + "\n".join(f"- `{name}`" for name in names) + "\n"
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        # It stands as deep under docs/source as it does under the root.
+        def moved(link: re.Match[str]) -> str:
+            to = posixpath.normpath(posixpath.join(posixpath.dirname(target), link["path"]))
+            there = posixpath.dirname(source_page(target))
+            here = posixpath.relpath(posixpath.join("..", to), there)
+            return f"[{link['text']}]({here}{link['anchor'] or ''})"
+
+        return replaced(text, moved)
+    fence = "`" * max(3, *(len(ticks) + 1 for ticks in ["``", *re.findall("`{3,}", text)]))
+    return f"# {target}\n\n{fence}{LANGUAGES.get(path.suffix, 'text')}\n{text}\n{fence}\n"
+
+
+def replaced(text: str, new: Any) -> str:
+    """A page with its links replaced."""
+    for link in reversed(links(text)):
+        text = text[: link.start()] + new(link) + text[link.end() :]
+    return text
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Leads links to what lies outside of docs, and to folders, to the pages that show it."""
+    uri = page.file.src_uri
+    here = posixpath.dirname(uri)
+
+    def led(link: re.Match[str]) -> str:
+        target = outside(uri, link["path"])
+        if target is None:
+            inside = posixpath.normpath(posixpath.join(here, link["path"]))
+            if (DOCS / inside).is_dir():
+                first = min(p.name for p in (DOCS / inside).glob("*.md"))
+                return f"[{link['text']}]({link['path']}/{first})"
+            return link[0]
+        shown = posixpath.relpath(source_page(target), here or ".")
+        return f"[{link['text']}]({shown}{link['anchor'] or ''})"
+
+    return replaced(markdown, led)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """States the language of Italian pages."""
+    is_italian = page.file.src_uri.startswith("it/")
+    return output.replace('<html lang="en"', '<html lang="it"', 1) if is_italian else output
