@@ -38,6 +38,7 @@ PORT = 7860
 TEXT = 2000  # characters of a text that is asked
 BODY = 16 * TEXT  # bytes of a request
 WAITING = 4  # questions that are computed or wait; more are turned away
+BASE = ""  # name of the base without an adapter, which the page puts into words
 SAMPLES = 5  # of the test set, for each sub-task
 PATIENCE = 30.0  # seconds that a connection may be idle
 HEADERS = {
@@ -333,7 +334,7 @@ def main() -> None:
     if arguments.beside:
         sources.append((str(arguments.beside), settings, arguments.beside))
     elif not arguments.alone:
-        sources.append((settings.model.base, base, arguments.adapter))
+        sources.append((BASE, base, arguments.adapter))
     models = {name: Respondent(s, prompts, a, arguments.encoded) for name, s, a in sources}
     demo = Demo(models, offered(prompts, arguments.encoded / "test.jsonl"))
     with make_server(demo, arguments.port) as server:

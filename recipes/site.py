@@ -56,24 +56,46 @@ def source_page(target: str) -> str:
 # --- Navigation -----------------------------------------------------------------------------------
 
 
-def navigation() -> list[Any]:
-    """Home, and the pages that the index lists, under its headings."""
-    nav: list[Any] = [INDEX]
-    for part in re.split(r"^## ", (DOCS / INDEX).read_text(encoding="utf-8"), flags=re.M)[1:]:
+def navigation(index: str = INDEX) -> list[Any]:
+    """An index, and the pages that its tables list, under its headings.
+
+    Args:
+        index: its path, from docs. A row that leads to another index has that one's pages below it,
+            one that leads to a folder the folder's.
+    """
+    text = (DOCS / index).read_text(encoding="utf-8")
+    nav: list[Any] = [index]
+    for part in re.split(r"^## ", text, flags=re.MULTILINE):
         heading, _, rest = part.partition("\n")
-        pages: list[Any] = []
-        for path in re.findall(r"^\| \[[^]]*\]\(([^)#]+)\)", rest, re.M):
-            target = DOCS / path
-            if target.is_dir():
-                entries = sorted(p.relative_to(DOCS).as_posix() for p in target.glob("*.md"))
-                pages.append({target.name.capitalize(): entries})
-            else:
-                pages.append(path)
-            if (folder := target.with_suffix("")).is_dir():  # a page for each task, below theirs
-                entries = sorted(p.relative_to(DOCS).as_posix() for p in folder.glob("*.md"))
-                pages.append({f"{folder.name.capitalize()}, one by one": entries})
-        nav.append({heading: pages})
+        rows = re.findall(r"^\| \[[^]]*\]\(([^)#]+)\)", rest, re.MULTILINE)
+        pages = [entry for row in rows for entry in _below(posixpath.dirname(index), row)]
+        if pages:
+            nav += [{heading: pages}] if index == INDEX else pages
     return nav
+
+
+def _below(folder: str, row: str) -> list[Any]:
+    """The navigation of a row of an index that lies in a folder."""
+    path = posixpath.normpath(posixpath.join(folder, row))
+    if path.endswith(f"/{INDEX}"):
+        return [{_title(path): navigation(path)}]
+    if (DOCS / path).is_dir():
+        return [{posixpath.basename(path).capitalize(): _pages_of(path)}]
+    pages = _pages_of(path.removesuffix(".md"))
+    return [path, {f"{_title(path)}, one by one": pages}] if pages else [path]
+
+
+def _pages_of(folder: str) -> list[str]:
+    """The pages of a folder that has no index; none if there is one."""
+    if (DOCS / folder / INDEX).exists():
+        return []
+    return sorted(page.relative_to(DOCS).as_posix() for page in (DOCS / folder).glob("*.md"))
+
+
+def _title(page: str) -> str:
+    """The first heading of a page."""
+    match = re.search(r"^# (.+)$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return match[1] if match else page
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

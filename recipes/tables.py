@@ -20,6 +20,7 @@ from typing import Any
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
 from recipes import imports, record
+from recipes.energy import energy
 from stages import encode
 from stages.common import settings
 from stages.common.command import run
@@ -192,7 +193,7 @@ Part = Callable[[], str | None]
 def parts() -> dict[str, Part]:
     """The generated parts by the names that stand in the pages."""
     tables: list[Part] = [stages, tasks, sending, params, folders, walls, marks]
-    figures: list[Part] = [scores, glimpse, published, sources]
+    figures: list[Part] = [scores, glimpse, published, sources, energy]
     life: list[Part] = [
         record.record_raw,
         record.record_encoded,
