@@ -1,7 +1,8 @@
 """Hooks of MkDocs: make the site of docs/ as it is (mkdocs.yml).
 
-The navigation has the pages that docs/README.md lists, under its headings and in its order, so that
-no page is named twice. What pages link to outside of docs (code, the README, the sample) becomes a
+The first page is the project's README with the list of docs/README.md in the place of its own. The
+navigation has the pages of that list, under its headings and in its order, so that no page is named
+twice. What pages link to outside of docs (code, the README, the sample) becomes a
 page of the site, under source/, for the site has to be read without the repository and the network.
 
     make site      # build/site/index.html
@@ -155,6 +156,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Leads links to what lies outside of docs, and to folders, to the pages that show it."""
     uri = page.file.src_uri
     here = posixpath.dirname(uri)
+    if uri == INDEX:
+        markdown = home(markdown)
 
     def led(link: re.Match[str]) -> str:
         target = outside(uri, link["path"])
@@ -170,7 +173,24 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return replaced(markdown, led)
 
 
+def home(index: str) -> str:
+    """The first page: the project's README, and the index instead of its last sections."""
+
+    def moved(link: re.Match[str]) -> str:
+        return f"[{link['text']}]({posixpath.relpath(link['path'], 'docs')}{link['anchor'] or ''})"
+
+    readme = (ROOT / INDEX).read_text(encoding="utf-8")
+    beginning = replaced(readme.partition("\n## Where to go next\n")[0], moved)
+    return f"{beginning}\n{index.partition(chr(10))[2]}"
+
+
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """States the language of Italian pages."""
     is_italian = page.file.src_uri.startswith("it/")
     return output.replace('<html lang="en"', '<html lang="it"', 1) if is_italian else output
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Puts a map of the site where the theme looks for that of the other language."""
+    site = Path(config.site_dir)
+    (site / "it" / "sitemap.xml").write_bytes((site / "sitemap.xml").read_bytes())
