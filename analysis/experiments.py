@@ -27,6 +27,7 @@ from stages.common.command import argument_parser, run
 log = logging.getLogger(__name__)
 
 TEMPORARY = Path(".dvc/tmp/exps")
+LIST = 30  # characters of a list that is shown in full
 COSTS = ("seconds", "peak_memory_gib", "energy_kwh", "co2e_kg")
 
 
@@ -107,11 +108,19 @@ def table(experiments: Sequence[Experiment], unit: str = "") -> tuple[list[str],
                 each.state,
                 evaluated.get("headline"),
                 *([said] if unit else []),
-                *(each.params.get(key) for key in changed),
+                *(_shown(each.params.get(key)) for key in changed),
                 *(cost.get(key) for key in COSTS),
             ]
         )
     return header, rows
+
+
+def _shown(value: Any) -> Any:
+    """A setting as the table shows it: of a long list the beginning and the number of values."""
+    if not isinstance(value, list):
+        return value
+    text = ", ".join(map(str, value))
+    return text if len(text) <= LIST else f"{value[0]}, … ({len(value)})"
 
 
 def _cost(experiment: Experiment) -> dict[str, float]:

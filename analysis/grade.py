@@ -18,7 +18,7 @@ last run into a hand-in.
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +26,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from analysis.compare import compare
+from analysis.report import flat
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
 from stages.check import Settings, check
@@ -124,15 +125,6 @@ class Point:
     def reached(self) -> float:
         """The points that were reached."""
         return self.points * self.share
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the leaves of nested settings by dotted key."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and key != "weights":
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 # --- Runs -----------------------------------------------------------------------------------------
@@ -350,12 +342,19 @@ def collect(folder: Path) -> None:
     """Copies settings and submissions of the last run into a hand-in.
 
     Raises:
-        InputError: if there are none, or the name is not that of a run.
+        InputError: if there are none, if they are of other tasks than the settings, or the name is
+            not that of a run.
     """
     if not RUN_NAME.fullmatch(folder.name):
         raise InputError(f"{folder}: expected the name of a run, such as A-1 or B-2")
     if not SUBMISSIONS.is_dir():
         raise InputError(f"{SUBMISSIONS}: no such folder; `dvc repro` comes first")
+    submitted = sorted(path.name for path in SUBMISSIONS.iterdir() if path.is_dir())
+    if submitted != sorted(settings.load(PARAMS)["tasks"]):
+        raise InputError(
+            f"{SUBMISSIONS}: submissions of {', '.join(submitted)}, expected those of the tasks in"
+            f" {PARAMS}, which is not that of the last run"
+        )
     with whole_folder(folder) as made:
         shutil.copytree(SUBMISSIONS, made / "submissions")
         shutil.copy(PARAMS, made / "params.yaml")

@@ -103,3 +103,11 @@ def test_clearing_leaves_what_runs(
     assert calls == [("queue", "kill", "gone"), ("queue", "remove", "--success", "--failed")]
     assert [path.name for path in Path(".dvc/tmp/exps").iterdir()] == ["tmp1"]
     assert git("for-each-ref", "--format=%(refname)").split() == ["refs/exps/ab/cdef/wide"]
+
+
+def test_a_long_list_is_shortened() -> None:
+    long = [f"task_{n}" for n in range(13)]
+    listed = [["acti", "hodi"], long]
+    rows = [experiments.Experiment(str(n), "", {"tasks": own}, {}) for n, own in enumerate(listed)]
+    header, found = table(rows)
+    assert [row[header.index("tasks")] for row in found] == ["acti, hodi", "task_0, … (13)"]

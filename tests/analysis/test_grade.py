@@ -149,8 +149,11 @@ def test_the_last_run_is_collected(
         grade.collect(Path("handin/first"))
     with pytest.raises(InputError, match="`dvc repro` comes first"):
         grade.collect(Path("handin/A-1"))
-    write_text(Path("params.yaml"), "tasks: [acti]\n")
+    write_text(Path("params.yaml"), "tasks: [emit]\n")
     write_text(Path("data/submissions/acti/file.csv"), "x\n")
+    with pytest.raises(InputError, match="submissions of acti, expected those of the tasks in"):
+        grade.collect(Path("handin/A-1"))
+    write_text(Path("params.yaml"), "tasks: [acti]\n")
     grade.collect(Path("handin/A-1"))
     assert Path("handin/A-1/submissions/acti/file.csv").read_text() == "x\n"
     assert Path("handin/A-1/params.yaml").read_text() == "tasks: [acti]\n"
