@@ -14,6 +14,8 @@ from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.tasks import load
 
+pytestmark = pytest.mark.long
+
 TASKS = ["acti", "haspeede"]
 WORDS = "parola " * grade.WORDS
 REPORT = "".join(f"## {question}\n\n{WORDS}\n" for question in grade.QUESTIONS)
