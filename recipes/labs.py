@@ -117,7 +117,7 @@ def fenced(text: str, language: str) -> str:
 def page(name: str, cells: Sequence[Cell], printed: Sequence[str], language: str) -> str:
     """A lab's page in a language."""
     folder = LANGUAGES[language]
-    blocks = [f"<!-- make docs writes this page; its source is labs/{name}.py -->"]
+    blocks = []
     for cell, output in zip(cells, printed, strict=True):
         if cell.language not in ("", language):
             continue
@@ -132,6 +132,7 @@ def page(name: str, cells: Sequence[Cell], printed: Sequence[str], language: str
             summary = f'<details markdown="1"><summary>{SOLUTION[language]}</summary>'
             shown = [summary, *shown, "</details>"]
         blocks += shown
+    blocks.append(f"<!-- make docs writes this page; its source is labs/{name}.py -->")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -17,6 +17,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from recipes import flowchart
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 INDEX = "README.md"
@@ -25,7 +27,8 @@ LINK = re.compile(
     r"(?<!\!)\[(?P<text>[^][]*)\]\((?P<path>(?!https?:|#)[^)#\s]+)(?P<anchor>#[^)\s]*)?\)"
 )
 FENCE = re.compile(r"^(`{3,}).*?^\1$", re.DOTALL | re.MULTILINE)
-LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".json": "json"}
+CHART = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".json": "json", ".ipynb": "json"}
 
 
 def links(text: str) -> list[re.Match[str]]:
@@ -158,6 +161,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     here = posixpath.dirname(uri)
     if uri == INDEX:
         markdown = home(markdown)
+    markdown = CHART.sub(
+        lambda chart: f'<div style="overflow-x:auto">{flowchart.draw(chart[1])}</div>', markdown
+    )
 
     def led(link: re.Match[str]) -> str:
         target = outside(uri, link["path"])

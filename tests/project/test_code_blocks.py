@@ -203,6 +203,26 @@ def test_the_command_lines_of_a_console_can_be_parsed(
                     raise AssertionError(f"{shlex.join([program, *words])}: {end}") from None
 
 
+def notebook_commands() -> list[list[str]]:
+    """The words of the notebook's command lines, of which its test runs those without network."""
+    source = (labs.SOURCES / f"{labs.NOTEBOOK}.py").read_text(encoding="utf-8")
+    lines = re.findall(r"^ *# !(.+)$", source, re.MULTILINE)
+    lines = [re.sub(r"^\$sys\.\w+", "python", line) for line in lines]
+    values = {"$BASE": "org/name", "$REPOSITORY": "address", '{" ".join(TASKS)}': "wicita nermud"}
+    for name, value in values.items():
+        lines = [line.replace(name, value) for line in lines]
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize("words", notebook_commands(), ids=shlex.join)
+def test_the_command_lines_of_the_notebook_can_be_parsed(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "$" not in shlex.join(words) and "{" not in shlex.join(words)
+    if words[:3] != ["python", "-m", "pip"]:
+        PARSERS[words[0]](words[1:], monkeypatch)
+
+
 @pytest.mark.parametrize(
     "line",
     [
