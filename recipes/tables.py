@@ -23,6 +23,7 @@ from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
 from analysis.verify import SEEDS, pooled
 from recipes import imports, record
+from recipes.energy import energy
 from stages import encode
 from stages.common import settings
 from stages.common.command import run
@@ -220,7 +221,7 @@ Part = Callable[[], str | None]
 def parts() -> dict[str, Part]:
     """The generated parts by the names that stand in the pages."""
     tables: list[Part] = [stages, tasks, sending, params, folders, walls, marks]
-    figures: list[Part] = [scores, glimpse, published, sources]
+    figures: list[Part] = [scores, glimpse, published, sources, energy]
     life: list[Part] = [
         record.record_raw,
         record.record_encoded,
@@ -238,9 +239,9 @@ def relinked(text: str, folder: str) -> str:
     """Makes links that count from the root count from a folder."""
 
     def relative(link: re.Match[str]) -> str:
-        return f"]({os.path.relpath(link[1], folder or '.')})"
+        return f"]({os.path.relpath(link[1], folder or '.')}{link[2]})"
 
-    return re.sub(r"\]\((?!http)([^)#]+)\)", relative, text)
+    return re.sub(r"\]\((?!http)([^)#]+)((?:#[^)]*)?)\)", relative, text)
 
 
 def render(text: str, folder: str = "") -> str:
