@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis import ask
+from analysis import ask, demo
 from analysis.ask import Example, Reply
 from stages import infer
 from stages.answering.answers import Answer
@@ -278,3 +278,18 @@ def test_the_layout_fits_a_terminal_and_obeys_no_answer() -> None:
     assert field(shown, "ended") == "length, 1 token"
     assert shown.split("\n")[1:3] == ["| uno", "|"]
     assert field(shown, "gold").replace("\n", "").count("x") == 200
+
+
+def test_the_demonstration_answers_as_infer_does_beside_the_base_alone(inside: Path) -> None:
+    prompts = read(Prompts, inside / "data" / "prompts" / "it.yaml")
+    encoded, adapter = Path("data/encoded"), Path("models/adapter")
+    models = demo.load_models(prompts, encoded, adapter, demo.BASE)
+    tasks = demo.offered(prompts, encoded / "test.jsonl")
+    shown = demo.Demo(models, tasks).ask({"task": "haspeede", "text": "Che bella giornata."})
+    assert [model["name"] for model in shown["models"]] == ["models/adapter", ""]
+    own, base = (model["probabilities"] for model in shown["models"])
+    (reply,) = models["models/adapter"].reply([Example("x", "haspeede", "Che bella giornata.")])
+    assert own == reply.answer.probabilities
+    assert shown["prompt"] == reply.prompt
+    assert own != base and set(own) == set(base) == set(YES_NO)
+    assert demo.load_models(prompts, encoded, adapter, None).keys() == {"models/adapter"}
