@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.common.settings import Place, Section
+from stages.common.settings import Place, Section, expected
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -20,7 +20,10 @@ class Model(Section):
     tokenizer_revision: Revision | None
     pad_id: TokenId
     bos_id: TokenId | None
-    eos_id: TokenId | Annotated[list[TokenId], Field(min_length=1)]
+    eos_id: Annotated[
+        TokenId | Annotated[list[TokenId], Field(min_length=1)],
+        expected("a token id, or a list of one or more"),
+    ]
     quantization: Literal["nf4", "int8", "none"]
     cutoff: Annotated[int, Field(ge=16, le=1_000_000)]
     max_characters: Annotated[int, Field(ge=1, le=1_000_000_000)] | None

@@ -7,13 +7,16 @@ knows anything about models. How to write one: docs/adding-a-task.md.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
+from stages.common.forms import NumberForm
 from stages.common.outputs import check_sums
+from stages.common.settings import PARAMS
+from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -30,12 +33,17 @@ class Task(Protocol):
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
             or sets of labels are open and have no entry.
+        NUMBERS: the form of the answers of each sub-task whose answers hold numbers.
+        FIGURES: by which decisions of a sub-task are judged on dev (stages/toolkit/decisions.py);
+            sub-tasks without an entry are answered as the model answers.
     """
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
     SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
+    NUMBERS: Mapping[str, NumberForm]
+    FIGURES: Mapping[str, Figure]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
         """Makes examples of the raw files.
@@ -125,8 +133,22 @@ def load(name: str) -> Task:
         InputError: if there is no such task.
     """
     if name not in names():
-        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(names())}")
+        raise InputError(f"{PARAMS}: tasks: no task {name}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
+
+
+def problems(selected: Sequence[str], run: int) -> Iterator[str]:
+    """Yields what is wrong with the settings of a submission, as key and reason.
+
+    Args:
+        selected: names of tasks.
+        run: number of the run, of which a task's organisers read no more than its module says.
+    """
+    if unknown := [name for name in selected if name not in names()]:
+        yield f"tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+    runs = {name: load(name).SENDING.runs for name in selected if name in names()}
+    if few := [f"{name} {count}" for name, count in runs.items() if count < run]:
+        yield f"decode.run: {run} is more than the runs that organisers read: {', '.join(few)}"
 
 
 def raw_folder(raw: Path, name: str) -> Path:

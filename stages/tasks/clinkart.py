@@ -39,7 +39,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser
+from stages.toolkit.decisions import Figure
 from stages.toolkit.limits import MENTIONS, too_large
 from stages.toolkit.memo import Memo
 from stages.toolkit.questions import question_id
@@ -65,6 +67,10 @@ SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
 SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
+
+
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES: dict[str, Figure] = {}
 
 
 class Relation(NamedTuple):

@@ -43,7 +43,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.limits import too_large
 from stages.toolkit.memo import Memo
 from stages.toolkit.questions import examples, question_id
@@ -90,6 +92,8 @@ SUBMISSIONS = {A: "{team}.A.run{run}.tsv", B: "{team}.B.run{run}.tsv"}
 
 HOMOTRANSPHOBIC = yes_no(1, 0)
 CLOSED = {A: HOMOTRANSPHOBIC.candidates}
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES = {A: F1()}
 FALLBACK = 0
 
 

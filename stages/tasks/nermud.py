@@ -40,7 +40,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, normalised
+from stages.toolkit.decisions import Figure
 from stages.toolkit.limits import too_large
 from stages.toolkit.memo import Memo
 from stages.toolkit.questions import question_id
@@ -81,6 +83,10 @@ SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
 SENDING = Sending()
 CLOSED: dict[str, tuple[str, ...]] = {}
+
+
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES: dict[str, Figure] = {}
 
 
 class Entity(NamedTuple):

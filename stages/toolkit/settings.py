@@ -1,22 +1,11 @@
 """Settings of params.yaml that concern the tasks and their scores."""
 
-from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from stages.common.settings import Place, Section, Seed
 from stages.toolkit.splits import HoldOut
-
-
-def _once(tasks: list[str]) -> list[str]:
-    if twice := [name for name, count in Counter(tasks).items() if count > 1]:
-        raise ValueError(f"expected each task once, found {twice[0]!r} more often")
-    return tasks
-
-
-Tasks = Annotated[list[str], Field(min_length=1), AfterValidator(_once)]
-"""Names of tasks, which are folders of data.raw and modules of stages/tasks."""
 
 
 class Data(Section):
@@ -27,7 +16,12 @@ class Data(Section):
 
 
 class Run(Section):
-    """Names under which answers are submitted."""
+    """Names under which answers are submitted.
+
+    Section decode has a further key, which decode alone reads; it refuses unknown ones.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
     run: Annotated[int, Field(ge=1, le=5)]
@@ -35,6 +29,14 @@ class Run(Section):
     def file_name(self, template: str) -> str:
         """The name of a submission file: a template with ``{team}`` and ``{run}`` filled in."""
         return template.format(team=self.team, run=self.run)
+
+
+class Decode(Run):
+    """Section decode of params.yaml: names, and whether rules learnt on dev decide answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: Literal["dev", "plain"]
 
 
 class Bootstrap(Section):

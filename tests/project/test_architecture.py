@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "model": {"common"},
     "training": {"common", "model"},
     "answering": {"common", "model"},
-    "check": {"common", "toolkit", "model", "training", "linear", "answering"},
+    "check": {"common", "toolkit", "tasks", "model", "training", "linear", "answering"},
     "linear": {"common"},
     "encode": {"common", "toolkit", "tasks"},
     "decode": {"common", "toolkit", "tasks"},
