@@ -1,17 +1,17 @@
 """Kills of finetune and infer at random moments: the same result, and how much work is lost.
 
-A job is a run of one stage on the sample with the default base: about a minute of training, or all
-test questions. It is killed (SIGKILL) at a random moment, started again, killed again, until it
-ends before its moment comes; then its outputs are compared with those of a run that nobody killed.
-States are saved as often as by default. A job runs
+A job is a run of one stage on three tasks of the sample with the default base, some seconds of CPU:
+one task of closed answers, one of free ones, one of numbers. It is killed (SIGKILL) at a random
+moment, started again, killed again, until it ends before its moment comes; then its outputs are
+compared with those of a run that nobody killed. States are saved as often as by default. A job runs
 
 plain     as a command;
 repro     under `dvc repro`;
 queue     as an experiment of DVC's queue, cleared and queued again after a kill as
           docs/troubleshooting.md says.
 
-Every other kill under DVC takes DVC along, as an end of the machine would. Each kill and each
-job is a line of the file of results, with which the same command goes on after an interruption.
+Every other kill under DVC takes DVC along, as an end of the machine would. Each job is a line of the
+file of results, with which the same command goes on after an interruption.
 
     python -m benchmarks.faults.kills plain --kills 120 --results kills.jsonl    # of each stage
     python -m benchmarks.faults.kills table --results kills.jsonl
@@ -41,14 +41,17 @@ from benchmarks.faults.project import OUTPUTS, ROOT, STAGES, put, tree
 from tests.helpers.small_project import IDENTITY
 
 KILLED = ("finetune", "infer")
+TASKS = ("haspeede", "clinkart", "emotivita")
 SETTINGS: dict[str, Any] = {
+    "tasks": [*TASKS],
     "model.base": "base",
     "data.raw": "raw",
     "data.prompts": "prompts.yaml",
     "finetune.epochs": 2,
-    "finetune.cap": 20,
+    "finetune.cap": 30,
+    "infer.dev": 5,
 }
-SPAN = {"finetune": 25.0, "infer": 15.0}  # seconds of work within which a kill comes
+SPAN = {"finetune": 15.0, "infer": 10.0}  # seconds of work within which a kill comes
 SAVED = {"finetune": "*.pt", "infer": "answers-*.jsonl"}
 TICK = 0.05  # seconds between two looks at a process
 SETTLED = 3.0  # seconds in which DVC's worker notes that an experiment has failed
@@ -89,7 +92,8 @@ def make(folder: Path) -> None:
     """Makes the project, encoded."""
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "data" / "base", folder / "base")
-    shutil.copytree(ROOT / "data" / "sample", folder / "raw")
+    for name in TASKS:
+        shutil.copytree(ROOT / "data" / "sample" / name, folder / "raw" / name)
     shutil.copy(ROOT / "data" / "prompts" / "it.yaml", folder / "prompts.yaml")
     put(folder, SETTINGS)
     must(call(folder, "encode"))
