@@ -10,8 +10,8 @@ repro     under `dvc repro`;
 queue     as an experiment of DVC's queue, cleared and queued again after a kill as
           docs/troubleshooting.md says.
 
-Every other kill under DVC takes DVC along, as an end of the machine would. Each job is a line of the
-file of results, with which the same command goes on after an interruption.
+Every other kill under DVC takes DVC along, as an end of the machine would. Each job is a line of
+the file of results, with which the same command goes on after an interruption.
 
     python -m benchmarks.faults.kills plain --kills 120 --results kills.jsonl    # of each stage
     python -m benchmarks.faults.kills table --results kills.jsonl
