@@ -134,10 +134,13 @@ class Texts:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "text"
         line = b'{"id": "acti_a:1", "task": "acti_a", "answer": "no", "finish": "stop", "tokens": 2'
+        dev = b'{"id": "emotivita:%d", "task": "emotivita", "answer": "1 2 3", "gold": "3 2 1", '
+        dev += b'"finish": "stop", "tokens": 9, "expectations": [1.25, 2.5, %d]}\n'
         self.seeds = {
             "params": (ROOT / "params.yaml").read_bytes(),
             "prompts": (ROOT / "data" / "prompts" / "it.yaml").read_bytes(),
             "predictions": line + b', "probabilities": {"no": 0.75, "s\xc3\xac": 0.25}}\n',
+            "dev predictions": b"".join(dev % (n, n % 7) for n in range(30)),
         }
 
     def __call__(self, kind: str, content: bytes) -> None:
@@ -146,15 +149,21 @@ class Texts:
         readers: dict[str, Callable[[], object]] = {
             "params": lambda: [settings.read(each, self._path) for each in KINDS],
             "prompts": lambda: settings.read(Prompts, self._path),
-            "predictions": lambda: self._probabilities(decode.read_predictions(self._path)),
+            "predictions": lambda: self._decode(decode.read_predictions(self._path)),
+            "dev predictions": lambda: self._learn(decode.read_predictions(self._path, "gold")),
         }
         try:
             readers[kind]()
         except InputError:
             return
 
-    def _probabilities(self, rows: list[Row]) -> None:
+    def _decode(self, rows: list[Row]) -> None:
+        decode.check_answered(rows, tasks.names())
         decode.probabilities_table(rows)
+
+    def _learn(self, rows: list[Row]) -> None:
+        decode.check_answered(rows, tasks.names())
+        decode.learn_rules(rows, tasks.names())
 
 
 # --- Drawn at random ------------------------------------------------------------------------------

@@ -138,6 +138,8 @@ class Answerer:
         given = [answers[question.id] for question in questions]
         means = expectations.compute([q.ids for q in questions], [a.answer for a in given])
         for question, answer, numbers in zip(questions, given, means, strict=True):
+            if numbers and isnan(numbers[-1]):
+                raise no_number(question)
             rounded = numbers and [round(number, DIGITS) for number in numbers]
             yield question, answer._replace(expectations=rounded)
 
