@@ -119,9 +119,10 @@ def check_answered(rows: Iterable[Row], tasks: Iterable[str]) -> None:
     for row in rows:
         if (name := owner(row["id"])) not in tasks:
             continue
-        candidates, form = (of.get(row["task"]) for of in (load(name).CLOSED, load(name).NUMBERS))
+        candidates = load(name).CLOSED.get(row["task"], ())
+        form = load(name).NUMBERS.get(row["task"])
         given, ranges = answered(row), form.ranges if form else ()
-        if given.probabilities is not None and set(given.probabilities) != set(candidates or ()):
+        if given.probabilities is not None and set(given.probabilities) != set(candidates):
             what = f"probabilities of {shown(list(given.probabilities))}"
             expected = f"of {shown(candidates)}" if candidates else "none"
         elif given.expectations is not None and not are_within(given.expectations, ranges):
