@@ -42,6 +42,9 @@ from tests.helpers.small_project import IDENTITY
 
 KILLED = ("finetune", "infer")
 TASKS = ("haspeede", "clinkart", "emotivita")
+NUMBERS = (
+    20  # questions of the last one, which are answered together: in seconds, on a busy machine too
+)
 SETTINGS: dict[str, Any] = {
     "tasks": [*TASKS],
     "model.base": "base",
@@ -94,6 +97,9 @@ def make(folder: Path) -> None:
     shutil.copytree(ROOT / "data" / "base", folder / "base")
     for name in TASKS:
         shutil.copytree(ROOT / "data" / "sample" / name, folder / "raw" / name)
+    for path in (folder / "raw" / TASKS[-1]).glob("Test*"):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[: NUMBERS + 1]), encoding="utf-8")
     shutil.copy(ROOT / "data" / "prompts" / "it.yaml", folder / "prompts.yaml")
     put(folder, SETTINGS)
     must(call(folder, "encode"))

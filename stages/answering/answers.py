@@ -18,7 +18,7 @@ from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
-PORTION = 512  # questions that are scored together
+PORTION = 128  # questions that are scored together; an interruption costs as many at the most
 DIGITS = 6  # decimals of expectations
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
