@@ -115,9 +115,12 @@ def _check_sizes(path: Path, config: Mapping[str, Any]) -> None:
         layers = sum(int(end) - int(start) for start, end in ranges)
         rank = max(map(int, filter(None, ranks)), default=0)
         number = max(_whole_numbers(config), default=0)
+        start = re.search(r"\d+", str(config.get("init_lora_weights")))
+        steps = int(start[0]) if start else 0  # as pissa_niter_16: peft takes them when it loads
     for what, found, most in (
         ("replicated layers", layers, limits.LAYERS),
         ("a rank of", rank, limits.RANK),
+        ("steps of init_lora_weights,", steps, limits.STEPS),
         ("a number of", number, limits.NUMBER),
     ):
         if found > most:

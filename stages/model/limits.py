@@ -12,5 +12,8 @@ PATTERNS = 10_000
 RANK = 4_096
 """Of an adapter; finetune's own goes to 1,024."""
 
+STEPS = 100
+"""In which peft decomposes the base's weights for an adapter that begins so; usual are 4 to 16."""
+
 NUMBER = 1_000_000
 """Any other whole number in an adapter's settings, such as a token id, or of samples."""

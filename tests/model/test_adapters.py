@@ -196,6 +196,7 @@ def test_names_without_end_are_an_error(bases: dict[bool, Path], plain: Path) ->
         ({"layer_replication": 7}, "cannot be loaded: "),
         ({"r": 5000}, "a rank of 5,000, expected at most 4,096"),
         ({"rank_pattern": {"q_proj": 10**9}}, "a rank of 1,000,000,000, expected"),
+        ({"init_lora_weights": "pissa_niter_1000"}, "steps of init_lora_weights, 1,000, expected"),
         ({"monteclora_config": {"num_samples": [10**7]}}, "a number of 10,000,000, expected"),
     ],
 )
