@@ -52,9 +52,9 @@ SETTINGS: dict[str, Any] = {
     "data.prompts": "prompts.yaml",
     "finetune.epochs": 2,
     "finetune.cap": 30,
-    "infer.dev": 5,
+    "infer.dev": 2,
 }
-SPAN = {"finetune": 15.0, "infer": 10.0}  # seconds of work within which a kill comes
+SPAN = {"finetune": 15.0, "infer": 20.0}  # seconds of work within which a kill comes
 SAVED = {"finetune": "*.pt", "infer": "answers-*.jsonl"}
 TICK = 0.05  # seconds between two looks at a process
 SETTLED = 3.0  # seconds in which DVC's worker notes that an experiment has failed
