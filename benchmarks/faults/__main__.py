@@ -17,7 +17,7 @@ fault, leaves the bytes of a run without one. Damage is detected (an error names
 run. Exits with 1 if a result was wrong without a word, or an output neither old nor new. With a
 file of notes the same command goes on after an interruption.
 
-    python -m benchmarks.faults [--short] [--rounds 5] [--most 9] [--only crash flip] [--notes F]
+    python -m benchmarks.faults [--short] [--rounds 5] [--most 9] [--only crash flip] [--notes FILE]
 """
 
 import argparse
@@ -33,6 +33,7 @@ from benchmarks.faults.crashes import crashes, kills
 from benchmarks.faults.damages import VERDICTS, damages, scratch_damages
 from benchmarks.faults.folders import folders
 from benchmarks.faults.processes import load_libraries
+from benchmarks.faults.project import STAGES
 from benchmarks.faults.together import two_at_once
 
 
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--notes", type=Path, help="file of what has been tried, to go on with")
     everything = ["crash", "full", "flip", "two", "folders", "kill"]
     parser.add_argument("--only", nargs="*", choices=everything)
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=[*STAGES])
     arguments = parser.parse_args()
     if arguments.short:
         arguments.kills = arguments.rounds = arguments.most = 1
@@ -61,8 +63,14 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
-        notes = Notes(arguments.notes)
-        bench = Bench(folder, arguments.seed, arguments.most, notes, short=arguments.short)
+        bench = Bench(
+            folder,
+            arguments.stages,
+            arguments.seed,
+            arguments.most,
+            Notes(arguments.notes),
+            short=arguments.short,
+        )
         for kind in arguments.only:
             if kind in ("crash", "full"):
                 rows = crashes(bench, kill=kind == "crash")

@@ -23,6 +23,7 @@ from benchmarks.faults.project import (
     put,
 )
 
+SHORT = ("encode", "infer")  # stages of the short form
 Value = TypeVar("Value")
 
 
@@ -69,24 +70,33 @@ class Bench:
         new: the project with all outputs.
         old: the same with outputs of other settings.
         work: the copy that faults happen to.
-        stages: those that run.
+        stages: those to which faults happen.
         failures: what should not have been.
     """
 
     def __init__(
-        self, folder: Path, seed: int, most: int | None, notes: Notes, *, short: bool
+        self,
+        folder: Path,
+        stages: Sequence[str],
+        seed: int,
+        most: int | None,
+        notes: Notes,
+        *,
+        short: bool,
     ) -> None:
         """Makes both versions.
 
         Args:
             folder: where to.
+            stages: to which faults happen.
             seed: of what is random.
             most: see `some`.
             notes: of what has been tried.
             short: whether only encode and infer run, without an adapter.
         """
         self.new, self.old, self.work = (folder / name for name in ("new", "old", "work"))
-        self.stages = ["encode", "infer"] if short else list(STAGES)
+        run = SHORT if short else STAGES
+        self.stages = [stage for stage in run if stage in stages]
         self._seed, self._most, self._notes = seed, most, notes
         self.settings = SETTINGS | ({"infer.adapter": False} if short else {})
         self.failures: list[str] = []
@@ -95,7 +105,7 @@ class Bench:
         copy(self.new, self.old)
         put(self.old, self.settings | OTHER)
         for project in (self.old, self.new):
-            for stage in self.stages:
+            for stage in run:
                 must(call(project, stage))
 
     @property
