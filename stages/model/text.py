@@ -61,7 +61,7 @@ class TextEncoder:
         """
         answer_ids = self.encode_answer(answer)
         budget = self._settings.cutoff - len(answer_ids)
-        prompt, cut = self._fit_prompt(subtask, text, budget)
+        prompt, cut = self._fit_prompt(subtask, text, budget, "model.cutoff")
         return TokenRow(prompt + answer_ids, len(prompt), cut)
 
     def encode_question(self, subtask: str, text: str, positions: int) -> TokenRow:
@@ -75,7 +75,9 @@ class TextEncoder:
         Raises:
             TooLong: if the instruction alone is longer.
         """
-        prompt, cut = self._fit_prompt(subtask, text, min(self._settings.cutoff, positions))
+        budget = min(self._settings.cutoff, positions)
+        limit = "model.cutoff" if budget == self._settings.cutoff else "infer.max_new_tokens"
+        prompt, cut = self._fit_prompt(subtask, text, budget, limit)
         return TokenRow(prompt, len(prompt), cut)
 
     def encode_answer(self, text: str) -> list[int]:
@@ -105,8 +107,16 @@ class TextEncoder:
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _fit_prompt(self, subtask: str, text: str, budget: int) -> tuple[list[int], int]:
+    def _fit_prompt(
+        self, subtask: str, text: str, budget: int, limit: str
+    ) -> tuple[list[int], int]:
         """Encodes a prompt with as much of the text as fits a number of tokens.
+
+        Args:
+            subtask: which selects the instruction.
+            text: the input.
+            budget: number of tokens.
+            limit: the setting that it comes from, for a message.
 
         Returns:
             The ids, and how many characters were cut.
@@ -126,7 +136,7 @@ class TextEncoder:
             return whole, len(text) - longest
         if len(ids(0)) > budget:
             raise TooLong(
-                f"model.cutoff: the instruction of {subtask} alone has {len(ids(0))} tokens, but"
+                f"{limit}: the instruction of {subtask} alone has {len(ids(0))} tokens, but"
                 f" besides the answer there is room for {budget}"
             )
         # Bisection for the largest number of characters that fits. More text never has fewer
