@@ -115,7 +115,10 @@ def content(folder: Path, stage: str) -> Content:
 
 
 def add_dvc(folder: Path, stage: str) -> None:
-    """Makes a repository of git and DVC of a project; its pipeline has the one stage."""
+    """Makes a repository of git and DVC of a project.
+
+    Its pipeline has the one stage, and in the place of the rest one that does nothing.
+    """
     script, *arguments = STAGES[stage]
     inputs = [name for name in ("encoded", "base", "adapter") if name not in OUTPUTS[stage]]
     pipeline = {
@@ -125,7 +128,8 @@ def add_dvc(folder: Path, stage: str) -> None:
         "outs": list(OUTPUTS[stage]),
     }
     with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump({"stages": {stage: pipeline}}, file)
+        rest = {"cmd": "true", "deps": list(OUTPUTS[stage])}
+        YAML().dump({"stages": {stage: pipeline, "evaluate": rest}}, file)
     for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         tell(folder, *command)
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc")
