@@ -184,14 +184,14 @@ def table(counts: Counts) -> list[list[object]]:
     for (stage, file), all_seen in counts.items():
         found = Counter(seen[0] for seen in all_seen if seen)
         good = [found[verdict] for verdict in VERDICTS]
-        told = Counter(seen[1] for seen in all_seen if seen).most_common(1)
+        told = Counter(seen[1] for seen in all_seen if seen and seen[1]).most_common(1)
         worse = found.total() - sum(good)
         row = [stage, file, found.total(), *(n or "" for n in good), worse]
         rows.append([*row, "".join(text for text, _ in told)[:LONGEST]])
     return rows
 
 
-LONGEST = 120  # characters of a message in a table
+LONGEST = 80  # characters of a message in a table
 
 
 def stop_before_writing(stage: str) -> Callable[[], None]:
