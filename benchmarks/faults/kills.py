@@ -402,13 +402,16 @@ def job(
     return attempts, way.result() == expected, left
 
 
-def jobs(stage: str, name: str, kills: int, results: Path, folder: Path, plain: Path) -> None:
+def jobs(
+    stage: str, name: str, kills: int, seed: int, results: Path, folder: Path, plain: Path
+) -> None:
     """Kills a stage so many times, and adds to the file of results.
 
     Args:
         stage: finetune or infer.
         name: of the way.
         kills: how many there are to be in the file in the end.
+        seed: of the moments.
         results: the file.
         folder: where to make the project.
         plain: the project, in which the stage has run.
@@ -423,7 +426,7 @@ def jobs(stage: str, name: str, kills: int, results: Path, folder: Path, plain: 
     whole, startup = attempt_whole(folder, stage)
     way = WAYS[name](folder, stage)
     while count < kills:
-        draw = random.Random(f"{stage} {name} {len(done)}")
+        draw = random.Random(f"{seed} {stage} {name} {len(done)}")
         attempts, same, left = job(way, expected, draw)
         kills_seen = [each._asdict() for each in attempts if each.killed]
         line = {
@@ -486,6 +489,7 @@ def main() -> None:
     parser.add_argument("way", choices=[*WAYS, "table"])
     parser.add_argument("--stages", nargs="*", choices=KILLED, default=KILLED)
     parser.add_argument("--kills", type=int, default=20, help="of each stage")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("kills.jsonl"))
     arguments = parser.parse_args()
     results = arguments.results.resolve()
@@ -498,7 +502,8 @@ def main() -> None:
                 must(call(plain, stage))
             for stage in arguments.stages:
                 folder = plain.with_name(stage)
-                jobs(stage, arguments.way, arguments.kills, results, folder, plain)
+                way, kills, seed = arguments.way, arguments.kills, arguments.seed
+                jobs(stage, way, kills, seed, results, folder, plain)
     lines = read(results)
     print(table(lines))
     sys.exit(not all(line["same"] for line in lines))
