@@ -127,7 +127,7 @@ def _computes_in_bf16(module: Any) -> bool:
 
 
 def beyond_rounding(
-    found: Sequence[Difference], allowed: float, noise: Callable[[], Sequence[Difference]]
+    found: Sequence[Difference], allowed: float, noise: Sequence[Difference] = ()
 ) -> float:
     """Returns the largest of some differences, as a multiple of what rounding explains.
 
@@ -139,14 +139,13 @@ def beyond_rounding(
     Args:
         found: the differences.
         allowed: largest one of any base.
-        noise: measures the model's own, in the same order.
+        noise: the model's own, in the same order, if it was measured.
     """
     multiples = [each.largest / allowed for each in found]
-    if max(multiples) > 1 and math.isfinite(max(multiples)):
-        for number, own in enumerate(noise()):
-            largest, mean = found[number]
-            parts = largest / (TIMES * own.largest + TINY), mean / (TIMES * own.mean + TINY)
-            multiples[number] = min(multiples[number], max(parts))
+    for number, own in enumerate(noise):
+        largest, mean = found[number]
+        parts = largest / (TIMES * own.largest + TINY), mean / (TIMES * own.mean + TINY)
+        multiples[number] = min(multiples[number], max(parts))
     return max(multiples)
 
 
@@ -239,14 +238,18 @@ class Reference:
 
 def first_exact(
     ways: Mapping[str, Callable[[], Way]],
-    measure: Callable[[Way], float],
+    measure: Callable[[Way], Sequence[Difference]],
+    allowed: float,
+    noise: Callable[[], Sequence[Difference]],
     agree: Callable[[float], float] = lambda found: found,
 ) -> Way | None:
     """Returns the first way that agrees with the model's own forward; says why others do not.
 
     Args:
         ways: what makes each, by a name for log lines; each has a method `release`.
-        measure: returns the difference of a way from the reference; 1 is what rounding explains.
+        measure: returns the differences of a way from the reference.
+        allowed: largest one of any base.
+        noise: returns the model's own, in the same order; called while no way is made.
         agree: returns the largest difference of several processes, which must choose the same.
 
     Returns:
@@ -256,12 +259,17 @@ def first_exact(
         way, reason = None, ""
         try:
             way = make()
-            found = measure(way)
+            differences = measure(way)
+            found = beyond_rounding(differences, allowed)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever a path meets in a base that it was not made for
             found, reason = math.inf, f"{type(error).__name__}: {error}"
         found = agree(found)
+        if way is not None and 1 < found < math.inf:
+            way.release()
+            found = agree(beyond_rounding(differences, allowed, noise()))
+            way = make()
         log.info("%s: its difference from the model's own is %.2g of what may be", name, found)
         if way is not None and found <= 1:
             return way

@@ -14,7 +14,6 @@ from stages.model.check import (
     Difference,
     Reference,
     allowed_difference,
-    beyond_rounding,
     difference,
     first_exact,
     logits_by_row,
@@ -58,15 +57,15 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     def noise() -> list[Difference]:
         return apart(reference.measure_noisy(measure, rows))
 
-    allowed = allowed_difference(model.get_base_model())
-
     ways: dict[str, Callable[[], ModelPath]] = {}
     if engine != "plain":
         ways["the fast path (packed rows)"] = partial(PackedPath, model)
     ways["the plain path (padded rows)"] = partial(PlainPath, model, pad_id)
     path = first_exact(
         ways,
-        lambda path: beyond_rounding(apart(measure(path)), allowed, noise),
+        lambda path: apart(measure(path)),
+        allowed_difference(model.get_base_model()),
+        noise,
         lambda found: max(processes.here().gathered(found, model.device)),
     )
     if path is None:

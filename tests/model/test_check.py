@@ -5,24 +5,52 @@ import math
 import pytest
 import torch
 
-from stages.model.check import Difference, beyond_rounding, difference
+from stages.model.check import Difference, beyond_rounding, difference, first_exact
 
 ALLOWED = 0.1
 
 
-def noise() -> list[Difference]:
-    return [Difference(0.4, 0.02), Difference(0.01, 0.001)]
+NOISE = [Difference(0.4, 0.02), Difference(0.01, 0.001)]
 
 
-def not_asked() -> list[Difference]:
-    raise AssertionError("the noise is measured where it decides only")
+class Way:
+    """A way that is off by so much.
+
+    Attributes:
+        made: how many there are.
+    """
+
+    made = 0
+
+    def __init__(self, found: float) -> None:
+        self.found = [Difference(found, 0.03), Difference(0.05, 0.01)]
+        Way.made += 1
+
+    def release(self) -> None:
+        Way.made -= 1
 
 
-def test_small_differences_need_no_noise() -> None:
-    found = [Difference(0.05, 0.05), Difference(0.02, 0.01)]
-    assert beyond_rounding(found, ALLOWED, not_asked) == pytest.approx(0.5)
-    infinite = [Difference(math.inf, math.inf), found[1]]
-    assert beyond_rounding(infinite, ALLOWED, not_asked) == math.inf
+@pytest.mark.parametrize(
+    ("found", "chosen", "asked"),
+    [(0.05, "first", 0), (0.5, "first", 1), (0.9, "second", 1), (math.inf, "second", 0)],
+    ids=["small", "the model's own", "wrong", "infinite"],
+)
+def test_the_models_own_noise_is_measured_where_it_decides_and_without_a_way(
+    found: float, chosen: str, asked: int
+) -> None:
+    """A way that has its hands on the model would be measured in place of the model."""
+    Way.made, asked_for = 0, []
+
+    def noise() -> list[Difference]:
+        asked_for.append(Way.made)
+        return NOISE
+
+    ways = {"first": lambda: Way(found), "second": lambda: Way(0.01)}
+    way = first_exact(ways, lambda way: way.found, ALLOWED, noise)
+    assert way is not None
+    assert (way.found[0].largest == found) == (chosen == "first")
+    assert asked_for == [0] * asked
+    assert Way.made == 1
 
 
 @pytest.mark.parametrize(
@@ -37,7 +65,7 @@ def test_a_large_difference_is_held_against_the_models_own(
     largest: float, mean: float, is_rounding: bool
 ) -> None:
     found = [Difference(largest, mean), Difference(0.05, 0.01)]
-    assert (beyond_rounding(found, ALLOWED, noise) <= 1) == is_rounding
+    assert (beyond_rounding(found, ALLOWED, NOISE) <= 1) == is_rounding
 
 
 def test_differences_are_relative_and_a_constant_changes_nothing() -> None:
