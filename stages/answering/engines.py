@@ -98,7 +98,7 @@ def _checked(
     if infer.engine != "plain":
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
-    engine = first_exact(ways, trial.differences, trial.allowed, lambda: trial.noise)
+    engine = first_exact(ways, trial.differences, trial.allowed, lambda: trial.own)
     if isinstance(engine, TorchEngine):
         engine.speed_up(sum(map(len, prompts)))
     if engine is None:
@@ -185,9 +185,9 @@ class _Trial:
         return [*self._generated(engine), *self._scored(engine)]
 
     @cached_property
-    def noise(self) -> list[Difference]:
-        """The differences of the model's own logits when its embeddings are off by a rounding."""
-        continued = self.reference.measure_noisy(self._continue, self._rows)
+    def own(self) -> list[Difference]:
+        """The differences of the model's own logits from those in fp32, if there is memory."""
+        continued = self.reference.measure_in_fp32(self._continue, self._rows) or []
         return [
             *(self._while_alike(number, *each) for number, each in enumerate(continued)),
             *(self._of_candidates(number, own[0]) for number, (_, own) in enumerate(continued)),

@@ -54,8 +54,9 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         return [difference(one, other) for one, other in zip(expected, outcomes, strict=True)]
 
     @cache
-    def noise() -> list[Difference]:
-        return apart(reference.measure_noisy(measure, rows))
+    def own() -> list[Difference]:
+        in_fp32 = reference.measure_in_fp32(measure, rows)
+        return [] if in_fp32 is None else apart(in_fp32)
 
     ways: dict[str, Callable[[], ModelPath]] = {}
     if engine != "plain":
@@ -65,7 +66,7 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         ways,
         lambda path: apart(measure(path)),
         allowed_difference(model.get_base_model()),
-        noise,
+        own,
         lambda found: max(processes.here().gathered(found, model.device)),
     )
     if path is None:

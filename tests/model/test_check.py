@@ -1,11 +1,19 @@
 """The check at load tells rounding from wrong numbers."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
-from stages.model.check import Difference, beyond_rounding, difference, first_exact
+from stages.model import check
+from stages.model.check import Difference, beyond_rounding, difference, first_exact, in_fp32
+from stages.model.packed import PackedPath
+from stages.model.plain import PlainPath
+from stages.training.adapter import add_lora
+from stages.training.paths import choose_path
+from tests.helpers import tiny
+from tests.helpers.trainings import finetune_settings, token_rows
 
 ALLOWED = 0.1
 
@@ -74,3 +82,31 @@ def test_differences_are_relative_and_a_constant_changes_nothing() -> None:
     assert found.largest == pytest.approx(0.0, abs=1e-6)
     found = difference(logits, torch.stack([logits[0], 2 * logits[1]]))
     assert found == pytest.approx((1.0, 0.5))
+
+
+def base_in_16_bits() -> Any:
+    return tiny.causal(key_heads=2, seed=3, spread=0.1).to(torch.bfloat16)
+
+
+def test_a_base_computes_in_fp32_for_a_while_and_is_as_before() -> None:
+    base = base_in_16_bits()
+    before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+    ids = torch.tensor([[3, 5, 7]])
+    with in_fp32(base):
+        assert base(ids).logits.dtype == torch.float32
+    assert all(torch.equal(base.state_dict()[name], values) for name, values in before.items())
+    assert base(ids).logits.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_a_path_in_16_bits_is_held_against_the_models_own_rounding(
+    is_wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a fixed limit that no path keeps."""
+    monkeypatch.setitem(check.ROUNDING, torch.bfloat16, 1e-6)
+    if is_wrong:
+        right = PackedPath.logits
+        monkeypatch.setattr(PackedPath, "logits", lambda *given: 1.5 * right(*given))
+    model = add_lora(base_in_16_bits(), finetune_settings().lora)
+    path = choose_path(model, token_rows(20), 0, "torch")
+    assert isinstance(path, PlainPath if is_wrong else PackedPath)
