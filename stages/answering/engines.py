@@ -22,7 +22,6 @@ from stages.model.check import (
     Difference,
     Reference,
     allowed_difference,
-    beyond_rounding,
     difference,
     first_exact,
     sample,
@@ -99,7 +98,7 @@ def _checked(
     if infer.engine != "plain":
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
-    engine = first_exact(ways, trial.difference)
+    engine = first_exact(ways, trial.differences, trial.allowed, lambda: trial.own)
     if isinstance(engine, TorchEngine):
         engine.speed_up(sum(map(len, prompts)))
     if engine is None:
@@ -168,7 +167,7 @@ class _Trial:
         filled = longest + longest * (max_new_tokens // len(longest))
         self._prompts = [filled[: len(longest) + max(0, max_new_tokens - STEPS)]]
         self._prompts += [row.ids for row in rows]
-        self._rows, self._allowed = rows, allowed_difference(base_of(causal))
+        self._rows, self.allowed = rows, allowed_difference(base_of(causal))
         self.reference = Reference(causal, pad_id)
         self._expected = self.reference.measure(self._continue, rows)
 
@@ -181,15 +180,14 @@ class _Trial:
             found.append((answer, seen[0].float()))
         return found
 
-    def difference(self, engine: TorchEngine | PlainEngine) -> float:
-        """Returns the largest difference of an engine's logits; 1 is what rounding explains."""
-        found = [*self._generated(engine), *self._scored(engine)]
-        return beyond_rounding(found, self._allowed, lambda: self._noise)
+    def differences(self, engine: TorchEngine | PlainEngine) -> list[Difference]:
+        """Returns the differences of an engine's logits."""
+        return [*self._generated(engine), *self._scored(engine)]
 
     @cached_property
-    def _noise(self) -> list[Difference]:
-        """The differences of the model's own logits when its embeddings are off by a rounding."""
-        continued = self.reference.measure_noisy(self._continue, self._rows)
+    def own(self) -> list[Difference]:
+        """The differences of the model's own logits from those in fp32, if there is memory."""
+        continued = self.reference.measure_in_fp32(self._continue, self._rows) or []
         return [
             *(self._while_alike(number, *each) for number, each in enumerate(continued)),
             *(self._of_candidates(number, own[0]) for number, (_, own) in enumerate(continued)),

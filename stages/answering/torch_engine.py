@@ -96,7 +96,7 @@ class TorchEngine:
         self._prompt_tokens, self._max_slots = PROMPTS[device], SLOTS[device]
         # A step can be recorded on a GPU, but 8-bit layers wait for the host in between.
         longest = longest_recorded(self._causal)
-        self._recordable = longest > 0
+        self._recordable = longest.tokens > 0
         if device == "cuda" and linear_parameters(self._causal) < SMALL:
             self._max_slots = SMALL_SLOTS
         self._reader, self._scorer = (

@@ -8,12 +8,14 @@ differ as rounding makes them.
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from stages.common.command import InputError
+from stages.model import processes
 from stages.model.packed import base_of
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -27,7 +29,7 @@ LOOKED_AT = 256  # positions at the end of the longest row whose logits are comp
 EAGER = 4096  # tokens up to which attention is computed step by step, in memory that is quadratic
 # Largest difference of logits, relative to them, of a model with one layer (docs/measurements.md).
 ROUNDING = {torch.float32: 1e-5, torch.float16: 3e-3, torch.bfloat16: 4e-2}
-TIMES = 2.0  # by which a difference may be larger than the model's own noise
+TIMES = 2.0  # two roundings between two ways to compute, one between one of them and fp32
 TINY = 1e-12
 INT8 = 0.3  # of 8-bit layers, whose outliers are those of all rows of a batch
 
@@ -127,26 +129,25 @@ def _computes_in_bf16(module: Any) -> bool:
 
 
 def beyond_rounding(
-    found: Sequence[Difference], allowed: float, noise: Callable[[], Sequence[Difference]]
+    found: Sequence[Difference], allowed: float, own: Sequence[Difference] = ()
 ) -> float:
     """Returns the largest of some differences, as a multiple of what rounding explains.
 
     Some bases carry a rounding on until it is large at a few positions. Where a difference is more
-    than allowed, it is held against what the model's own logits do when its embeddings are off by
-    one rounding: there it may be twice as large, at its largest and in its mean, which something
-    wrong would raise.
+    than allowed, it is held against how far the model's own forward is from the same in fp32. What
+    rounds as much, in other places, is at the most twice as far from the model's own: at its
+    largest, and in its mean, which something wrong would raise.
 
     Args:
         found: the differences.
         allowed: largest one of any base.
-        noise: measures the model's own, in the same order.
+        own: those of the model's own forward from fp32, in the same order, if they were measured.
     """
     multiples = [each.largest / allowed for each in found]
-    if max(multiples) > 1 and math.isfinite(max(multiples)):
-        for number, own in enumerate(noise()):
-            largest, mean = found[number]
-            parts = largest / (TIMES * own.largest + TINY), mean / (TIMES * own.mean + TINY)
-            multiples[number] = min(multiples[number], max(parts))
+    for number, rounded in enumerate(own):
+        largest, mean = found[number]
+        parts = largest / (TIMES * rounded.largest + TINY), mean / (TIMES * rounded.mean + TINY)
+        multiples[number] = min(multiples[number], max(parts))
     return max(multiples)
 
 
@@ -205,22 +206,23 @@ class Reference:
         finally:
             self._set_attention(self._own_attention)
 
-    def measure_noisy(
+    def measure_in_fp32(
         self, work: Callable[[PlainPath], Result], rows: Sequence[TokenRow]
-    ) -> Result:
-        """Does a piece of work with embeddings that are off by one rounding, up or down."""
-        draw = torch.Generator().manual_seed(0)
+    ) -> Result | None:
+        """Does a piece of work with a base that computes in fp32.
 
-        def off(_: Any, __: Any, states: torch.Tensor) -> torch.Tensor:
-            signs = torch.randint(-1, 2, states.shape, generator=draw).to(states.device)
-            step = torch.finfo(states.dtype).eps
-            return (states.float() * (1 + step * signs)).to(states.dtype)
-
-        hook = self._base.get_input_embeddings().register_forward_hook(off)
+        Returns:
+            None where that cannot be: 8-bit layers have one way to compute, a sharded base is not
+            in this process alone, and memory may be short.
+        """
+        if getattr(self._base, "is_loaded_in_8bit", False) or processes.here().sharded:
+            return None
         try:
-            return self.measure(work, rows)
-        finally:
-            hook.remove()
+            with in_fp32(self._base):
+                return self.measure(work, rows)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            return None
 
     def as_path(self) -> PlainPath:
         """Returns a path that computes as this reference does."""
@@ -234,19 +236,46 @@ class Reference:
             log.debug("no attention %s", name)
 
 
+@contextmanager
+def in_fp32(base: Any) -> Iterator[None]:
+    """Has a base of 16 bits compute in fp32 for a while; its values stay what they are.
+
+    4-bit layers give their values in 16 bits, and compute with them in fp32.
+    """
+    halves = (torch.float16, torch.bfloat16)
+    tensors = [(t, t.dtype) for t in (*base.parameters(), *base.buffers()) if t.dtype in halves]
+    layers = [(m, m.compute_dtype) for m in base.modules() if hasattr(m, "compute_dtype")]
+    try:
+        for tensor, _ in tensors:
+            tensor.data = tensor.data.float()
+        for layer, _ in layers:
+            layer.compute_dtype = torch.float32
+        yield
+    finally:
+        for tensor, dtype in tensors:
+            tensor.data = tensor.data.to(dtype)
+        for layer, dtype in layers:
+            layer.compute_dtype = dtype
+
+
 # --- The choice -----------------------------------------------------------------------------------
 
 
 def first_exact(
     ways: Mapping[str, Callable[[], Way]],
-    measure: Callable[[Way], float],
+    measure: Callable[[Way], Sequence[Difference]],
+    allowed: float,
+    own: Callable[[], Sequence[Difference]],
     agree: Callable[[float], float] = lambda found: found,
 ) -> Way | None:
     """Returns the first way that agrees with the model's own forward; says why others do not.
 
     Args:
         ways: what makes each, by a name for log lines; each has a method `release`.
-        measure: returns the difference of a way from the reference; 1 is what rounding explains.
+        measure: returns the differences of a way from the reference.
+        allowed: largest one of any base.
+        own: returns those of the model's own forward from fp32, in the same order, or none; called
+            while no way is made.
         agree: returns the largest difference of several processes, which must choose the same.
 
     Returns:
@@ -256,12 +285,17 @@ def first_exact(
         way, reason = None, ""
         try:
             way = make()
-            found = measure(way)
+            differences = measure(way)
+            found = beyond_rounding(differences, allowed)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever a path meets in a base that it was not made for
             found, reason = math.inf, f"{type(error).__name__}: {error}"
         found = agree(found)
+        if way is not None and 1 < found < math.inf:
+            way.release()
+            found = agree(beyond_rounding(differences, allowed, own()))
+            way = make()
         log.info("%s: its difference from the model's own is %.2g of what may be", name, found)
         if way is not None and found <= 1:
             return way

@@ -6,10 +6,12 @@ expect. Here both are refused by name, unless the codes are of the quantization 
 
 import copy
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 from huggingface_hub import snapshot_download
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
@@ -26,6 +28,9 @@ CONFIGURATIONS = (
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 SMALL = 10**8  # parameters of a model that is made in no time, whatever its files lack
 CODES = ("F8", "F4", "I8", "U8", "float8", "float4", "int8", "uint8")  # beginnings of types' names
+
+TRIED_ROWS = 64
+WORSE = 1.3  # an error so much larger than usual; where it is wrong, it is twice as large
 
 
 def check_json(folder: Path) -> None:
@@ -159,6 +164,41 @@ def check_report(settings: Model, report: dict[str, Any]) -> None:
                 f"model.base {settings.base!r} {problem}: {', '.join(names[:5])}"
                 f" ({len(names)} in all)"
             )
+
+
+def check_four_bits(layers: Iterable[Any], device: torch.device) -> None:
+    """Makes sure that 4-bit weights stand for the values that they were made of.
+
+    bitsandbytes 0.50.2 takes them back wrongly on CPUs where rows are no multiple of 64 numbers
+    (docs/measurements.md). A trial of each kind of row shows it: what comes back of a matrix must
+    be as close as what comes back of the same numbers in one row.
+
+    Args:
+        layers: those of a base that are quantised to 4 bits.
+        device: where they compute.
+
+    Raises:
+        InputError: if they do not.
+    """
+    draw = torch.Generator().manual_seed(0)
+    kinds = {(layer.in_features, layer.weight.quant_type) for layer in layers}
+    for width, kind in sorted(kinds):
+        matrix = torch.randn(TRIED_ROWS, width, generator=draw).to(device)
+        found, usual = (_four_bit_error(values, kind) for values in (matrix, matrix.flatten()))
+        if found > WORSE * usual:
+            raise InputError(
+                f"model.quantization: {kind}: bitsandbytes {version('bitsandbytes')} takes rows of"
+                f" {width} numbers back wrongly on {device.type}, by {found:.2f} of their size,"
+                f" expected {usual:.2f}; expected none or int8, a GPU, or a base whose rows are"
+                " multiples of 64 numbers"
+            )
+
+
+def _four_bit_error(values: torch.Tensor, kind: str) -> float:
+    """How far numbers are from what they are quantised to, relative to their size."""
+    codes, state = quantize_4bit(values, quant_type=kind)
+    apart = dequantize_4bit(codes, state) - values
+    return float(apart.norm() / values.norm())
 
 
 def check_finite(whose: str, weights: Iterable[tuple[str, torch.Tensor]]) -> None:

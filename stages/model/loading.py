@@ -26,6 +26,7 @@ from stages.model import processes
 from stages.model.adapters import CONFIG
 from stages.model.checkpoints import (
     check_finite,
+    check_four_bits,
     check_json,
     check_quantization,
     check_report,
@@ -123,8 +124,10 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     check_finite(f"model.base {settings.base!r}", _numbers(base))
     _state_ids(base, settings)
     base.requires_grad_(False)
-    for layer in four_bit_layers(base).values():
+    four_bit = four_bit_layers(base).values()
+    for layer in four_bit:
         layer.compute_dtype = dtype  # a checkpoint may say otherwise
+    check_four_bits(four_bit, device)
     if settings.quantization == "nf4" and not sharded and dequantized_fits(base):
         log.info("memory allows it: the 4-bit values are kept in %s", dtype)
         dequantize(base, dtype)

@@ -26,6 +26,21 @@ Work = Callable[..., torch.Tensor]
 """From a pack and further tensors, all on the device, to a tensor."""
 
 
+class Longest(NamedTuple):
+    """What may be recorded.
+
+    Attributes:
+        tokens: largest number of tokens of a recorded pass; 0: none is.
+        is_all: whether no pass is longer.
+    """
+
+    tokens: int
+    is_all: bool
+
+
+NONE = Longest(0, True)
+
+
 class Recording(NamedTuple):
     """A recorded pass.
 
@@ -44,19 +59,20 @@ class Recorder:
     """Wraps a pass: calls it, or replays a recording where that is possible and pays."""
 
     def __init__(
-        self, work: Work, device: torch.device, *, longest: int, steps: int, reserve: bool
+        self, work: Work, device: torch.device, *, longest: Longest, steps: int, reserve: bool
     ) -> None:
         """Wraps a pass; nothing is recorded before `allow`.
 
         Args:
             work: the pass; whatever it changes in place must stay where it is.
             device: where passes run.
-            longest: largest number of tokens of a recorded pass; 0: none is.
+            longest: what may be recorded.
             steps: number of sizes from a power of two to the next one.
             reserve: whether memory for passes of all sizes is taken in one piece.
         """
         self._work, self._device, self._steps = work, device, steps
-        self._possible, self._longest, self._bytes = longest, 0, 0
+        self._possible, self._all = longest
+        self._longest, self._bytes = 0, 0
         self._reserves = reserve
         self._recordings: dict[Size, Recording] = {}
         self._pool: torch.cuda.CUDAGraph | None = None  # a graph whose memory all others use too
@@ -72,8 +88,8 @@ class Recorder:
             The tokens of the longest pass for which there is memory from now on, recorded or not.
         """
         longest = min(self._possible, tokens)
-        # Passes of a large model take all memory by themselves; of a small one all are recorded.
-        if longest < 2 * SHORTEST or (self._possible < LONGEST and tokens < 2 * longest):
+        # Long passes that are not recorded take all memory by themselves.
+        if longest < 2 * SHORTEST or not (self._all or tokens >= 2 * longest):
             return tokens
         self._longest, self._bytes = longest, int(longest * token_bytes)
         return max(longest, tokens - longest)
@@ -148,17 +164,18 @@ class Recorder:
         return was_allowed
 
 
-def longest_recorded(model: Any) -> int:
-    """Returns the largest number of tokens of a pass of a model that is worth recording.
+def longest_recorded(model: Any) -> Longest:
+    """Says which passes of a model are worth recording.
 
     None is where a pass waits for the host, as 8-bit layers do, or there is no GPU.
     """
     base = base_of(model)
     if model.device.type != "cuda" or getattr(base, "is_loaded_in_8bit", False):
-        return 0
+        return NONE
     has_masks = form_for(base.device, base.dtype) is Form.RELATION
     longest = MASKED if has_masks else LONGEST
-    return min(longest, int(MOST / max(1, linear_parameters(base))))
+    tokens = min(longest, int(MOST / max(1, linear_parameters(base))))
+    return Longest(tokens, tokens == longest)
 
 
 def tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -24,7 +24,7 @@ from stages.model.pack_sizes import Size
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
-from stages.model.recording import Recorder, longest_recorded
+from stages.model.recording import NONE, Recorder, longest_recorded
 from stages.model.text import TokenRow
 from stages.training.adapter import speed_up
 from stages.training.examples import Examples, label_tokens
@@ -70,7 +70,7 @@ class Trainer:
         self._pass = Recorder(
             training_pass(path, weights, self.state.scaler),
             self._device,
-            longest=longest_recorded(path.model) if is_recorded else 0,
+            longest=longest_recorded(path.model) if is_recorded else NONE,
             steps=SIZES,
             reserve=True,
         )

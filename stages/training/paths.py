@@ -14,7 +14,6 @@ from stages.model.check import (
     Difference,
     Reference,
     allowed_difference,
-    beyond_rounding,
     difference,
     first_exact,
     logits_by_row,
@@ -55,10 +54,9 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         return [difference(one, other) for one, other in zip(expected, outcomes, strict=True)]
 
     @cache
-    def noise() -> list[Difference]:
-        return apart(reference.measure_noisy(measure, rows))
-
-    allowed = allowed_difference(model.get_base_model())
+    def own() -> list[Difference]:
+        in_fp32 = reference.measure_in_fp32(measure, rows)
+        return [] if in_fp32 is None else apart(in_fp32)
 
     ways: dict[str, Callable[[], ModelPath]] = {}
     if engine != "plain":
@@ -66,7 +64,9 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     ways["the plain path (padded rows)"] = partial(PlainPath, model, pad_id)
     path = first_exact(
         ways,
-        lambda path: beyond_rounding(apart(measure(path)), allowed, noise),
+        lambda path: apart(measure(path)),
+        allowed_difference(model.get_base_model()),
+        own,
         lambda found: max(processes.here().gathered(found, model.device)),
     )
     if path is None:

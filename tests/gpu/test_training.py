@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from stages.model import device, packing
+from stages.model import device, packing, recording
 from stages.model.packed import PackedPath
 from stages.model.plain import PlainPath
 from stages.training import loop
@@ -45,7 +45,7 @@ def test_masks_and_recorded_passes_in_fp32(exact: list[float]) -> None:
 def test_losses_are_those_of_fp32(
     dtype: torch.dtype, exact: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "longest_recorded", lambda _: 0)
+    monkeypatch.setattr(loop, "longest_recorded", lambda _: recording.NONE)
     plain = trainer(llama(dtype))
     found = losses(plain)
     assert found == pytest.approx(exact, abs=0.03)
@@ -55,7 +55,7 @@ def test_losses_are_those_of_fp32(
 
 def test_compiled_layers_give_the_same(exact: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "COMPILE_FROM", 0)
-    monkeypatch.setattr(loop, "longest_recorded", lambda _: 0)
+    monkeypatch.setattr(loop, "longest_recorded", lambda _: recording.NONE)
     assert losses(trainer(llama(torch.bfloat16))) == pytest.approx(exact, abs=0.03)
 
 

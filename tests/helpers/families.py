@@ -30,16 +30,16 @@ class Family(NamedTuple):
     targets: tuple[str, ...] = ATTENTION
 
 
-MOE = {"num_experts_per_tok": 2, "moe_intermediate_size": 32, "num_experts": 4}
+MOE = {"num_experts_per_tok": 2, "moe_intermediate_size": 64, "num_experts": 4}
 MLA = {
     "num_key_value_heads": HEADS,
-    "q_lora_rank": 16,
-    "kv_lora_rank": 16,
+    "q_lora_rank": 64,
+    "kv_lora_rank": 64,
     "qk_rope_head_dim": 8,
     "qk_nope_head_dim": 8,
     "v_head_dim": 16,
     "n_routed_experts": 4,
-    "moe_intermediate_size": 32,
+    "moe_intermediate_size": 64,
     "first_k_dense_replace": 1,
     "num_experts_per_tok": 2,
     "n_shared_experts": 1,
@@ -74,7 +74,7 @@ FAMILIES: dict[str, Family] = {
     "Llama 4 (text)": Family(
         "llama4_text",
         {
-            "intermediate_size_mlp": 96,
+            "intermediate_size_mlp": 128,
             "head_dim": 16,
             "attention_chunk_size": WINDOW,
             "no_rope_layers": [1, 0],
@@ -104,7 +104,7 @@ FAMILIES: dict[str, Family] = {
             "linear_num_key_heads": 2,
             "linear_key_head_dim": 16,
             "linear_value_head_dim": 16,
-            "shared_expert_intermediate_size": 32,
+            "shared_expert_intermediate_size": 64,
         },
     ),
     "Gemma": Family("gemma", {"head_dim": 16}),
@@ -176,8 +176,8 @@ FAMILIES: dict[str, Family] = {
     "GPT-J": Family("gptj", {"rotary_dim": 8}),
     "CodeGen": Family("codegen", {"rotary_dim": 8}, ("qkv_proj",)),
     "GPT-BigCode": Family("gpt_bigcode", {}, ("c_attn",)),
-    "OPT": Family("opt", {"ffn_dim": 96, "word_embed_proj_dim": HIDDEN}),
-    "XGLM": Family("xglm", {"ffn_dim": 96, "attention_heads": HEADS}),
+    "OPT": Family("opt", {"ffn_dim": 128, "word_embed_proj_dim": HIDDEN}),
+    "XGLM": Family("xglm", {"ffn_dim": 128, "attention_heads": HEADS}),
     "BLOOM": Family("bloom", {}, ("query_key_value",)),
     "Falcon": Family("falcon", {"alibi": True}, ("query_key_value",)),
     "MPT": Family("mpt", {}, ("Wqkv",)),
@@ -214,7 +214,7 @@ FAMILIES: dict[str, Family] = {
 SIZES = {
     "vocab_size": VOCABULARY,
     "hidden_size": HIDDEN,
-    "intermediate_size": 96,
+    "intermediate_size": 128,
     "num_hidden_layers": LAYERS,
     "num_attention_heads": HEADS,
     "num_key_value_heads": 2,

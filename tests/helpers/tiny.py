@@ -29,7 +29,13 @@ def tokenizer(folder: Path, texts: list[str] | None = None) -> Any:
 
 
 def model(
-    folder: Path, vocabulary: int = 400, seed: int = 0, *, tied: bool = False, **save: Any
+    folder: Path,
+    vocabulary: int = 400,
+    seed: int = 0,
+    *,
+    tied: bool = False,
+    intermediate: int = 128,
+    **save: Any,
 ) -> Any:
     """Saves a LLaMA of two layers with random weights."""
     import torch
@@ -39,7 +45,7 @@ def model(
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=64,
-        intermediate_size=128,
+        intermediate_size=intermediate,
         num_hidden_layers=2,
         num_attention_heads=HEADS,
         max_position_embeddings=512,

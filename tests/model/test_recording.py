@@ -12,7 +12,7 @@ from stages.model import packing, recording
 from stages.model.pack_sizes import IGNORED, Size, fill_up, size_for
 from stages.model.packed import PackedPath
 from stages.model.packing import Form, Packed, pack_on_host
-from stages.model.recording import Recorder, Recording
+from stages.model.recording import Longest, Recorder, Recording
 from stages.model.text import TokenRow
 from stages.training.adapter import add_lora
 from stages.training.passes import answer_loss
@@ -141,8 +141,11 @@ class Graph:
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """A recorder of passes whose loss is the weighted sum of the labels."""
+def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """A recorder of passes whose loss is the weighted sum of the labels.
+
+    Its parameter: whether no pass is longer than those that may be recorded.
+    """
 
     def record(self: Recorder, inputs: tuple[Packed, torch.Tensor]) -> Any:
         own = [tensor.clone() for tensor in recording.tensors(inputs)]
@@ -154,7 +157,9 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
     Graph.recorded = []
     monkeypatch.setattr(Recorder, "_record", record)
-    return Recorder(work, CPU, longest=MOST, steps=STEPS, reserve=True)
+    return Recorder(
+        work, CPU, longest=Longest(MOST, getattr(request, "param", True)), steps=STEPS, reserve=True
+    )
 
 
 def passed(recorder: Recorder, packed: Packed, weight: float = 1.0) -> float:
@@ -171,7 +176,7 @@ def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Record
 
 
 @pytest.mark.parametrize(
-    ("fitting", "small", "left", "recorded"),
+    ("fitting", "recorder", "left", "recorded"),
     [
         (900, True, 900, []),
         (2000, True, 2000, [600]),
@@ -179,18 +184,13 @@ def test_the_first_pass_of_a_size_is_recorded_and_then_replayed(recorder: Record
         (6000, False, 6000, []),
         (9000, False, 4904, [600, 4000]),
     ],
-    ids=["too little", "all for recorded ones", "most", "a large model", "enough"],
+    ids=["too little", "all for recorded ones", "most", "longer ones too", "enough"],
+    indirect=["recorder"],
 )
 def test_passes_are_recorded_as_memory_allows(
-    recorder: Recorder,
-    fitting: int,
-    small: bool,
-    left: int,
-    recorded: list[int],
-    monkeypatch: pytest.MonkeyPatch,
+    recorder: Recorder, fitting: int, left: int, recorded: list[int]
 ) -> None:
     """Of three lengths; where memory is scarce there is none for other passes."""
-    monkeypatch.setattr(recording, "LONGEST", MOST if small else 2 * MOST)
     packs = [packed_rows([100] * (tokens // 100)) for tokens in (600, 4000, 5000)]
     assert passed(recorder, packs[0]) == float(packs[0].labels.sum())
     assert not Graph.recorded  # nothing before it is allowed
