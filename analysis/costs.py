@@ -6,11 +6,14 @@ of other experiments and commits, or of all that was made in this folder.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.common import settings
+
+log = logging.getLogger(__name__)
 
 KEPT = Path(".scratch/costs")
 MADE = {"finetune": "models/adapter", "infer": "data/predictions"}
@@ -39,11 +42,7 @@ def workspace_costs(metrics: Path, lock: Path) -> dict[str, Record]:
         for out in stage.get("outs", [])
     }
     paths = {f"metrics/cost/{stage}.json": metrics / "cost" / f"{stage}.json" for stage in MADE}
-    records = {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in paths.items()
-        if path.is_file()
-    }
+    records = {name: read_record(path) for name, path in paths.items() if path.is_file()}
     return own_costs(made, record_files(records))
 
 
@@ -70,5 +69,17 @@ def own_costs(
         elif of and of in known:
             found[stage] = known[of]
         elif of and (kept := KEPT / f"{stage}-{of}.json").is_file():
-            found[stage] = json.loads(kept.read_text(encoding="utf-8"))
-    return found
+            found[stage] = read_record(kept)
+    return {stage: record for stage, record in found.items() if record}
+
+
+def read_record(path: Path) -> Record:
+    """Reads a record; one that is damaged is empty, and a log line says so."""
+    try:
+        record = json.loads(path.read_bytes())
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        log.warning("%s is damaged: these costs are not shown", path)
+        return {}
+    return record

@@ -14,6 +14,7 @@ nothing is written, and only this machine can connect.
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -295,9 +296,13 @@ def make_server(demo: Demo, port: int) -> ThreadingHTTPServer:
 
         def _check_host(self) -> None:
             """Refuses requests that another site's page makes, also under a name of its own."""
-            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
             origin = self.headers.get("Origin")
-            if host not in HOSTS or (origin and urlsplit(origin).netloc != self.headers["Host"]):
+            try:
+                host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+                is_own = not origin or urlsplit(origin).netloc == self.headers["Host"]
+            except ValueError:  # no address at all
+                host, is_own = None, False
+            if host not in HOSTS or not is_own:
                 raise Refused(HTTPStatus.FORBIDDEN, "request")
 
         def _page(self) -> tuple[HTTPStatus, str, str, dict[str, str]]:
@@ -315,7 +320,7 @@ def make_server(demo: Demo, port: int) -> ThreadingHTTPServer:
         def _ask(self) -> tuple[HTTPStatus, str, str, dict[str, str]]:
             length = self.headers.get("Content-Length", "")
             is_json = self.headers.get_content_type() == "application/json"
-            if self.path != "/ask" or not is_json or not length.isdecimal():
+            if self.path != "/ask" or not is_json or not re.fullmatch("[0-9]{1,18}", length):
                 raise Refused(HTTPStatus.BAD_REQUEST, "request")
             if int(length) > BODY:
                 self.close_connection = True

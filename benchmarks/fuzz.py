@@ -6,7 +6,10 @@ readers. Prints how many were tried, the longest time for a megabyte, and the me
 ends with an error at the first exception that is not an InputError, with what led to it.
 
     python -m benchmarks.fuzz --answers 10_000 --files 1_000 --seed 1    # minutes on one core
-    python -m benchmarks.fuzz --answers 1_000_000 --files 100_000        # hours
+    python -m benchmarks.fuzz --times 100 --notes fuzz.jsonl             # a million answers: hours
+
+The second command tries with a hundred seeds and notes each, with which it goes on if it is
+interrupted.
 
 With atheris (``pip install atheris``), whose inputs are guided by the code that they reach:
 
@@ -15,16 +18,19 @@ With atheris (``pip install atheris``), whose inputs are guided by the code that
 
 import argparse
 import importlib
+import json
 import logging
 import random
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from stages import decode, encode, evaluate, finetune, infer, tasks
 from stages.common import settings
@@ -104,7 +110,8 @@ class Files:
         self.names = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
         self.names = [path for path in self.names if path.parent != SAMPLE]
         for name in tasks.names():
-            (folder / name).symlink_to(SAMPLE / name)
+            if not (folder / name).exists():
+                (folder / name).symlink_to(SAMPLE / name)
 
     def __call__(self, path: Path, content: bytes) -> None:
         """Encodes a task, one of whose files has another content."""
@@ -134,10 +141,13 @@ class Texts:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "text"
         line = b'{"id": "acti_a:1", "task": "acti_a", "answer": "no", "finish": "stop", "tokens": 2'
+        dev = b'{"id": "emotivita:%d", "task": "emotivita", "answer": "1 2 3", "gold": "3 2 1", '
+        dev += b'"finish": "stop", "tokens": 9, "expectations": [1.25, 2.5, %d]}\n'
         self.seeds = {
             "params": (ROOT / "params.yaml").read_bytes(),
             "prompts": (ROOT / "data" / "prompts" / "it.yaml").read_bytes(),
             "predictions": line + b', "probabilities": {"no": 0.75, "s\xc3\xac": 0.25}}\n',
+            "dev predictions": b"".join(dev % (n, n % 7) for n in range(30)),
         }
 
     def __call__(self, kind: str, content: bytes) -> None:
@@ -146,15 +156,21 @@ class Texts:
         readers: dict[str, Callable[[], object]] = {
             "params": lambda: [settings.read(each, self._path) for each in KINDS],
             "prompts": lambda: settings.read(Prompts, self._path),
-            "predictions": lambda: self._probabilities(decode.read_predictions(self._path)),
+            "predictions": lambda: self._decode(decode.read_predictions(self._path)),
+            "dev predictions": lambda: self._learn(decode.read_predictions(self._path, "gold")),
         }
         try:
             readers[kind]()
         except InputError:
             return
 
-    def _probabilities(self, rows: list[Row]) -> None:
+    def _decode(self, rows: list[Row]) -> None:
+        decode.check_answered(rows, tasks.names())
         decode.probabilities_table(rows)
+
+    def _learn(self, rows: list[Row]) -> None:
+        decode.check_answered(rows, tasks.names())
+        decode.learn_rules(rows, tasks.names())
 
 
 # --- Drawn at random ------------------------------------------------------------------------------
@@ -163,9 +179,9 @@ Trial = tuple[str, int, int, Callable[[], None]]
 """What it is, how many, their bytes, and what tries them."""
 
 
-def trials(arguments: argparse.Namespace, folder: Path) -> Iterator[Trial]:
+def trials(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[Trial]:
     """Yields what is to be tried."""
-    rng = random.Random(arguments.seed)
+    rng = random.Random(seed)
     answers, files, texts = Answers(), Files(folder), Texts(folder)
     together = 250  # answers that are decoded in one go, by each of the tasks
     for _ in range(0, arguments.answers, together):
@@ -182,26 +198,57 @@ def trials(arguments: argparse.Namespace, folder: Path) -> Iterator[Trial]:
         yield kind, 1, len(content), partial(texts, kind, content)
 
 
-def draw(arguments: argparse.Namespace, folder: Path) -> None:
-    """Tries all and prints figures."""
-    counts: dict[str, int] = {}
+class Seen(NamedTuple):
+    """What was seen of the trials with a seed.
+
+    Attributes:
+        counts: number of trials of each kind.
+        slowest: seconds of CPU for a megabyte or less, and of what.
+        gib: memory at the most so far.
+    """
+
+    counts: dict[str, int]
+    slowest: tuple[float, str]
+    gib: float
+
+
+def draw(arguments: argparse.Namespace, seed: int, folder: Path) -> Seen:
+    """Tries what is drawn with a seed."""
+    counts: Counter[str] = Counter()
     slowest = (0.0, "")
-    for what, count, size, attempt in trials(arguments, folder):
+    for what, count, size, attempt in trials(arguments, seed, folder):
         start = time.process_time()
         try:
             attempt()
         except Exception as error:
-            raise InputError(f"{what}, trial {counts}: {type(error).__name__}: {error}") from error
+            raise InputError(
+                f"{what}, seed {seed}, trial {dict(counts)}: {type(error).__name__}: {error}"
+            ) from error
         seconds = (time.process_time() - start) / max(1.0, size / 1e6)
         slowest = max(slowest, (seconds, what))
-        kind = "raw files" if what.startswith(str(SAMPLE)) else what
-        counts[kind] = counts.get(kind, 0) + count
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "linux" else 2**30
-    )
+        counts["raw files" if what.startswith(str(SAMPLE)) else what] += count
+    unit = 2**20 if sys.platform == "linux" else 2**30
+    return Seen(counts, slowest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
+
+
+def draw_all(arguments: argparse.Namespace, folder: Path) -> None:
+    """Tries with all seeds that are not among the notes, and prints figures of all."""
+    notes: dict[int, Seen] = {}
+    if arguments.notes and arguments.notes.is_file():
+        for line in arguments.notes.read_text(encoding="utf-8").splitlines():
+            seed, counts, slowest, gib = json.loads(line)
+            notes[seed] = Seen(counts, tuple(slowest), gib)
+    for seed in range(arguments.seed, arguments.seed + arguments.times):
+        if seed not in notes:
+            notes[seed] = draw(arguments, seed, folder)
+            if arguments.notes:
+                with arguments.notes.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([seed, *notes[seed]]) + "\n")
+    counts = sum((Counter(seen.counts) for seen in notes.values()), Counter[str]())
+    slowest = max(seen.slowest for seen in notes.values())
     print(", ".join(f"{count:,} {kind}" for kind, count in counts.items()), "without an exception")
     print(f"slowest: {slowest[0]:.2f} s of CPU for a megabyte or less ({slowest[1]})")
-    print(f"memory: {memory:.2f} GiB at the most")
+    print(f"memory: {max(seen.gib for seen in notes.values()):.2f} GiB at the most")
     if slowest[0] > SLOW:
         raise InputError(f"slower than {SLOW} s")
 
@@ -242,8 +289,10 @@ def guide(kind: str, options: list[str], folder: Path) -> None:
 def main() -> None:
     """Tries, and prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    for name, number in (("answers", 10_000), ("files", 1_000), ("texts", 1_000), ("seed", 1)):
+    numbers = {"answers": 10_000, "files": 1_000, "texts": 1_000, "seed": 1, "times": 1}
+    for name, number in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument("--notes", type=Path, help="file of what was seen, to go on with")
     parser.add_argument("--guided", choices=("answers", "files", "settings"))
     arguments, options = parser.parse_known_args()
     logging.getLogger().setLevel(logging.ERROR)
@@ -251,7 +300,7 @@ def main() -> None:
         if arguments.guided:
             guide(arguments.guided, options, Path(temporary))
         else:
-            draw(arguments, Path(temporary))
+            draw_all(arguments, Path(temporary))
 
 
 if __name__ == "__main__":

@@ -15,16 +15,15 @@ with 1 in the column answered for the candidate that the model gave.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import PARAMS, Names, StageSettings, read
+from stages.common.settings import PARAMS, Names, StageSettings, read, shown
 from stages.tasks import load, owner, problems, raw_folder
 from stages.toolkit.decisions import Answered, Decision, learn
 from stages.toolkit.records import Submission, Tally
@@ -35,6 +34,7 @@ from stages.toolkit.tables import Row, read_objects
 log = logging.getLogger(__name__)
 
 KEYS = ("id", "task", "answer", "finish", "tokens")
+LARGE = 1e300  # no expectation is; an integer of JSON may be beyond any float
 TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ from 1
 
 
@@ -46,18 +46,20 @@ class Settings(StageSettings):
     decode: Decode
 
 
-def read_predictions(path: Path, *more: str) -> list[Row]:
+def read_predictions(path: Path, *more: str, empty: bool = False) -> list[Row]:
     """Reads the model's answers.
 
     Args:
         path: the file.
         *more: keys that each row has besides.
+        empty: whether there may be none, as to dev questions.
 
     Raises:
         InputError: with file and line of every defect.
     """
     optional = {"probabilities": probabilities, "expectations": expectations}
-    rows = read_objects(path, dict.fromkeys((*KEYS, *more), str), optional=optional, unique="id")
+    keys = dict.fromkeys((*KEYS, *more), str)
+    rows = read_objects(path, keys, optional=optional, unique="id", empty=empty)
     defects = Defects(path)
     for row in rows:
         candidates = row.values.get("probabilities", {})
@@ -87,10 +89,10 @@ def expectations(value: Any) -> list[float]:
     """Parses the expectations of an answer's numbers.
 
     Raises:
-        ValueError: if they are no list of finite numbers.
+        ValueError: if they are no list of numbers that a float can hold.
     """
     numbers: list[Any] = value if isinstance(value, list) else [None]
-    if not all(type(number) in (int, float) and isfinite(number) for number in numbers):
+    if not all(type(number) in (int, float) and abs(number) < LARGE for number in numbers):
         raise ValueError("expected a list of numbers")
     return [float(number) for number in numbers]
 
@@ -104,18 +106,55 @@ def answered(row: Row) -> Answered:
     return Answered(row["id"], row["answer"], *optional)
 
 
+def check_answered(rows: Iterable[Row], tasks: Iterable[str]) -> None:
+    """Makes sure that answers have the candidates, and the numbers, that their sub-tasks have.
+
+    Args:
+        rows: of the predictions.
+        tasks: the names of the selected tasks; rows of others are left to `decode`.
+
+    Raises:
+        InputError: naming the first question that has others.
+    """
+    for row in rows:
+        if (name := owner(row["id"])) not in tasks:
+            continue
+        candidates = load(name).CLOSED.get(row["task"], ())
+        form = load(name).NUMBERS.get(row["task"])
+        given, ranges = answered(row), form.ranges if form else ()
+        if given.probabilities is not None and set(given.probabilities) != set(candidates):
+            what = f"probabilities of {shown(list(given.probabilities))}"
+            expected = f"of {shown(candidates)}" if candidates else "none"
+        elif given.expectations is not None and not are_within(given.expectations, ranges):
+            what = f"expectations {shown(given.expectations)}"
+            expected = f"within {shown(ranges)}" if form else "none"
+        else:
+            continue
+        raise InputError(
+            f"{given.id}: {what}, expected {expected}: encode, infer and decode must run with the"
+            " same code"
+        )
+
+
+def are_within(numbers: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
+    """Whether there are as many numbers as ranges, each in its own."""
+    return len(numbers) == len(ranges) and all(
+        low <= number <= high for number, (low, high) in zip(numbers, ranges, strict=True)
+    )
+
+
 def learn_rules(dev: Iterable[Row], tasks: Iterable[str]) -> dict[tuple[str, str], Decision]:
     """Learns rules from the answers to dev questions.
 
     Args:
-        dev: rows with gold.
+        dev: rows with gold, checked.
         tasks: the names of the selected tasks.
 
     Returns:
         The decision about each sub-task that has a figure, by task and sub-task.
 
     Raises:
-        InputError: if a row belongs to no selected task, or has not the numbers of its sub-task.
+        InputError: if a row belongs to no selected task.
     """
     by_subtask: dict[tuple[str, str], list[Answered]] = {}
     for row in dev:
@@ -124,21 +163,9 @@ def learn_rules(dev: Iterable[Row], tasks: Iterable[str]) -> dict[tuple[str, str
     for (name, subtask), rows in by_subtask.items():
         if name not in tasks:
             raise InputError(f"{rows[0].id}: this dev question belongs to no task in params.yaml")
-        figure, form = load(name).FIGURES.get(subtask), load(name).NUMBERS.get(subtask)
-        check_numbers(rows, len(form.ranges) if form else 0)
-        if figure:
-            decisions[name, subtask] = learn(rows, figure, form)
+        if figure := load(name).FIGURES.get(subtask):
+            decisions[name, subtask] = learn(rows, figure, load(name).NUMBERS.get(subtask))
     return decisions
-
-
-def check_numbers(rows: Iterable[Answered], count: int) -> None:
-    """Makes sure that answers have the number of expectations that their sub-task has."""
-    for row in rows:
-        if row.expectations is not None and len(row.expectations) != count:
-            raise InputError(
-                f"{row.id}: {len(row.expectations)} expectations, expected {count}: encode, infer"
-                " and decode must run with the same code"
-            )
 
 
 def decide(rows: Iterable[Row], decisions: Mapping[tuple[str, str], Decision]) -> dict[str, str]:
@@ -227,13 +254,15 @@ def run_decode(raw: Path, predictions: Path, submissions: Path, metrics: Path) -
     Raises:
         InputError: if settings or files are defective.
     """
-    check_sums(predictions, "test.jsonl")
-    rows = read_predictions(predictions / "test.jsonl")
     settings = read(Settings)
+    learns = settings.decode.rule == "dev"
+    check_sums(predictions, "test.jsonl", *["dev.jsonl"] * learns)
+    rows = read_predictions(predictions / "test.jsonl")
+    check_answered(rows, settings.tasks)
     decisions: dict[tuple[str, str], Decision] = {}
-    if settings.decode.rule == "dev" and (predictions / "dev.jsonl").is_file():
-        check_sums(predictions, "dev.jsonl")
-        dev = read_predictions(predictions / "dev.jsonl", "gold")
+    if learns and (predictions / "dev.jsonl").is_file():
+        dev = read_predictions(predictions / "dev.jsonl", "gold", empty=True)
+        check_answered(dev, settings.tasks)
         decisions = learn_rules(dev, settings.tasks)
     header, candidates = probabilities_table(rows)
     decoded = decode(raw, decide(rows, decisions), settings)

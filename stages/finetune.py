@@ -73,7 +73,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
     cap, seed = settings.finetune.cap, settings.finetune.seed
     examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
-    dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed)
+    dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed, empty=True)
     check_examples(examples, settings.finetune.weights, encoded / "train.jsonl")
 
     device, dtype = device_and_dtype()
@@ -118,7 +118,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
         write_cost(cost, "finetune", adapter, metrics)
         data = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
-        made = make_record(adapter, settings.model, data, settings.model_dump(), cost)
+        made = make_record(adapter, settings.model, inputs, data, settings.model_dump(), cost)
         write_beside(adapter, made)
         log.info("wrote %s", metrics / "finetune.json")
 

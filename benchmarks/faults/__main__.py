@@ -14,9 +14,10 @@ kill      SIGKILL at random moments of every stage; benchmarks/faults/kills.py h
 After each fault an output is the old one or the new one, and the command, started again without a
 fault, leaves the bytes of a run without one. Damage is detected (an error names the file), repaired
 (a log line says so) or harmless (the same bytes). Prints tables; docs/faults.md has those of a long
-run. Exits with 1 if a result was wrong without a word, or an output neither old nor new.
+run. Exits with 1 if a result was wrong without a word, or an output neither old nor new. With a
+file of notes the same command goes on after an interruption.
 
-    python -m benchmarks.faults [--short] [--rounds 5] [--most 9] [--only crash flip ...]
+    python -m benchmarks.faults [--short] [--rounds 5] [--most 9] [--only crash flip] [--notes FILE]
 """
 
 import argparse
@@ -27,11 +28,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.faults.bench import Bench
+from benchmarks.faults.bench import Bench, Notes
 from benchmarks.faults.crashes import crashes, kills
 from benchmarks.faults.damages import VERDICTS, damages, scratch_damages
 from benchmarks.faults.folders import folders
 from benchmarks.faults.processes import load_libraries
+from benchmarks.faults.project import STAGES
 from benchmarks.faults.together import two_at_once
 
 
@@ -48,8 +50,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20, help="at random moments of each stage")
     parser.add_argument("--rounds", type=int, default=4, help="random damages of each file")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--notes", type=Path, help="file of what has been tried, to go on with")
     everything = ["crash", "full", "flip", "two", "folders", "kill"]
     parser.add_argument("--only", nargs="*", choices=everything)
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=[*STAGES])
     arguments = parser.parse_args()
     if arguments.short:
         arguments.kills = arguments.rounds = arguments.most = 1
@@ -59,7 +63,14 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
-        bench = Bench(folder, arguments.seed, arguments.most, short=arguments.short)
+        bench = Bench(
+            folder,
+            arguments.stages,
+            arguments.seed,
+            arguments.most,
+            Notes(arguments.notes),
+            short=arguments.short,
+        )
         for kind in arguments.only:
             if kind in ("crash", "full"):
                 rows = crashes(bench, kill=kind == "crash")
@@ -69,7 +80,8 @@ def main() -> None:
             elif kind == "flip":
                 rows = damages(bench, arguments.rounds)
                 rows += scratch_damages(bench, arguments.rounds)
-                show("Damage", ["stage", "file", "times", *VERDICTS, "else"], rows)
+                header = ["stage", "file", "times", *VERDICTS, "else", "most often seen"]
+                show("Damage", header, rows)
             elif kind == "two":
                 rows = two_at_once(bench, arguments.rounds)
                 show("Two at once", ["stage", "times", "same result", "one waited"], rows)

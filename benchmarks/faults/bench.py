@@ -1,9 +1,11 @@
-"""The project in two versions, and what must hold after a fault."""
+"""The project in two versions, what must hold after a fault, and notes of what has been tried."""
 
+import hashlib
+import json
 import random
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +13,7 @@ from benchmarks.faults.processes import Ended, call, must
 from benchmarks.faults.project import (
     OTHER,
     OUTPUTS,
+    ROOT,
     SETTINGS,
     STAGES,
     Tree,
@@ -20,7 +23,44 @@ from benchmarks.faults.project import (
     put,
 )
 
+SHORT = ("encode", "infer")  # stages of the short form
 Value = TypeVar("Value")
+
+
+class Notes:
+    """What has been tried: a line of a file for each fault, so that a long run can be resumed.
+
+    The first line has a hash of the code under test; what was tried with other code counts no more.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Reads the notes, or begins them.
+
+        Args:
+            path: the file; None to take no notes.
+        """
+        self._path, self._known = path, dict[str, tuple[list[str], list[str]]]()
+        code = hashlib.sha256()
+        for file in sorted((ROOT / "stages").rglob("*.py")):
+            code.update(file.read_bytes())
+        first = json.dumps({"code": code.hexdigest()}) + "\n"
+        if path and path.is_file():
+            with path.open(encoding="utf-8") as lines:
+                if next(lines, "") != first:
+                    sys.exit(f"{path} is of other code: give another file, or delete it")
+                self._known = {what: (seen, bad) for what, seen, bad in map(json.loads, lines)}
+        elif path:
+            path.write_text(first, encoding="utf-8")
+
+    def __getitem__(self, what: str) -> tuple[list[str], list[str]] | None:
+        """What was seen of a fault, and what should not have been; None if it was not tried."""
+        return self._known.get(what)
+
+    def __setitem__(self, what: str, found: tuple[list[str], list[str]]) -> None:
+        """Notes it."""
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([what, *found], ensure_ascii=False) + "\n")
 
 
 class Bench:
@@ -30,23 +70,34 @@ class Bench:
         new: the project with all outputs.
         old: the same with outputs of other settings.
         work: the copy that faults happen to.
-        stages: those that run.
-        draw: decides what is random.
+        stages: those to which faults happen.
         failures: what should not have been.
     """
 
-    def __init__(self, folder: Path, seed: int, most: int | None, *, short: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stages: Sequence[str],
+        seed: int,
+        most: int | None,
+        notes: Notes,
+        *,
+        short: bool,
+    ) -> None:
         """Makes both versions.
 
         Args:
             folder: where to.
+            stages: to which faults happen.
             seed: of what is random.
             most: see `some`.
+            notes: of what has been tried.
             short: whether only encode and infer run, without an adapter.
         """
         self.new, self.old, self.work = (folder / name for name in ("new", "old", "work"))
-        self.stages = ["encode", "infer"] if short else list(STAGES)
-        self.draw, self._most = random.Random(seed), most
+        run = SHORT if short else STAGES
+        self.stages = [stage for stage in run if stage in stages]
+        self._seed, self._most, self._notes = seed, most, notes
         self.settings = SETTINGS | ({"infer.adapter": False} if short else {})
         self.failures: list[str] = []
         make(self.new)
@@ -54,7 +105,7 @@ class Bench:
         copy(self.new, self.old)
         put(self.old, self.settings | OTHER)
         for project in (self.old, self.new):
-            for stage in self.stages:
+            for stage in run:
                 must(call(project, stage))
 
     @property
@@ -66,7 +117,30 @@ class Bench:
         """Returns all items or, where a number is given, so many of them."""
         if self._most is None or len(items) <= self._most:
             return items
-        return self.draw.sample(items, self._most)
+        return self.draw("some").sample(items, self._most)
+
+    def draw(self, what: str) -> random.Random:
+        """Random numbers for a fault, the same whatever was tried before it."""
+        return random.Random(f"{self._seed} {what}")
+
+    def once(self, what: str, attempt: Callable[[], list[str]]) -> list[str]:
+        """Lets a fault happen, unless it is among the notes.
+
+        Args:
+            what: names the fault.
+            attempt: lets it happen; returns what was seen, in words.
+
+        Returns:
+            What was seen.
+        """
+        if known := self._notes[what]:
+            seen, failures = known
+            self.failures += failures
+        else:
+            before = len(self.failures)
+            seen = attempt()
+            self._notes[what] = seen, self.failures[before:]
+        return seen
 
     def expected(self, stage: str) -> list[Tree]:
         """The outputs of a stage that has run without a fault."""

@@ -4,6 +4,8 @@ import errno
 import os
 import signal
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +73,33 @@ def crashes(bench: Bench, *, kill: bool) -> list[list[object]]:
         must(call(bench.work, stage, Changes(bench.work, counter)))
         count = counter.stat().st_size
         chosen = bench.some(range(count))
-        whole = told = 0
+        found: Counter[str] = Counter()
         for at in chosen:
-            bench.prepare(stage)
             what = f"{stage}, {'killed' if kill else 'no space'} at change {at + 1} of {count}"
-            ended = call(bench.work, stage, Changes(bench.work, counter, at, kill=kill))
-            whole += bench.check(
-                f"{what}: neither old nor new", bench.is_old_or_new(stage), ended.text
-            )
-            told += kill or bench.check(f"{what}: a traceback", no_traceback(ended), ended.text)
-            bench.check_again(what, stage)
-        rows.append([stage, len(chosen), whole, "" if kill else told])
+            change = Changes(bench.work, counter, at, kill=kill)
+            found.update(bench.once(what, partial(interrupt, bench, stage, what, change)))
+        rows.append([stage, len(chosen), found[WHOLE], "" if kill else found[TOLD]])
         print(rows[-1], file=sys.stderr, flush=True)
     return rows
+
+
+WHOLE, TOLD, ENDED = "old or new", "told as a message", "ended before"
+
+
+def interrupt(
+    bench: Bench,
+    stage: str,
+    what: str,
+    change: Changes | None = None,
+    kill_after: float | None = None,
+) -> list[str]:
+    """Runs a stage that is interrupted, and runs it again; returns what was seen."""
+    bench.prepare(stage)
+    ended = call(bench.work, stage, change, kill_after)
+    whole = bench.check(f"{what}: neither old nor new", bench.is_old_or_new(stage), ended.text)
+    told = ended.code < 0 or bench.check(f"{what}: a traceback", no_traceback(ended), ended.text)
+    bench.check_again(what, stage)
+    return [WHOLE] * whole + [TOLD] * told + [ENDED] * (not ended.code)
 
 
 def kills(bench: Bench, count: int) -> list[list[object]]:
@@ -92,17 +108,12 @@ def kills(bench: Bench, count: int) -> list[list[object]]:
     for stage in bench.stages:
         bench.prepare(stage)
         whole = must(call(bench.work, stage)).seconds
-        kept = ended = 0
+        found: Counter[str] = Counter()
         for number in range(count):
-            bench.prepare(stage)
-            after = bench.draw.uniform(0, whole)
-            what = f"{stage}, kill {number + 1}, after {after:.2f} of {whole:.2f} s"
-            killed = call(bench.work, stage, kill_after=after)
-            ended += not killed.code
-            kept += bench.check(
-                f"{what}: neither old nor new", bench.is_old_or_new(stage), killed.text
-            )
-            bench.check_again(what, stage)
-        rows.append([stage, count, kept, ended])
+            after = whole * bench.draw(f"{stage} {number}").random()
+            what = f"{stage}, kill {number + 1} at a random moment"
+            trial = partial(interrupt, bench, stage, what, kill_after=after)
+            found.update(bench.once(what, trial))
+        rows.append([stage, count, found[WHOLE], found[ENDED]])
         print(rows[-1], file=sys.stderr, flush=True)
     return rows

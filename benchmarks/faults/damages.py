@@ -6,7 +6,8 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +90,36 @@ def judge(bench: Bench, stage: str, path: Path, ended: Ended) -> str:
     return "repaired" if "damaged" in ended.text else "harmless"
 
 
+Counts = dict[tuple[str, str], list[list[str]]]
+"""What came of each damage of a file, and what was written then, by stage and file."""
+
+
 def damages(bench: Bench, rounds: int) -> list[list[object]]:
     """Damages every file that a stage reads, in all ways, some rounds of each."""
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts: Counts = {}
     for stage in bench.stages:
         found = {path for pattern in READ[stage] for path in bench.new.glob(pattern)}
         paths = sorted(path.relative_to(bench.new) for path in found)
         cases = [(path, kind) for path in paths for kind in kinds_for(path, rounds)]
-        for path, kind in bench.some(cases):
+
+        def without_outputs(stage: str = stage) -> None:
             bench.prepare(stage)
             for name in OUTPUTS[stage]:
                 shutil.rmtree(bench.work / name, ignore_errors=True)
-            if damage(bench.work / path, kind, bench.draw):
-                note(bench, counts, stage, f"{path}: {kind}", path, call(bench.work, stage))
+
+        for (path, kind), number in numbered(bench.some(cases)):
+            what = f"{stage}, {path}: {kind}{number}"
+            seen = bench.once(what, partial(trial, bench, stage, path, kind, what, without_outputs))
+            counts.setdefault((stage, str(path)), []).append(seen)
     return table(counts)
+
+
+def numbered(cases: Sequence[tuple[Path, str]]) -> Iterator[tuple[tuple[Path, str], str]]:
+    """Yields the cases, each with a number if it stands there more than once."""
+    seen: Counter[tuple[Path, str]] = Counter()
+    for case in cases:
+        seen[case] += 1
+        yield case, f", {seen[case]}" if seen[case] > 1 else ""
 
 
 def kinds_for(path: Path, rounds: int) -> list[str]:
@@ -113,51 +130,68 @@ def kinds_for(path: Path, rounds: int) -> list[str]:
 
 def scratch_damages(bench: Bench, rounds: int) -> list[list[object]]:
     """Damages what an interrupted finetune and infer have saved."""
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts: Counts = {}
     for stage in bench.saving:
         bench.prepare(stage)
         call(bench.work, stage, stop_before_writing(stage))
         interrupted = copy(bench.work, bench.work.parent / "interrupted")
         states = sorted(interrupted.glob(f".scratch/{stage}/*/*"))
         bench.check(f"{stage} has saved nothing", bool(states))
-        paths = [state.relative_to(interrupted) for state in states]
-        cases = [(path, kind) for path in paths for kind in kinds_for(path, 5 * rounds)]
-        for path, kind in bench.some(cases):
-            copy(interrupted, bench.work)
-            if damage(bench.work / path, kind, bench.draw):
-                what = "a saved state" if stage == "finetune" else "a journal"
-                ended = call(bench.work, stage)
-                note(bench, counts, stage, f"{what}: {kind}", path, ended, what)
+        cases = [
+            (state.relative_to(interrupted), kind)
+            for state in states
+            for kind in kinds_for(state, 5 * rounds)
+        ]
+        prepare = partial(copy, interrupted, bench.work)
+        for (path, kind), number in numbered(bench.some(cases)):
+            what = f"{stage}, {path}: {kind}{number}"
+            seen = bench.once(what, partial(trial, bench, stage, path, kind, what, prepare))
+            counts.setdefault((stage, saved(path)), []).append(seen)
     return table(counts)
 
 
-def note(
-    bench: Bench,
-    counts: dict[tuple[str, str], Counter[str]],
-    stage: str,
-    what: str,
-    path: Path,
-    ended: Ended,
-    file: str = "",
-) -> None:
-    """Counts what came of a damage."""
+def saved(path: Path) -> str:
+    """What an interrupted stage has saved in a file."""
+    kinds = {".pt": "a saved state", ".jsonl": "a journal"}
+    return kinds.get(path.suffix, path.name)
+
+
+def trial(
+    bench: Bench, stage: str, path: Path, kind: str, what: str, prepare: Callable[[], object]
+) -> list[str]:
+    """Damages a file and runs a stage.
+
+    Returns:
+        What came of it, and the line that tells; nothing if the file is no other one.
+    """
+    prepare()
+    if not damage(bench.work / path, kind, bench.draw(what)):
+        return []
+    ended = call(bench.work, stage)
     verdict = judge(bench, stage, path, ended)
-    counts.setdefault((stage, file or str(path)), Counter())[verdict] += 1
-    bench.check(f"{stage}, {what}: {verdict}", verdict in VERDICTS, ended.text)
+    bench.check(f"{what}: {verdict}", verdict in VERDICTS, ended.text)
+    lines = ended.text.replace("\r", "\n").splitlines()
+    told = (line for line in lines if line.startswith("error: ") or "damaged" in line)
+    return [verdict, next(told, "").replace(f"{bench.work}/", "")]
 
 
 VERDICTS = ("detected", "detected, not named", "repaired", "harmless")
 
 
-def table(counts: Mapping[tuple[str, str], Counter[str]]) -> list[list[object]]:
+def table(counts: Counts) -> list[list[object]]:
     """A row for each stage and file."""
     rows: list[list[object]] = []
-    for (stage, file), found in counts.items():
+    for (stage, file), all_seen in counts.items():
+        found = Counter(seen[0] for seen in all_seen if seen)
         good = [found[verdict] for verdict in VERDICTS]
-        rows.append(
-            [stage, file, found.total(), *(n or "" for n in good), found.total() - sum(good)]
-        )
+        told = Counter(seen[1] for seen in all_seen if seen and seen[1]).most_common(1)
+        worse = found.total() - sum(good)
+        row = [stage, file, found.total(), *(n or "" for n in good), worse]
+        rows.append([*row, "".join(text for text, _ in told)[:LONGEST]])
     return rows
+
+
+LONGEST = 80  # characters of a message in a table
 
 
 def stop_before_writing(stage: str) -> Callable[[], None]:

@@ -1,17 +1,17 @@
 """Kills of finetune and infer at random moments: the same result, and how much work is lost.
 
-A job is a run of one stage on the sample with the default base: about a minute of training, or all
-test questions. It is killed (SIGKILL) at a random moment, started again, killed again, until it
-ends before its moment comes; then its outputs are compared with those of a run that nobody killed.
-States are saved as often as by default. A job runs
+A job is a run of one stage on two tasks of the sample with the default base, some seconds of CPU.
+It is killed (SIGKILL) at a random moment, started again, killed again, until it ends before its
+moment comes; then its outputs are compared with those of a run that nobody killed. States are saved
+as often as by default. A job runs
 
 plain     as a command;
 repro     under `dvc repro`;
 queue     as an experiment of DVC's queue, cleared and queued again after a kill as
           docs/troubleshooting.md says.
 
-Every other kill under DVC takes DVC along, as an end of the machine would. Each kill and each
-job is a line of the file of results, with which the same command goes on after an interruption.
+Every other kill under DVC takes DVC along, as an end of the machine would. Each job is a line of
+the file of results, with which the same command goes on after an interruption.
 
     python -m benchmarks.faults.kills plain --kills 120 --results kills.jsonl    # of each stage
     python -m benchmarks.faults.kills table --results kills.jsonl
@@ -41,14 +41,17 @@ from benchmarks.faults.project import OUTPUTS, ROOT, STAGES, put, tree
 from tests.helpers.small_project import IDENTITY
 
 KILLED = ("finetune", "infer")
+TASKS = ("haspeede", "clinkart")  # closed answers and free ones
 SETTINGS: dict[str, Any] = {
+    "tasks": [*TASKS],
     "model.base": "base",
     "data.raw": "raw",
     "data.prompts": "prompts.yaml",
     "finetune.epochs": 2,
-    "finetune.cap": 20,
+    "finetune.cap": 45,
+    "infer.dev": 2,
 }
-SPAN = {"finetune": 25.0, "infer": 15.0}  # seconds of work within which a kill comes
+SPAN = 15.0  # seconds of work within which a kill comes; a machine that is busy needs more
 SAVED = {"finetune": "*.pt", "infer": "answers-*.jsonl"}
 TICK = 0.05  # seconds between two looks at a process
 SETTLED = 3.0  # seconds in which DVC's worker notes that an experiment has failed
@@ -89,7 +92,8 @@ def make(folder: Path) -> None:
     """Makes the project, encoded."""
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "data" / "base", folder / "base")
-    shutil.copytree(ROOT / "data" / "sample", folder / "raw")
+    for name in TASKS:
+        shutil.copytree(ROOT / "data" / "sample" / name, folder / "raw" / name)
     shutil.copy(ROOT / "data" / "prompts" / "it.yaml", folder / "prompts.yaml")
     put(folder, SETTINGS)
     must(call(folder, "encode"))
@@ -105,7 +109,10 @@ def content(folder: Path, stage: str) -> Content:
 
 
 def add_dvc(folder: Path, stage: str) -> None:
-    """Makes a repository of git and DVC of a project; its pipeline has the one stage."""
+    """Makes a repository of git and DVC of a project.
+
+    Its pipeline has the one stage, and in the place of the rest one that does nothing.
+    """
     script, *arguments = STAGES[stage]
     inputs = [name for name in ("encoded", "base", "adapter") if name not in OUTPUTS[stage]]
     pipeline = {
@@ -115,7 +122,8 @@ def add_dvc(folder: Path, stage: str) -> None:
         "outs": list(OUTPUTS[stage]),
     }
     with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump({"stages": {stage: pipeline}}, file)
+        rest = {"cmd": "true", "deps": list(OUTPUTS[stage])}
+        YAML().dump({"stages": {stage: pipeline, "evaluate": rest}}, file)
     for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         tell(folder, *command)
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc")
@@ -371,13 +379,14 @@ def _saved(way: Plain) -> float:
 
 
 def job(
-    way: Plain, expected: Content, draw: random.Random
+    way: Plain, expected: Content, span: float, draw: random.Random
 ) -> tuple[list[Attempt], bool, Sequence[str]]:
     """Kills a stage again and again, until it ends.
 
     Args:
         way: how it runs.
         expected: its outputs.
+        span: seconds of work within which a kill comes.
         draw: the moments.
 
     Returns:
@@ -387,36 +396,43 @@ def job(
     attempts: list[Attempt] = []
     startup = 0.0
     while not attempts or attempts[-1].killed:
-        moment = draw.uniform(0, startup + SPAN[way.stage])
+        moment = draw.uniform(0, startup + span)
         attempts.append(attempt(way, moment, all_of_it=len(attempts) % 2 == 1))
         startup = max(startup, attempts[-1].startup)
     left = [str(path) for path in (way.folder / ".scratch" / way.stage).glob("*")]
     return attempts, way.result() == expected, left
 
 
-def jobs(stage: str, name: str, kills: int, results: Path, folder: Path, plain: Path) -> None:
+def jobs(
+    stage: str,
+    name: str,
+    arguments: argparse.Namespace,
+    results: Path,
+    folder: Path,
+    plain: Path,
+) -> None:
     """Kills a stage so many times, and adds to the file of results.
 
     Args:
         stage: finetune or infer.
         name: of the way.
-        kills: how many there are to be in the file in the end.
+        arguments: how many kills there are to be in the file in the end, when, and their seed.
         results: the file.
         folder: where to make the project.
         plain: the project, in which the stage has run.
     """
     done = [line for line in read(results) if (line["stage"], line["way"]) == (stage, name)]
     count = sum(len(line["kills"]) for line in done)
-    if count >= kills:
+    if count >= arguments.kills:
         return
     expected = content(plain, stage)
     shutil.copytree(plain, folder)
     shutil.rmtree(folder / ".scratch", ignore_errors=True)
     whole, startup = attempt_whole(folder, stage)
     way = WAYS[name](folder, stage)
-    while count < kills:
-        draw = random.Random(f"{stage} {name} {len(done)}")
-        attempts, same, left = job(way, expected, draw)
+    while count < arguments.kills:
+        draw = random.Random(f"{arguments.seed} {stage} {name} {len(done)}")
+        attempts, same, left = job(way, expected, arguments.span, draw)
         kills_seen = [each._asdict() for each in attempts if each.killed]
         line = {
             "stage": stage,
@@ -478,6 +494,8 @@ def main() -> None:
     parser.add_argument("way", choices=[*WAYS, "table"])
     parser.add_argument("--stages", nargs="*", choices=KILLED, default=KILLED)
     parser.add_argument("--kills", type=int, default=20, help="of each stage")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--span", type=float, default=SPAN, help="of work until a kill, in seconds")
     parser.add_argument("--results", type=Path, default=Path("kills.jsonl"))
     arguments = parser.parse_args()
     results = arguments.results.resolve()
@@ -490,7 +508,7 @@ def main() -> None:
                 must(call(plain, stage))
             for stage in arguments.stages:
                 folder = plain.with_name(stage)
-                jobs(stage, arguments.way, arguments.kills, results, folder, plain)
+                jobs(stage, arguments.way, arguments, results, folder, plain)
     lines = read(results)
     print(table(lines))
     sys.exit(not all(line["same"] for line in lines))

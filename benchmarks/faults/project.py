@@ -48,14 +48,18 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 READ: dict[str, tuple[str, ...]] = {
     "check": ("params.yaml", "prompts.yaml"),
     "encode": ("raw/*/*",),
-    "finetune": ("encoded/train.jsonl", "encoded/dev.jsonl", "encoded/prompts.json", "base/*"),
-    "infer": ("encoded/questions.jsonl", "encoded/train.jsonl", "encoded/closed.json", "adapter/*")
-    + ("encoded/prompts.json", "base/*"),
-    "baseline": ("encoded/questions.jsonl", "encoded/train.jsonl", "encoded/closed.json"),
-    "decode": ("raw/*/*", "predictions/test.jsonl"),
-    "decode_baseline": ("linear/predictions/test.jsonl",),
-    "evaluate": ("raw/*/*", "submissions/*/*", "submissions/probabilities.csv")
-    + ("linear/submissions/*/*",),
+    "finetune": ("base/*", "encoded/SHA256SUMS", "encoded/prompts.json", "encoded/train.jsonl")
+    + ("encoded/dev.jsonl",),
+    "infer": ("base/*", "adapter/*", "encoded/SHA256SUMS", "encoded/prompts.json")
+    + ("encoded/questions.jsonl", "encoded/dev.jsonl", "encoded/train.jsonl")
+    + ("encoded/closed.json", "encoded/numbers.json"),
+    "baseline": ("encoded/SHA256SUMS", "encoded/questions.jsonl", "encoded/train.jsonl")
+    + ("encoded/closed.json",),
+    "decode": ("raw/*/*", "predictions/SHA256SUMS", "predictions/test.jsonl")
+    + ("predictions/dev.jsonl",),
+    "decode_baseline": ("linear/predictions/SHA256SUMS", "linear/predictions/test.jsonl"),
+    "evaluate": ("raw/*/*", "submissions/SHA256SUMS", "submissions/*/*")
+    + ("submissions/probabilities.csv", "linear/submissions/SHA256SUMS", "linear/submissions/*/*"),
 }
 """The files that a stage reads and that are damaged. What one writes oneself, settings and prompts,
 has no checksum: check, which reads it first, has no output that could be another one."""

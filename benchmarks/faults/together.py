@@ -18,7 +18,7 @@ def two_at_once(bench: Bench, rounds: int) -> list[list[object]]:
             processes = []
             for log in logs:
                 processes.append(start(bench.work, stage, log))
-                time.sleep(bench.draw.uniform(0, 0.5))
+                time.sleep(bench.draw(f"{stage} {number}").uniform(0, 0.5))
             ended = [wait(*both) for both in zip(processes, logs, strict=True)]
             text = "\n".join(each.text for each in ended)
             are_same = outputs(bench.work, stage) == bench.expected(stage)

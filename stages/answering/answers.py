@@ -18,7 +18,7 @@ from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
-PORTION = 512  # questions that are scored together
+PORTION = 128  # questions that are scored together; an interruption costs as many at the most
 DIGITS = 6  # decimals of expectations
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
@@ -138,6 +138,8 @@ class Answerer:
         given = [answers[question.id] for question in questions]
         means = expectations.compute([q.ids for q in questions], [a.answer for a in given])
         for question, answer, numbers in zip(questions, given, means, strict=True):
+            if numbers and isnan(numbers[-1]):
+                raise no_number(question)
             rounded = numbers and [round(number, DIGITS) for number in numbers]
             yield question, answer._replace(expectations=rounded)
 

@@ -94,7 +94,7 @@ def read_dev(path: Path, cap: int | None) -> list[dict[str, Any]]:
     """Reads the dev questions with their answers, at most so many of each sub-task."""
     if cap == 0:
         return []
-    rows = [row for row in read_encoded(path) if row["output"] is not None]
+    rows = [row for row in read_encoded(path, empty=True) if row["output"] is not None]
     if cap is None:
         return rows
     kept = capped([row["id"] for row in rows], [row["task"] for row in rows], cap, seed=0)

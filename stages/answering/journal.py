@@ -6,12 +6,11 @@ line that was cut among it, is set aside, and its question is answered again.
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 from stages.answering.answers import Answer
-from stages.common.files import write_bytes
-from stages.model.scratch import checksum
+from stages.common.files import naming, write_bytes
+from stages.model.scratch import sealed, unsealed
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +33,11 @@ class Journal:
         answers: dict[str, Answer] = {}
         for path in sorted(self._folder.glob("answers-*.jsonl")):
             content = path.read_bytes()
-            whole = list(_whole_lines(content))
-            good = b"".join(whole)
-            for line in whole:
-                question_id, *fields = json.loads(line.partition(b" ")[2])
+            lines = content.splitlines(keepends=True)
+            whole = [text for line in lines if (text := unsealed(line)) is not None]
+            good = b"".join(map(sealed, whole))
+            for text in whole:
+                question_id, *fields = json.loads(text)
                 answers[question_id] = Answer(*fields)
             if good != content:
                 damaged = path.with_name(f"{path.name}.bad")
@@ -54,13 +54,5 @@ class Journal:
     def write(self, question_id: str, answer: Answer) -> None:
         """Adds a finished answer, which an end of the process cannot take back."""
         content = json.dumps([question_id, *answer]).encode()
-        with self._own.open("ab") as file:
-            file.write(checksum(content).encode() + b" " + content + b"\n")
-
-
-def _whole_lines(content: bytes) -> Iterator[bytes]:
-    """The lines, with their ends, that have their checksum."""
-    for line in content.splitlines(keepends=True):
-        expected, _, rest = line.removesuffix(b"\n").partition(b" ")
-        if line.endswith(b"\n") and expected == checksum(rest).encode():
-            yield line
+        with naming(self._own), self._own.open("ab") as file:
+            file.write(sealed(content))

@@ -114,21 +114,20 @@ class Expectations:
             answers: what the model answered; what stands before the numbers is taken from it.
 
         Returns:
-            The expectations for each question; None where the answer has no place for numbers, or
-            the model computes no finite ones.
+            The expectations for each question, the last of them NaN where the model computes no
+            finite number; None where the answer has no place for numbers.
         """
         before = [self._form.before(answer) for answer in answers]
         found: list[list[float] | None] = [None if text is None else [] for text in before]
         texts = [text or "" for text in before]
         for which in range(len(self._form.ranges)):
-            alive = [n for n, values in enumerate(found) if values is not None]
+            alive = {n: v for n, v in enumerate(found) if v is not None and not math.isnan(sum(v))}
             for n, value in self._one(which, {n: (prompts[n], texts[n]) for n in alive}):
-                values = found[n]
-                if values is None or not math.isfinite(value):
-                    found[n] = None
+                if math.isfinite(value):
+                    alive[n].append(self._form.clip(which, value))
+                    texts[n] += self._form.write(alive[n][-1]) + " "
                 else:
-                    values.append(self._form.clip(which, value))
-                    texts[n] += self._form.write(values[-1]) + " "
+                    alive[n].append(math.nan)
         return [None if values is None else tuple(values) for values in found]
 
     def _one(

@@ -227,23 +227,35 @@ def read_jsonl(
     return rows
 
 
-def read_encoded(path: Path, columns: Sequence[str] = EXAMPLE) -> list[dict[str, Any]]:
-    """Reads an encoded split: objects of texts, of which output may be null.
+def read_encoded(
+    path: Path, columns: Sequence[str] = EXAMPLE, *, empty: bool = False
+) -> list[dict[str, Any]]:
+    """Reads an encoded split: objects of texts, of which output may be null, each with its own id.
 
     Args:
         path: the file.
         columns: the keys of its objects.
+        empty: whether it may have none, as dev may.
 
     Raises:
-        InputError: naming the lines that are something else.
+        InputError: naming the lines that are something else; if it is empty and may not be.
     """
     rows = read_jsonl(path, columns)
+    if not rows and not empty:
+        raise InputError(f"{path}:1: the file is empty, which encode never leaves it")
     defects = Defects(path)
+    lines: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if not all(isinstance(row[c], str) or (c == "output" and row[c] is None) for c in columns):
             defects.add(number, "expected texts (or null as output)")
         elif not all(is_unicode(row[c] or "") for c in columns):
             defects.add(number, "expected Unicode text, found a lone surrogate")
+        elif (longest := max(len(row[c] or "") for c in columns)) > limits.TEXT:
+            defects.add(
+                number, f"a text of {longest:,} characters, expected at most {limits.TEXT:,}"
+            )
+        elif (first := lines.setdefault(row["id"], number)) != number:
+            defects.add(number, f"id {row['id'][:60]} stands on line {first} too")
     defects.check()
     return rows
 

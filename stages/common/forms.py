@@ -29,7 +29,7 @@ class NumberForm(Section):
     """
 
     after: str = ""
-    ranges: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)]
+    ranges: Annotated[tuple[tuple[float, float], ...], Field(min_length=1, max_length=100)]
     decimals: Annotated[int, Field(ge=0, le=6)]
     resolution: Annotated[float, Field(ge=0.0)] = 0.0
 

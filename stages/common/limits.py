@@ -13,11 +13,17 @@ ENCODED = 1_000_000_000
 LINES = 1_000_000
 """Lines of either."""
 
+TEXT = 1_000_000
+"""Characters of a text of an encoded split; a cell of a raw file has at most 100,000."""
+
 YAML = 100_000
 """Bytes of a file of settings or prompts."""
 
 DEPTH = 20
 """Levels of such a file."""
+
+CONFIGURATION = 20_000_000
+"""Bytes of a configuration of a base; an index of the weights of the largest has 10 MB."""
 
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""

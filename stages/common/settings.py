@@ -7,6 +7,7 @@ of the whole file, by the stage that comes first (stages/check.py).
     python -m stages.common.settings profiles/lecture.yaml   # write its values into params.yaml
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -37,11 +38,12 @@ from stages.common.files import Defects, is_unicode, read_json, read_text
 
 PARAMS = Path("params.yaml")
 Text = Annotated[str, Field(min_length=1)]
+Place = Annotated[str, Field(min_length=1, max_length=1000)]  # a path or a hub id
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
 def _each_once(names: list[str]) -> list[str]:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(f"expected each once, found more often: {', '.join(twice)}")
     return names
 
@@ -160,13 +162,17 @@ def shown(value: object) -> str:
     return text if len(text) <= limits.SHOWN else f"{text[: limits.SHOWN]}…"
 
 
-def load(path: Path) -> Any:
+def load(path: Path, limit: int = limits.YAML) -> Any:
     """Reads a YAML 1.2 file, or one of JSON by its name, as plain Python values.
+
+    Args:
+        path: the file.
+        limit: the most bytes that it may have.
 
     Raises:
         InputError: if the file cannot be read, is larger than its limits, or is not a mapping.
     """
-    text = read_text(path, limit=limits.YAML, empty=True)
+    text = read_text(path, limit=limit, empty=True)
     content = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of keys to values")

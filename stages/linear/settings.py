@@ -10,4 +10,6 @@ from stages.common.settings import Section
 class Baseline(Section):
     """How linear models are fitted; the key as in params.yaml."""
 
-    regularization: Annotated[float, Field(gt=0)]
+    regularization: Annotated[
+        float, Field(ge=1e-4, le=1e6)
+    ]  # beyond, fitting does not come to an end

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from peft import PeftConfig, PeftModelForCausalLM
 
 from stages.common.command import InputError
 from stages.common.files import read_json, read_text
-from stages.model.checkpoints import check_finite
-from stages.model.limits import PATTERN_SECONDS
+from stages.model import limits
+from stages.model.checkpoints import check_finite, types_of
 from stages.model.reading import reading
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,13 @@ log = logging.getLogger(__name__)
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
+FLOATS = ("f16", "f32", "f64", "bf16", "float16", "float32", "float64", "bfloat16")
+"""Types of an adapter's weights, as safetensors and torch name them."""
+
 PATTERNS = (
     "target_modules",
     "exclude_modules",
+    "modules_to_save",
     "layers_pattern",
     "rank_pattern",
     "alpha_pattern",
@@ -77,6 +81,9 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         raise InputError(f"{path}: expected the settings of a LoRA adapter")
     if not any((adapter / name).is_file() for name in WEIGHTS):
         raise InputError(f"{adapter}: expected a file {' or '.join(WEIGHTS)}")
+    _check_sizes(path, config)
+    for file in WEIGHTS:
+        _check_numbers(adapter / file)
     _check_patterns(path, config, [name for name, _ in base.named_modules()])
     with reading(f"the adapter {str(adapter)!r}"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
@@ -96,6 +103,46 @@ def load_adapter(base: Any, adapter: Path) -> Any:
     return model
 
 
+def _check_sizes(path: Path, config: Mapping[str, Any]) -> None:
+    """Makes sure that an adapter asks for no more memory than one can need.
+
+    Raises:
+        InputError: naming a setting that does.
+    """
+    ranges = config.get("layer_replication") or []
+    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
+    with reading(str(path)):
+        layers = sum(int(end) - int(start) for start, end in ranges)
+        rank = max(map(int, filter(None, ranks)), default=0)
+        number = max(_whole_numbers(config), default=0)
+        start = re.search(r"\d+", str(config.get("init_lora_weights")))
+        steps = int(start[0]) if start else 0  # as pissa_niter_16: peft takes them when it loads
+    for what, found, most in (
+        ("replicated layers", layers, limits.LAYERS),
+        ("a rank of", rank, limits.RANK),
+        ("steps of init_lora_weights,", steps, limits.STEPS),
+        ("a number of", number, limits.NUMBER),
+    ):
+        if found > most:
+            raise InputError(f"{path}: {what} {found:,}, expected at most {most:,}")
+
+
+def _whole_numbers(value: Any) -> Iterator[int]:
+    """Yields all whole numbers in a value of JSON."""
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _whole_numbers(inner)
+
+
+def _check_numbers(path: Path) -> None:
+    """Makes sure that an adapter's weights are numbers of 16 or 32 bits, not codes or integers."""
+    for name, kind in types_of(path).items() if path.is_file() else ():
+        if kind.lower() not in FLOATS:
+            raise InputError(f"{path}: {name} has the type {kind}, expected 16 or 32 bits")
+
+
 def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str]) -> None:
     """Makes sure that an adapter's regular expressions come to an end.
 
@@ -103,11 +150,15 @@ def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str])
     the names of the base's layers before peft does.
 
     Raises:
-        InputError: if they do not in `PATTERN_SECONDS`, or are none.
+        InputError: if they do not in `limits.PATTERN_SECONDS`, or are none.
     """
     values = [config.get(key) for key in PATTERNS]
     listed = [list(value) if isinstance(value, (list, dict)) else [value] for value in values]
     patterns = [pattern for part in listed for pattern in part if isinstance(pattern, str)]
+    if len(patterns) > limits.PATTERNS:
+        raise InputError(
+            f"{path}: {len(patterns):,} names and patterns, expected at most {limits.PATTERNS:,}"
+        )
     if all(re.fullmatch(r"[\w.-]*", pattern) for pattern in patterns):
         return  # plain names
     try:
@@ -117,12 +168,12 @@ def _check_patterns(path: Path, config: Mapping[str, Any], names: Sequence[str])
             text=True,
             check=True,
             capture_output=True,
-            timeout=PATTERN_SECONDS,
+            timeout=limits.PATTERN_SECONDS,
         )
     except subprocess.TimeoutExpired:
         raise InputError(
-            f"{path}: its patterns take over {PATTERN_SECONDS} s to compare with the names of the"
-            " base's layers"
+            f"{path}: its patterns take over {limits.PATTERN_SECONDS} s to compare with names of"
+            " the base's layers"
         ) from None
     except subprocess.CalledProcessError as error:
         raise InputError(f"{path}: {error.stderr.strip().removeprefix('error: ')}") from None

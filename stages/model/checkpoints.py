@@ -4,6 +4,7 @@ transformers takes codes without their scales for weights, and leaves out keys t
 expect. Here both are refused by name, unless the codes are of the quantization that is asked for.
 """
 
+import copy
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +14,43 @@ import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 from huggingface_hub import snapshot_download
 from safetensors import safe_open
+from transformers import AutoModelForCausalLM
 
+from stages.common import limits
 from stages.common.command import InputError
+from stages.common.settings import load, shown
 from stages.model.settings import Model
 
+CONFIGURATIONS = (
+    *("config.json", "generation_config.json", "tokenizer_config.json"),
+    *("special_tokens_map.json", "*.index.json"),
+)
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+SMALL = 10**8  # parameters of a model that is made in no time, whatever its files lack
 CODES = ("F8", "F4", "I8", "U8", "float8", "float4", "int8", "uint8")  # beginnings of types' names
 
 TRIED_ROWS = 64
 WORSE = 1.3  # an error so much larger than usual; where it is wrong, it is twice as large
+
+
+def check_json(folder: Path) -> None:
+    """Makes sure that the configurations in a folder are objects of JSON.
+
+    Their libraries take lists and thousands of levels as they come, and fail somewhere. A list of
+    files of weights may name no file outside the folder.
+
+    Args:
+        folder: of a base or a tokenizer; one that does not exist, as of a hub id, has none.
+
+    Raises:
+        InputError: naming what is wrong.
+    """
+    for path in sorted(path for pattern in CONFIGURATIONS for path in folder.glob(pattern)):
+        content = load(path, limits.CONFIGURATION)
+        files = content.get("weight_map", {}) if path.name.endswith(".index.json") else {}
+        names = files.values() if isinstance(files, dict) else [files]
+        if wrong := next((n for n in names if not isinstance(n, str) or Path(n).name != n), None):
+            raise InputError(f"{path}: expected names of files beside it, found {shown(wrong)}")
 
 
 def check_quantization(settings: Model, config: Any) -> bool:
@@ -50,6 +80,31 @@ def check_quantization(settings: Model, config: Any) -> bool:
     )
 
 
+def check_size(settings: Model, config: Any) -> None:
+    """Makes sure that the files of weights can hold what config.json describes.
+
+    transformers would make random numbers of all that they lack, as long as there is memory.
+
+    Args:
+        settings: which base; files of a hub id are not looked at.
+        config: the base's configuration.
+
+    Raises:
+        InputError: if there is less than half a byte for a parameter (4 bits, as nf4).
+    """
+    paths = (path for pattern in WEIGHTS for path in Path(settings.base).glob(pattern))
+    if not (size := sum(path.stat().st_size for path in paths)):
+        return
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    if parameters > max(2 * size, SMALL):
+        raise InputError(
+            f"model.base {settings.base!r}: config.json describes {parameters:,} parameters, but"
+            f" its files of weights have {size:,} bytes"
+        )
+
+
 def saved_quantization(stated: Any) -> str:
     """Returns the name of the quantization that a configuration states: nf4, int8 or another."""
     own = stated if isinstance(stated, dict) else stated.to_dict()
@@ -68,8 +123,8 @@ def _check_types(settings: Model) -> None:
         folder = Path(
             snapshot_download(settings.base, revision=settings.revision, local_files_only=True)
         )
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
-        for name, kind in _types(path).items():
+    for path in sorted(path for pattern in WEIGHTS for path in folder.glob(pattern)):
+        for name, kind in types_of(path).items():
             if name.endswith("weight") and kind.startswith(CODES):
                 raise InputError(
                     f"{path}: {name} has the type {kind}, which holds the codes of a quantization;"
@@ -77,7 +132,7 @@ def _check_types(settings: Model) -> None:
                 )
 
 
-def _types(path: Path) -> dict[str, str]:
+def types_of(path: Path) -> dict[str, str]:
     """The types of the tensors in a file, by name; of none if the file cannot be read."""
     try:
         if path.suffix == ".bin":

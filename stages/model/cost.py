@@ -23,9 +23,9 @@ from typing import Any, Self
 
 import torch
 
-from stages.common.files import write_json
+from stages.common.files import write_bytes, write_json
 from stages.model.processes import here
-from stages.model.scratch import repository
+from stages.model.scratch import repository, sealed, unsealed
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +47,18 @@ class Spent:
 
     def save(self, folder: Path) -> None:
         """Writes the figures into a scratch folder."""
-        write_json(folder / FILE, asdict(self))
+        write_bytes(folder / FILE, sealed(json.dumps(asdict(self)).encode()))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Takes up the figures that were saved there; without any, or damaged ones, 0."""
         path = folder / FILE
-        try:
-            return cls(**json.loads(path.read_bytes())) if path.is_file() else cls()
-        except (ValueError, TypeError) as error:
-            log.warning("%s is damaged, what was spent before is not counted: %s", path, error)
+        if not path.is_file():
             return cls()
+        if (content := unsealed(path.read_bytes())) is None:
+            log.warning("%s is damaged, what was spent before is not counted", path)
+            return cls()
+        return cls(**json.loads(content))
 
 
 class Meter:

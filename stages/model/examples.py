@@ -9,21 +9,22 @@ from datasets import Dataset, Features, Value
 from stages.common.files import EXAMPLE, read_encoded
 
 
-def read_split(path: Path, columns: Sequence[str] = EXAMPLE) -> Dataset:
+def read_split(path: Path, columns: Sequence[str] = EXAMPLE, *, empty: bool = False) -> Dataset:
     """Reads an encoded split.
 
     Args:
         path: the file.
         columns: the keys of its objects.
+        empty: whether it may have none.
 
     Returns:
         A dataset with the columns id, task (the sub-task), input and, for examples, output (the
         answer, or None), in the file's order.
 
     Raises:
-        InputError: naming the lines that are no examples.
+        InputError: naming the lines that are no examples; if it is empty and may not be.
     """
-    rows = read_encoded(path, columns)
+    rows = read_encoded(path, columns, empty=empty)
     features = Features(dict.fromkeys(columns, Value("string")))
     return Dataset.from_dict({c: [row[c] for row in rows] for c in columns}, features=features)
 

@@ -56,13 +56,19 @@ def _hashes(settings: Model, prompts: Prompts, files: Sequence[Path]) -> Hashes:
     texts = {"header": prompts.header, "template": prompts.template} | {
         f"instruction of {subtask}": text for subtask, text in prompts.instructions.items()
     }
-    return {
-        "base": _place_hashes(settings.base, settings.revision),
-        "tokenizer": _place_hashes(settings.tokenizer, settings.tokenizer_revision),
+    return model_hashes(settings) | {
         "prompts": {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()
         },
         "data": {path.name: sha256(path) for path in files},
+    }
+
+
+def model_hashes(settings: Model) -> Hashes:
+    """Hashes base and tokenizer."""
+    return {
+        "base": _place_hashes(settings.base, settings.revision),
+        "tokenizer": _place_hashes(settings.tokenizer, settings.tokenizer_revision),
     }
 
 
@@ -72,10 +78,14 @@ def _place_hashes(place: str | None, revision: str | None) -> dict[str, str]:
         return {}
     if not Path(place).is_dir():
         return {place: str(revision)}
-    files = sorted(p for p in Path(place).glob("*") if p.is_file() and p.suffix != ".md")
-    files = [path for path in files if path.name != SUMS]
+    files = sorted(path for path in Path(place).iterdir() if is_part(path))
     with ThreadPoolExecutor(THREADS) as threads:
         return dict(zip([path.name for path in files], threads.map(sha256, files), strict=True))
+
+
+def is_part(path: Path) -> bool:
+    """Whether something in the folder of a base or tokenizer is a part of it, not about it."""
+    return path.is_file() and path.suffix != ".md" and path.name != SUMS
 
 
 def fingerprint(known: Hashes) -> str:

@@ -27,8 +27,10 @@ from stages.model.adapters import CONFIG
 from stages.model.checkpoints import (
     check_finite,
     check_four_bits,
+    check_json,
     check_quantization,
     check_report,
+    check_size,
 )
 from stages.model.device import free_memory
 from stages.model.head import use_full_precision_head
@@ -50,22 +52,22 @@ def load_config(settings: Model) -> Any:
     Raises:
         InputError: if it cannot be found or read.
     """
-    revision = settings.revision or "main"
+    check_json(Path(settings.base))
     with reading(f"model.base {settings.base!r}"):
         config = AutoConfig.from_pretrained(
-            settings.base, revision=revision, trust_remote_code=False
+            settings.base, revision=settings.revision or "main", trust_remote_code=False
         )
         layers = int(getattr(config.get_text_config(), "num_hidden_layers", 0))
         # These may name kernels that transformers would fetch from the hub and run. What computes
         # is found at run time.
         config._attn_implementation = None
         config._experts_implementation = None
+        _drop_nothing(config)
     if layers > LAYERS:
         raise InputError(
             f"model.base {settings.base!r}: config.json says {layers} layers, expected at most"
             f" {LAYERS}"
         )
-    _drop_nothing(config)
     return config
 
 
@@ -106,6 +108,7 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     config = load_config(settings)
     is_saved_so = check_quantization(settings, config)
     with reading(f"model.base {settings.base!r}"):
+        check_size(settings, config)
         base, report = AutoModelForCausalLM.from_pretrained(
             settings.base,
             config=config,
@@ -211,6 +214,9 @@ def load_tokenizer(settings: Model) -> Any:
     place, revision = settings.base, settings.revision
     if settings.tokenizer:
         place, revision = settings.tokenizer, settings.tokenizer_revision
+        check_json(Path(place))
+    else:
+        load_config(settings)  # its defects would be told as the tokenizer's
     with reading(f"the tokenizer {place!r}"):
         tokenizer = AutoTokenizer.from_pretrained(
             place,

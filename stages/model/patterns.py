@@ -13,6 +13,9 @@ from collections.abc import Iterable
 
 from stages.common.command import InputError, argument_parser, run
 
+WAYS = ("{}", r"(.*\.)?({})$", r"(?:^|.*?\.){}\.(\d+)\.", r"(^|.*\.){}($|\..*)")
+"""Expressions that peft makes of patterns of modules, ranks, layers, and modules to save."""
+
 
 def compare(patterns: Iterable[str], names: Iterable[str]) -> None:
     """Compares each pattern with each name, in the ways of peft.
@@ -21,7 +24,7 @@ def compare(patterns: Iterable[str], names: Iterable[str]) -> None:
         InputError: if a pattern is no regular expression.
     """
     for pattern in patterns:
-        for way in ("{}", r"(.*\.)?({})$", r".*\.[^.]*\.{}\.(\d+)\."):
+        for way in WAYS:
             try:
                 compiled = re.compile(way.replace("{}", pattern))
             except re.error as error:

@@ -30,9 +30,11 @@ def reading(what: str) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Why a library could not read a file; torch's advice to read it without checks is left out."""
+    """Why a library could not read a file; advice to read it without checks is left out."""
     if "weights_only" in str(error):
         return "it holds more than numbers, which could run code and is never read"
+    if "ignore_mismatched_sizes" in str(error):
+        return "its files have weights of other shapes than config.json says"
     if isinstance(error, (OSError, ValueError)):
         return first_line(error)
     return f"{type(error).__name__}: {first_line(error)}"

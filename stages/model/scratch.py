@@ -177,3 +177,14 @@ def _last_change(folder: Path) -> float:
 def checksum(content: bytes | memoryview) -> str:
     """Returns a checksum of what is saved: the first 128 bits of its SHA-256, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()[:32]
+
+
+def sealed(content: bytes) -> bytes:
+    """Returns a line of what is saved: its checksum, a blank and the content, which is one line."""
+    return checksum(content).encode() + b" " + content + b"\n"
+
+
+def unsealed(line: bytes) -> bytes | None:
+    """Returns the content of a line with its end, or None if it has not its checksum."""
+    content = line.removesuffix(b"\n").partition(b" ")[2]
+    return content if line == sealed(content) else None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.common.settings import Section, Text, expected
+from stages.common.settings import Place, Section, expected
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -14,9 +14,9 @@ Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 class Model(Section):
     """The base model and how texts are given to it; keys as in params.yaml."""
 
-    base: Text
+    base: Place
     revision: Revision | None
-    tokenizer: Text | None
+    tokenizer: Place | None
     tokenizer_revision: Revision | None
     pad_id: TokenId
     bos_id: TokenId | None

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
 NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
+FIRST = 8  # characters of a token, as a first guess at how many are too many
+DOUBT = 16  # tokens by which a longer text may have fewer, at the cut
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
 
@@ -59,7 +61,7 @@ class TextEncoder:
         """
         answer_ids = self.encode_answer(answer)
         budget = self._settings.cutoff - len(answer_ids)
-        prompt, cut = self._fit_prompt(subtask, text, budget)
+        prompt, cut = self._fit_prompt(subtask, text, budget, "model.cutoff")
         return TokenRow(prompt + answer_ids, len(prompt), cut)
 
     def encode_question(self, subtask: str, text: str, positions: int) -> TokenRow:
@@ -73,7 +75,9 @@ class TextEncoder:
         Raises:
             TooLong: if the instruction alone is longer.
         """
-        prompt, cut = self._fit_prompt(subtask, text, min(self._settings.cutoff, positions))
+        budget = min(self._settings.cutoff, positions)
+        limit = "model.cutoff" if budget == self._settings.cutoff else "infer.max_new_tokens"
+        prompt, cut = self._fit_prompt(subtask, text, budget, limit)
         return TokenRow(prompt, len(prompt), cut)
 
     def encode_answer(self, text: str) -> list[int]:
@@ -103,8 +107,16 @@ class TextEncoder:
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _fit_prompt(self, subtask: str, text: str, budget: int) -> tuple[list[int], int]:
+    def _fit_prompt(
+        self, subtask: str, text: str, budget: int, limit: str
+    ) -> tuple[list[int], int]:
         """Encodes a prompt with as much of the text as fits a number of tokens.
+
+        Args:
+            subtask: which selects the instruction.
+            text: the input.
+            budget: number of tokens.
+            limit: the setting that it comes from, for a message.
 
         Returns:
             The ids, and how many characters were cut.
@@ -117,11 +129,14 @@ class TextEncoder:
             return [*beginning, *self._ids(prompt)]
 
         longest = min(len(text), self._settings.max_characters or len(text))
-        if len(whole := ids(longest)) <= budget:
+        enough = FIRST * max(1, budget)  # characters: all, or surely too many
+        while enough < longest and len(ids(enough)) <= budget + DOUBT:
+            enough *= 2
+        if enough >= longest and len(whole := ids(longest)) <= budget:
             return whole, len(text) - longest
         if len(ids(0)) > budget:
             raise TooLong(
-                f"model.cutoff: the instruction of {subtask} alone has {len(ids(0))} tokens, but"
+                f"{limit}: the instruction of {subtask} alone has {len(ids(0))} tokens, but"
                 f" besides the answer there is room for {budget}"
             )
         # Bisection for the largest number of characters that fits. More text never has fewer
@@ -129,7 +144,7 @@ class TextEncoder:
         fits, too_many = 0, longest
         while too_many - fits > 1:
             middle = (fits + too_many) // 2
-            if len(ids(middle)) <= budget:
+            if middle < enough and len(ids(middle)) <= budget:
                 fits = middle
             else:
                 too_many = middle

@@ -4,15 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from stages.common.settings import Section, Seed, Text
+from stages.common.settings import Place, Section, Seed
 from stages.toolkit.splits import HoldOut
 
 
 class Data(Section):
     """Where the raw files and the prompt file are."""
 
-    raw: Text
-    prompts: Text
+    raw: Place
+    prompts: Place
 
 
 class Run(Section):

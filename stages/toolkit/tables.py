@@ -204,6 +204,7 @@ def read_objects(
     *,
     optional: Mapping[str, Callable[[Any], Any]] | None = None,
     unique: str | None = None,
+    empty: bool = False,
 ) -> list[Row]:
     """Reads a file of one JSON object a line, each with just these keys.
 
@@ -214,6 +215,7 @@ def read_objects(
         keys: a parser for each key's value.
         optional: parsers for further keys that may be there.
         unique: a key whose values must differ.
+        empty: whether the file may be empty.
 
     Raises:
         InputError: with file and line of every defect.
@@ -222,7 +224,7 @@ def read_objects(
     parsers = {**keys, **(optional or {})}
     rows = []
     unknown: set[str] = set()
-    for line, content in enumerate(read_lines(path), start=1):
+    for line, content in enumerate(read_lines(path, empty=empty), start=1):
         if not content.strip():
             continue
         try:

@@ -52,7 +52,7 @@ def label_tokens(rows: Sequence[TokenRow]) -> int:
 
 
 def read_examples(
-    path: Path, encoder: TextEncoder, cap: int | None = None, seed: int = 0
+    path: Path, encoder: TextEncoder, cap: int | None = None, seed: int = 0, *, empty: bool = False
 ) -> Examples:
     """Reads a split and turns it into token rows.
 
@@ -64,11 +64,12 @@ def read_examples(
         encoder: knows the prompts and the tokenizer.
         cap: largest number of examples of a sub-task.
         seed: of the choice where there are more.
+        empty: whether there may be none, as in dev.
 
     Raises:
         InputError: for defects of the file, and if all examples are too long.
     """
-    split = read_split(path)
+    split = read_split(path, empty=empty)
     split = split.select([i for i, answer in enumerate(split["output"]) if answer is not None])
     if cap is not None:
         split = split.select(capped(list(split["id"]), list(split["task"]), cap, seed))

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from huggingface_hub import try_to_load_from_cache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.files import write_json
+from stages.common.outputs import sha256
+from stages.model.identity import Hashes, is_part
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
@@ -114,6 +117,7 @@ def write_beside(adapter: Path, record: RunRecord) -> None:
 def make_record(
     adapter: Path,
     model: Model,
+    known: Hashes,
     inputs: list[Path],
     settings: dict[str, Any],
     cost: dict[str, Any],
@@ -123,6 +127,7 @@ def make_record(
     Args:
         adapter: its folder.
         model: the base.
+        known: hashes of the files of base and tokenizer, where these are folders.
         inputs: the files that were read: splits and prompts.
         settings: of params.yaml, as finetune read them.
         cost: what the run cost.
@@ -132,8 +137,10 @@ def make_record(
         experiment=os.environ.get("DVC_EXP_NAME"),
         adapter={path.name: file_hash(path) for path in sorted(adapter.glob(OWN))},
         code=current_code(),
-        base=_place(model.base, model.revision),
-        tokenizer=_place(model.tokenizer, model.tokenizer_revision) if model.tokenizer else None,
+        base=_place(model.base, model.revision, known["base"]),
+        tokenizer=_place(model.tokenizer, model.tokenizer_revision, known["tokenizer"])
+        if model.tokenizer
+        else None,
         inputs={path.as_posix(): file_hash(path) for path in inputs},
         settings=settings,
         python=platform.python_version(),
@@ -145,10 +152,8 @@ def make_record(
 def file_hash(path: Path, *, md5: bool = True) -> FileHash:
     """Hashes a file."""
     with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
         of_dvc = hashlib.file_digest(file, _md5).hexdigest() if md5 else None
-    return FileHash(size=path.stat().st_size, sha256=sha256, md5=of_dvc)
+    return FileHash(size=path.stat().st_size, sha256=sha256(path), md5=of_dvc)
 
 
 def _md5() -> Any:
@@ -174,14 +179,19 @@ def current_code() -> Code | None:
     return Code(commit=commit.decode().strip(), changed=sorted(changed))
 
 
-def _place(name: str, revision: str | None) -> Place:
+def _place(name: str, revision: str | None, known: Mapping[str, str]) -> Place:
     """Describes a base or tokenizer, which has just been loaded."""
-    folder = Path(name) if Path(name).is_dir() else _hub_folder(name, revision)
-    paths = sorted(folder.iterdir()) if folder else []
-    files = [path for path in paths if path.is_file() and path.suffix != ".md"]
-    return Place(
-        place=name, revision=revision, files={path.name: _hash_once(path) for path in files}
-    )
+    folder = Path(name)
+    if folder.is_dir():
+        files = {
+            file: FileHash(size=(folder / file).stat().st_size, sha256=digest)
+            for file, digest in known.items()
+        }
+    else:
+        cached = _hub_folder(name, revision)
+        paths = sorted(p for p in cached.iterdir() if is_part(p)) if cached else []
+        files = {path.name: _hash_once(path) for path in paths}
+    return Place(place=name, revision=revision, files=files)
 
 
 def _hub_folder(name: str, revision: str | None) -> Path | None:
@@ -194,7 +204,7 @@ def _hub_folder(name: str, revision: str | None) -> Path | None:
 
 
 def _hash_once(path: Path) -> FileHash:
-    """Hashes a file of a base; the hub's cache names the large ones by their hash already."""
+    """Hashes a file of the hub's cache, which names the large ones by their hash already."""
     blob = path.resolve()
     if path.is_symlink() and SHA256.fullmatch(blob.name):
         return FileHash(size=blob.stat().st_size, sha256=blob.name)

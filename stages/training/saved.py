@@ -78,12 +78,24 @@ def read_state(folder: Path) -> Any:
         The state, or None if there is none.
     """
     for path in saved_states(folder):
-        content = path.read_bytes()
-        if path.stem.partition("-")[2] == checksum(content):
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if (state := _whole_state(path)) is not None:
+            return state
         damaged = path.rename(path.with_name(f"{path.name}.bad"))
         log.warning("a saved state is damaged and set aside, as %s", damaged)
     return None
+
+
+def _whole_state(path: Path) -> Any:
+    """Reads a state; returns None if it has not its checksum, or is not what torch has saved."""
+    content = path.read_bytes()
+    if path.stem.partition("-")[2] != checksum(content):
+        return None
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:  # whatever somebody has put here; torch's advice is to trust it
+        return None
 
 
 def saved_states(folder: Path) -> list[Path]:

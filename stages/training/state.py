@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from stages.training.saved import read_state, write_state
 
 log = logging.getLogger(__name__)
 
+NOTHING = 1e-12  # change of a weight up to which it is none; fp32 keeps 1e-9 of one of 0.01
 RANK_SEED = 1_000_003  # distance of the seeds of two processes
 
 
@@ -59,7 +60,7 @@ class TrainingState:
 
     def adapter(self) -> dict[str, torch.Tensor]:
         """Copies the adapter's weights, by peft's names."""
-        by_name = get_peft_model_state_dict(self.model)
+        by_name = get_peft_model_state_dict(self.model, save_embedding_layers=False)
         return {name: value.detach().cpu().clone() for name, value in by_name.items()}
 
     def update(self, rate: float, clip: float) -> None:
@@ -115,17 +116,11 @@ class TrainingState:
             InputError: if it does not, or not by finite numbers.
         """
         self.check_finite()
-        # A layer adds scale * B A x; in the beginning B is zero.
-        matrices = [
-            (float(module.scaling[name]), layer.weight.detach().float())
-            for module in self.model.modules()
-            if isinstance(module, LoraLayer)
-            for name, layer in module.lora_B.items()
-        ]
-        changes = [(weight * scale).abs().max() for scale, weight in matrices]
+        layers = [module for module in self.model.modules() if isinstance(module, LoraLayer)]
+        changes = [change for layer in layers for change in _changes(layer)]
         largest = float(torch.stack(changes).max())
-        if not 0 < largest < math.inf:
-            found = "changes nothing" if not largest else "changes the base by infinite numbers"
+        if not NOTHING < largest < math.inf:
+            found = "changes nothing" if largest <= NOTHING else "changes the base without limit"
             raise InputError(
                 f"nothing was learnt: after {self.progress.update} updates the adapter {found};"
                 " finetune.learning_rate, finetune.clip or finetune.lora.alpha is out of all"
@@ -169,6 +164,21 @@ class TrainingState:
         if not here.main:
             torch.manual_seed(seed + RANK_SEED * here.rank + self.progress.update)
         return bool(state)
+
+
+def _changes(layer: LoraLayer) -> Iterator[torch.Tensor]:
+    """Yields how far each adapter of a layer changes it: it adds scale * B A x.
+
+    In the beginning B is zero, in an embedding A.
+    """
+    pairs = ((layer.lora_A, layer.lora_B), (layer.lora_embedding_A, layer.lora_embedding_B))
+    for firsts, seconds in pairs:
+        for name, second in seconds.items():
+            sizes = [
+                getattr(matrix, "weight", matrix).detach().float().abs().max()
+                for matrix in (firsts[name], second)
+            ]
+            yield float(layer.scaling[name]) * sizes[0] * sizes[1]
 
 
 def diverged(what: str, update: int) -> InputError:

@@ -179,9 +179,12 @@ def test_other_sites_and_other_requests_are_refused(address: str, model: Fixed) 
         {"Host": "evil.example"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Host": "["},
+        {"Origin": "http://["},
     ):
         assert send(address, good, **headers) == (403, {"reason": "request"})
     assert send(address, good, Content_Type="text/plain")[0] == 400
+    assert send(address, good, Content_Length="9" * 5_000)[0] == 400
     assert send(address, b"{")[0] == 400
     assert send(address, b"[" * 10_000)[0] == 400
     assert send(address, b" " * (demo.BODY + 1)) == (413, {"reason": "long"})

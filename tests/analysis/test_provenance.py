@@ -13,6 +13,7 @@ from analysis.provenance import Finding, findings, read_record, verdict
 from stages.common import settings
 from stages.common.command import InputError
 from stages.common.files import write_json
+from stages.model.identity import model_hashes
 from stages.training.provenance import RunRecord, make_record, record_path
 from tests.helpers.commands import fresh_command
 from tests.helpers.models import model_settings
@@ -62,7 +63,9 @@ def trained(base: str = "data/base", revision: str | None = None) -> RunRecord:
     """The record of a run here and now, written beside the adapter."""
     cost = {"seconds": 1.0, "device": "CPU", "versions": {"pytest": pytest.__version__}}
     settings = model_settings(base, revision=revision)
-    record = make_record(ADAPTER, settings, [TRAIN, DEV, PROMPTS], SETTINGS, cost)
+    record = make_record(
+        ADAPTER, settings, model_hashes(settings), [TRAIN, DEV, PROMPTS], SETTINGS, cost
+    )
     write_json(record_path(ADAPTER), record.model_dump())
     return record
 

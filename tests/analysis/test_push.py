@@ -8,6 +8,7 @@ import pytest
 from analysis import push
 from stages.common.command import InputError
 from stages.common.files import write_json
+from stages.model.identity import model_hashes
 from stages.training.provenance import make_record
 from tests.helpers.hub import Hub, hub
 from tests.helpers.models import model_settings
@@ -39,7 +40,9 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in ("train.jsonl", "it.yaml", "export/adapter/train.jsonl", "export/adapter/.env"):
         Path(path).write_text("private")
     settings = model_settings("gruppo/modello", revision="a" * 40)
-    record = make_record(folder, settings, [Path("train.jsonl"), Path("it.yaml")], {}, {})
+    record = make_record(
+        folder, settings, model_hashes(settings), [Path("train.jsonl"), Path("it.yaml")], {}, {}
+    )
     write_json(folder / "run.json", record.model_dump())
     return folder
 
@@ -95,7 +98,7 @@ def test_paths_of_this_machine_are_refused(
     server: Hub, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = model_settings(str(exported.absolute()))
-    record = make_record(exported, settings, [], {}, {})
+    record = make_record(exported, settings, model_hashes(settings), [], {}, {})
     write_json(exported / "run.json", record.model_dump())
     with pytest.raises(InputError, match=f"outside the repository.*{exported}"):
         run(monkeypatch)

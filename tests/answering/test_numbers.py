@@ -1,7 +1,7 @@
 """Expectations of numbers: against a sum over all numbers, each scored token by token."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,22 @@ def test_a_tokenizer_that_has_no_tokens_for_digits_is_refused() -> None:
     blind: Any = Blind()
     with pytest.raises(InputError, match=r"infer\.expectations: the tokenizer has no tokens"):
         Expectations(engine, blind, form).compute([[1]], [""])
+
+
+def test_what_is_no_number_is_no_expectation(tmp_path: Path) -> None:
+    class Broken:
+        def generate(self, requests: Sequence[Any]) -> Iterator[tuple[int, list[int]]]:
+            yield from ((n, [END]) for n, _ in enumerate(requests))
+
+        def score(self, texts: Sequence[Any], tree: Any) -> Iterator[tuple[int, Any]]:
+            logits = [[math.nan] * len(fork.tokens) for fork in tree.forks]
+            yield from ((n, logits) for n, _ in enumerate(texts))
+
+    form = NumberForm(ranges=((0.0, 1.0), (2.0, 3.0)), decimals=1)
+    broken: Any = Broken()
+    answerer = Answerer(broken, encoder(tmp_path, None), {}, {}, 6, {"n": form})
+    with pytest.raises(InputError, match="question n:0: the model's logits are no finite numbers"):
+        list(answerer.answer([Question("n:0", "n", [1, 30])], []))
 
 
 def test_answers_with_numbers_keep_their_text_and_get_expectations(tmp_path: Path) -> None:

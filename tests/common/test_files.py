@@ -139,3 +139,22 @@ def test_lone_surrogates_are_no_unicode(tmp_path: Path) -> None:
     files.write_jsonl(tmp_path / "f", [row, row | {"output": "\ud800"}])
     with pytest.raises(InputError, match="f:2: expected Unicode text, found a lone surrogate"):
         files.read_encoded(tmp_path / "f")
+
+
+def test_an_encoded_split_is_not_empty_and_has_each_id_once_and_no_endless_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files.limits, "TEXT", 20)
+    path = tmp_path / "f"
+    row = dict.fromkeys(files.EXAMPLE, "a")
+    files.write_jsonl(path, [row, row | {"id": "b", "input": "x" * 21}, row])
+    with pytest.raises(InputError) as error:
+        files.read_encoded(path)
+    assert str(error.value).split("\n") == [
+        f"{path}:2: a text of 21 characters, expected at most 20",
+        f"{path}:3: id a stands on line 1 too",
+    ]
+    path.write_bytes(b"")
+    assert files.read_encoded(path, empty=True) == []
+    with pytest.raises(InputError, match=r"f:1: the file is empty, which encode never leaves it"):
+        files.read_encoded(path)

@@ -48,6 +48,7 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
             r"finetune\.lora\.rango: no such key; did you mean .*\.rank\?",
         ),
         ("rank: 16", "rango: 16", r"finetune\.lora\.rank: Field required"),
+        ("base: data/base ", f"base: {'a' * 1001} ", r"model\.base: .*at most 1000 characters"),
         ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
             "learning_rate: 4.0e-3",
@@ -94,6 +95,15 @@ def test_bad_values_are_told_by_key_value_and_range(
 ) -> None:
     with pytest.raises(InputError, match=rf"params\.yaml:( |){message}"):
         settings.read(finetune.Settings, changed(root, tmp_path, old, new))
+
+
+def test_bad_values_of_other_stages_are_told_by_the_first_one(root: Path, tmp_path: Path) -> None:
+    for old, new, message in (
+        ("- acti\n", "- hodi\n", r"tasks: expected each once, found more often: hodi"),
+        ("regularization: 1.0", "regularization: 1e300", r"regularization: .* equal to 1000000"),
+    ):
+        with pytest.raises(InputError, match=rf"params\.yaml: .*{message}"):
+            settings.read(check.Settings, changed(root, tmp_path, old, new))
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_the_own_adapter_or_none() -> None:
         ("[1]", r"adapter_config\.json: expected the settings of a LoRA adapter"),
         ("[" * 5000 + "]" * 5000, r"adapter_config\.json cannot be loaded: too many levels"),
         ('{"peft_type": ' + "9" * 5000 + "}", r"adapter_config\.json cannot be loaded: Exceeds"),
-        ('{"peft_type": "LORA", "r": "many"}', "the adapter .* cannot be loaded: .*Error"),
+        ('{"peft_type": "LORA", "r": "many"}', r"adapter_config\.json cannot be loaded: .*'many'"),
+        ('{"peft_type": "LORA", "bias": "many"}', "the adapter .* cannot be loaded: .*Error"),
     ],
 )
 def test_settings_that_are_none_are_an_error(
@@ -167,6 +168,7 @@ def test_settings_that_are_none_are_an_error(
     [
         {"target_modules": "((.*)*)*x"},
         {"rank_pattern": {"(([a-z_.0-9]*)*)*!": 2}},
+        {"modules_to_save": ["(([a-z_.0-9]*)*)*!"]},
         {"layers_pattern": ["(([a-z_.0-9]*)*)*!"], "layers_to_transform": [1]},
     ],
     ids=lambda settings: next(iter(settings)),
@@ -174,9 +176,42 @@ def test_settings_that_are_none_are_an_error(
 def test_patterns_that_never_end_are_an_error(
     bases: dict[bool, Path], plain: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.model.adapters.PATTERN_SECONDS", 0.5)
+    monkeypatch.setattr("stages.model.limits.PATTERN_SECONDS", 0.5)
     change(plain, **settings)
     with pytest.raises(InputError, match=r"adapter_config\.json: its patterns take over 0\.5 s"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_names_without_end_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    change(plain, target_modules=[f"layer_{n}" for n in range(10_001)])
+    with pytest.raises(InputError, match=r"config\.json: 10,001 names and patterns, expected"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layer_replication": [[0, 2]] * 501}, "replicated layers 1,002, expected at most 1,000"),
+        ({"layer_replication": [[0, "x"]]}, "cannot be loaded: "),
+        ({"layer_replication": 7}, "cannot be loaded: "),
+        ({"r": 5000}, "a rank of 5,000, expected at most 4,096"),
+        ({"rank_pattern": {"q_proj": 10**9}}, "a rank of 1,000,000,000, expected"),
+        ({"init_lora_weights": "pissa_niter_1000"}, "steps of init_lora_weights, 1,000, expected"),
+        ({"monteclora_config": {"num_samples": [10**7]}}, "a number of 10,000,000, expected"),
+    ],
+)
+def test_memory_without_end_is_not_asked_for(
+    bases: dict[bool, Path], plain: Path, settings: dict[str, Any], message: str
+) -> None:
+    change(plain, **settings)
+    with pytest.raises(InputError, match=rf"adapter_config\.json:? {message}"):
+        load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
+
+
+def test_weights_of_whole_numbers_are_an_error(bases: dict[bool, Path], plain: Path) -> None:
+    path = plain / "adapter_model.safetensors"
+    save_file({name: weight.int() for name, weight in load_file(path).items()}, path)
+    with pytest.raises(InputError, match=r"safetensors: .*lora_A.* type I32, expected 16 or 32"):
         load_adapter(load_base(model_settings(bases[False]), CPU, FP32), plain)
 
 

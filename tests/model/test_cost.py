@@ -44,8 +44,9 @@ def test_what_was_spent_is_taken_up_again(tmp_path: Path, caplog: pytest.LogCapt
     Spent(seconds=4.5, energy_kwh=0.25).save(tmp_path)
     assert asdict(Spent.load(tmp_path)) == {"seconds": 4.5, "energy_kwh": 0.25}
     assert caplog.text == ""
-    for damaged in ("{", "[]", '{"seconds": 1, "hours": 2}'):
-        (tmp_path / cost.FILE).write_text(damaged)
+    content = (tmp_path / cost.FILE).read_bytes()
+    for damaged in (b"", content[:-1], content.replace(b"4.5", b"4.7")):
+        (tmp_path / cost.FILE).write_bytes(damaged)
         assert asdict(Spent.load(tmp_path)) == {"seconds": 0.0, "energy_kwh": 0.0}
     assert caplog.text.count("spent.json is damaged") == 3
 

@@ -90,8 +90,40 @@ def test_a_configuration_that_is_none_is_an_error(
     for file, load in readers.items():
         base = shutil.copytree(tiny_base, tmp_path / file)
         (base / file).write_text(content)
-        with pytest.raises(InputError, match="cannot be loaded: "):
+        expected = "cannot be loaded: |expected a mapping|not valid JSON"
+        with pytest.raises(InputError, match=rf"{file}.*({expected})|tokenizer .*({expected})"):
             load(model_settings(base))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "\ud800"}, r"config.json: not valid JSON: .*lone surrogate"),
+        ({"text_config": {"num_hidden_layers": 2}}, "model.base .* cannot be loaded: "),
+        ({"num_attention_heads": 0}, "model.base .* cannot be loaded: ZeroDivisionError"),
+        ({"intermediate_size": 96}, "weights of other shapes than config.json says"),
+        ({"num_hidden_layers": 900, "hidden_size": 4096}, "describes 2,369,949,696 parameters"),
+    ],
+    ids=["surrogate", "text_config", "no heads", "another shape", "many parameters"],
+)
+def test_what_a_configuration_says_is_checked_against_the_base(
+    tiny_base: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(InputError, match=message):
+        load_tokenizer(model_settings(base))
+        load_base(model_settings(base), CPU, FP32)
+
+
+def test_weights_outside_the_folder_are_not_read(tmp_path: Path) -> None:
+    tiny.model(tmp_path / "base")
+    (tmp_path / "base" / "model.safetensors").rename(tmp_path / "model.safetensors")
+    index = tmp_path / "base" / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"lm_head.weight": "../model.safetensors"}}))
+    with pytest.raises(InputError, match=r"index.json: expected names of files beside it, found"):
+        load_base(model_settings(tmp_path / "base"), CPU, FP32)
 
 
 def test_a_configuration_decides_neither_the_size_of_the_work_nor_what_computes(

@@ -54,6 +54,22 @@ def test_a_cut_leaves_as_much_as_fits_and_whole_words(tiny_base: Path) -> None:
     assert (len(text) - row.cut) % 9 in (0, 8)
 
 
+def test_a_long_text_is_tokenised_as_far_as_it_can_fit(tiny_base: Path) -> None:
+    encoder, tokenizer = text_encoder(tiny_base, cutoff=60)
+    tokenised: list[int] = []
+
+    def counting(text: str, **options: Any) -> Any:
+        tokenised.append(len(text))
+        return tokenizer(text, **options)
+
+    encoder._tokenizer = counting
+    text = "glicemia " * 100_000
+    row = encoder.encode_question("prova", text, 500)
+    assert row.ids == text_encoder(tiny_base, cutoff=60)[0].encode_question("prova", text, 500).ids
+    assert len(row.ids) <= 60 < len(text) - row.cut
+    assert max(tokenised) < 5_000
+
+
 def test_the_lectures_cut_in_characters(tiny_base: Path) -> None:
     encoder, _ = text_encoder(tiny_base, max_characters=8)
     row = encoder.encode_question("prova", "glicemia alta", 500)
@@ -65,6 +81,12 @@ def test_an_answer_that_cannot_fit_is_an_error(tiny_base: Path) -> None:
     encoder, _ = text_encoder(tiny_base, cutoff=16)
     with pytest.raises(InputError, match=r"model\.cutoff: the instruction of prova alone has"):
         encoder.encode_example("prova", "x", "parola " * 20)
+
+
+def test_the_setting_that_leaves_no_room_is_named(tiny_base: Path) -> None:
+    encoder, _ = text_encoder(tiny_base)
+    with pytest.raises(InputError, match=r"^infer\.max_new_tokens: the instruction of prova alone"):
+        encoder.encode_question("prova", "x", 3)
 
 
 def test_rows_must_fit_the_base(tiny_base: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from stages import decode, tasks
 from stages.common.command import InputError
+from stages.common.outputs import write_sums
 from tests.helpers.tasks import HOLD_OUT
 
 
@@ -183,19 +184,51 @@ def skewed(name: str, gold: str, draw: random.Random) -> dict[str, Any]:
     return prediction(0, "sì", probabilities=shares) | {"id": name, "task": "acti_a"}
 
 
-@pytest.mark.parametrize("bad", [1.0, [None], ["1"], [True], [float("inf")], {}])
+@pytest.mark.parametrize("bad", [1.0, [None], ["1"], [True], [float("inf")], [10**400], {}])
 def test_what_are_no_expectations_is_told_by_line(tmp_path: Path, bad: Any) -> None:
     path = write(tmp_path / "test.jsonl", prediction(1, "3", expectations=bad))
     with pytest.raises(InputError, match=r"test\.jsonl:1: .*expected a list of numbers"):
         decode.read_predictions(path)
 
 
-def test_dev_answers_of_other_tasks_or_numbers_are_refused(tmp_path: Path) -> None:
+def test_dev_answers_of_other_tasks_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "dev.jsonl"
-    row = prediction(1, "3.00", gold="2.00", expectations=[3.0, 1.0])
+    row = prediction(1, "3.00", gold="2.00")
     write(path, row | {"id": "discotex_2:1", "task": "discotex_2"})
     dev = decode.read_predictions(path, "gold")
     with pytest.raises(InputError, match="discotex_2:1: this dev question belongs to no task"):
         decode.learn_rules(dev, ["acti"])
-    with pytest.raises(InputError, match="discotex_2:1: 2 expectations, expected 1"):
-        decode.learn_rules(dev, ["discotex"])
+
+
+@pytest.mark.parametrize(
+    ("own", "problem"),
+    [
+        ({"expectations": [3.0, 1.0]}, r"expectations \[3.0, 1.0\], expected within"),
+        ({"expectations": [1e200]}, r"expectations \[1e\+200\], expected within"),
+        ({"probabilities": {"sì": 1.0}}, r"probabilities of \['sì'\], expected none"),
+        ({"task": "discotex_1", "answer": "sì", "probabilities": {"sì": 1.0}}, "expected of"),
+        ({"task": "discotex_1", "expectations": [3.0]}, "expected none"),
+    ],
+)
+def test_answers_with_other_candidates_or_numbers_are_refused(
+    tmp_path: Path, own: dict[str, Any], problem: str
+) -> None:
+    row = prediction(1, "sì") | {"id": "discotex_2:1", "task": "discotex_2"}
+    rows = decode.read_predictions(write(tmp_path / "test.jsonl", row | own))
+    with pytest.raises(InputError, match=f"^discotex_2:1: .*{problem}"):
+        decode.check_answered(rows, ["discotex"])
+    decode.check_answered(rows, ["acti"])
+
+
+def test_dev_answers_that_have_gone_are_noticed(tmp_path: Path, root: Path) -> None:
+    """Without them decode would answer otherwise."""
+    predictions = tmp_path / "predictions"
+    predictions.mkdir()
+    for split in ("dev", "test"):
+        write(predictions / f"{split}.jsonl", prediction(1, "no"))
+    write_sums(predictions)
+    (predictions / "dev.jsonl").unlink()
+    shutil.copy(root / "params.yaml", tmp_path)
+    arguments = (root / "data" / "sample", predictions, Path("submissions"), Path("metrics"))
+    with contextlib.chdir(tmp_path), pytest.raises(InputError, match=r"dev\.jsonl: absent, but"):
+        decode.run_decode(*arguments)

@@ -13,6 +13,7 @@ from stages.model.cost import Meter
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
 from stages.model.path import ModelPath
+from stages.model.plain import PlainPath
 from stages.model.text import TokenRow
 from stages.training import loop, micro_batches, passes
 from stages.training.loop import Trainer, train
@@ -324,6 +325,16 @@ def beyond_limits(**lora: float) -> Finetune:
 def test_nothing_learnt_is_an_error(tiny_base: Path, tmp_path: Path, settings: Finetune) -> None:
     with pytest.raises(InputError, match="nothing was learnt: after 5 updates the adapter changes"):
         run(adapted(tiny_base, settings), settings, tmp_path / "a")
+
+
+def test_an_adapter_of_embeddings_is_learnt(tiny_base: Path, tmp_path: Path) -> None:
+    """In which the first matrix is zero in the beginning, not the second one."""
+    settings = finetune_settings(epochs=1)
+    lora = settings.lora.model_copy(update={"targets": ["embed_tokens", "q_proj"]})
+    settings = settings.model_copy(update={"lora": lora})
+    causal = adapted(tiny_base, settings)
+    progress = train(PlainPath(causal, PAD), examples(40), [], settings, tmp_path / "a")
+    assert progress.update == 5
 
 
 def test_an_alpha_out_of_all_proportion_is_an_error(tiny_base: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from stages.model.scratch import checksum
 from stages.training import saved
 from stages.training.saved import SavingTimes, read_state, saved_states, write_state
 
@@ -80,3 +81,14 @@ def test_saving_is_due_soon_and_then_as_often_as_it_costs_little(
             with times:
                 now[0] += 1
     assert due == [False, True, False, False, True, False]
+
+
+def test_a_state_of_other_origin_is_set_aside_although_it_has_its_checksum(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(tmp_path, 1)
+    content = b"no archive of torch"
+    (tmp_path / f"{2:08d}-{checksum(content)}.pt").write_bytes(content)
+    assert last(tmp_path) == 1
+    (line,) = caplog.messages
+    assert "is damaged and set aside" in line and "weights_only" not in line
