@@ -27,6 +27,7 @@ from typing import Any
 
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
+from stages.common.outputs import check_sums
 from stages.evaluate import Settings, evaluate
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import resampled
@@ -140,8 +141,8 @@ def find(run_name: str, temporary: Path) -> tuple[Path, Settings]:
         files.get(SUBMISSIONS, str(temporary / "submissions"), recursive=True)
     except (DvcException, SCMError, OSError) as error:
         raise InputError(
-            f"{run_name}: no folder, and no revision with {SUBMISSIONS} in the cache"
-            f" (dvc pull --rev fetches them): {error}"
+            f"{run_name}: no folder, and no revision with {SUBMISSIONS} in the cache (dvc fetch"
+            f" --all-commits, or of an experiment dvc exp pull, fetches them): {error}"
         ) from error
     return temporary / "submissions", settings.read(Settings, temporary / "params.yaml")
 
@@ -165,6 +166,8 @@ def score_both(names: Sequence[str], raw: Path) -> list[dict[str, Unit]]:
         here = settings.read(Settings)
         if LINEAR.is_dir() and here.encode == runs[0][1].encode:
             runs.append((LINEAR, here))
+        for submissions, _ in runs:
+            check_sums(submissions)
         scored = [evaluate(raw, submissions, chosen) for submissions, chosen in runs]
         return [*scored, {}][:3]
 

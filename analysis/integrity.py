@@ -2,12 +2,11 @@
 
 DVC names an object of its cache by the MD5 of its content, and trusts it as long as it is
 read-only: a bit that flips on the disk goes into the workspace unnoticed. Here every object is read
-and compared with its name, and the outputs that have SHA256SUMS with these.
+and compared with its name, every output with dvc.lock, and with SHA256SUMS where it has some.
 
     python -m analysis.integrity    (make integrity)
 """
 
-import hashlib
 import json
 import logging
 import re
@@ -18,11 +17,12 @@ from typing import Any
 from tqdm import tqdm
 
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import SUMS, check_sums
+from stages.common.outputs import SUMS, check_sums, md5
 from stages.common.settings import load
 
 log = logging.getLogger(__name__)
 
+OTHER = "not the file that dvc.lock names: changed since the last run (dvc status), or damaged"
 OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 
 
@@ -34,9 +34,7 @@ def objects(cache: Path) -> list[Path]:
 
 def is_whole(path: Path) -> bool:
     """Whether an object has the content that its name says."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    return found == path.parent.name + path.name.removesuffix(".dir")
+    return md5(path) == path.parent.name + path.name.removesuffix(".dir")
 
 
 def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
@@ -58,6 +56,39 @@ def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
                 if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
                     for entry in json.loads(listing.read_bytes()):
                         yield entry["md5"], f"{out['path']}/{entry['relpath']}"
+
+
+def others(root: Path, cache: Path, below: str = "") -> list[str]:
+    """Finds outputs in the workspace that are not what dvc.lock names.
+
+    Args:
+        root: of the project.
+        cache: DVC's.
+        below: the beginning of their paths.
+
+    Returns:
+        Their paths, sorted. Of a folder whose listing is not in the cache nothing is known.
+    """
+    return sorted(
+        path
+        for identifier, path in tracked(root, cache)
+        if path.startswith(below) and (root / path).is_file() and md5(root / path) != identifier
+    )
+
+
+def warn_of_others(below: str) -> None:
+    """Warns of outputs in the current project that are not what dvc.lock names."""
+    root = Path.cwd()
+    for path in others(root, cache_folder(root), below):
+        log.warning("%s: %s", path, OTHER)
+
+
+def cache_folder(root: Path) -> Path:
+    """The folder of DVC's cache."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return Path(repo.cache.local.path).parents[1]
 
 
 def check(root: Path, cache: Path) -> None:
@@ -84,6 +115,7 @@ def check(root: Path, cache: Path) -> None:
             "delete these files, then bring them back: dvc pull, where a remote has them, or dvc"
             " repro, which makes them again"
         )
+    problems += [f"{root / path}: {OTHER}" for path in others(root, cache)]
     for folder in sorted({path.parent for path in root.glob(f"*/*/{SUMS}")}):
         try:
             check_sums(folder)
@@ -96,11 +128,9 @@ def check(root: Path, cache: Path) -> None:
 
 def main() -> None:
     """Checks the project in the current folder."""
-    from dvc.repo import Repo
-
     argument_parser(__doc__).parse_args()
     root = Path.cwd()
-    check(root, Path(Repo(str(root)).cache.local.path).parents[1])
+    check(root, cache_folder(root))
 
 
 if __name__ == "__main__":

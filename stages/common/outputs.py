@@ -3,7 +3,8 @@
 A folder that one stage writes and another reads has a file SHA256SUMS, in the format of sha256sum
 of GNU coreutils. Who reads the folder compares, so that a damaged file is an error and no other
 result. The same holds for folders of raw files, bases and adapters of other origin if they have
-such a file: `sha256sum * > SHA256SUMS` makes one.
+such a file: `sha256sum * > SHA256SUMS` makes one. Raw files that DVC tracks one by one are compared
+with the MD5 in FILE.dvc, for DVC trusts its cache (docs/faults.md).
 """
 
 import ctypes
@@ -17,9 +18,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines, sync, temporary_path, write_text
+from stages.common.settings import load
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +149,12 @@ def sha256(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def md5(path: Path) -> str:
+    """Returns the MD5 of a file, by which DVC knows it, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def write_sums(folder: Path) -> None:
     """Writes SHA256SUMS about all other files of a folder, sorted by name."""
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -178,6 +187,40 @@ def check_sums(folder: Path, *names: str) -> None:
             f" that writes it); or the change is meant: then delete {path}"
         )
         raise InputError("\n".join([*wrong, remedy]))
+
+
+def check_pointers(folder: Path) -> None:
+    """Compares files that DVC tracks one by one with the MD5 in FILE.dvc beside them.
+
+    Of a file that was changed on purpose DVC writes the new MD5 there before a stage runs.
+
+    Args:
+        folder: that has the files, in itself or in folders inside.
+
+    Raises:
+        InputError: naming the files that differ or are absent, and what to do.
+    """
+    wrong = [
+        f"{path}: {'does not have the MD5' if path.is_file() else 'absent, but tracked'} in {name}"
+        for pointer in sorted(folder.rglob("*.dvc"))
+        for path, expected, name in _pointed(pointer)
+        if not path.is_file() or md5(path) != expected
+    ]
+    if wrong:
+        remedy = (
+            "dvc checkout or dvc pull bring back what is absent, or damaged once it is deleted"
+            " (docs/faults.md); if the change is meant: dvc commit"
+        )
+        raise InputError("\n".join([*wrong, remedy]))
+
+
+def _pointed(pointer: Path) -> Iterator[tuple[Path, str, str]]:
+    """The file that a file of DVC's tracks, its MD5, and the name of DVC's file."""
+    outputs: Any = load(pointer).get("outs") if pointer.is_file() else None
+    for output in outputs or ():
+        expected = str(output.get("md5") or "")
+        if output.get("hash") == "md5" and expected and not expected.endswith(".dir"):
+            yield pointer.parent / output["path"], expected, pointer.name
 
 
 def _problem(path: Path, expected: str | None) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
-from stages.common.outputs import check_sums
+from stages.common.outputs import check_pointers, check_sums
 from stages.common.settings import PARAMS
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
@@ -145,7 +145,7 @@ def problems(selected: Sequence[str], run: int) -> Iterator[str]:
 
 
 def raw_folder(raw: Path, name: str) -> Path:
-    """The folder of a task's raw files, which are compared with SHA256SUMS if it is among them.
+    """The folder of a task's raw files, compared with SHA256SUMS and DVC's files if there are some.
 
     Raises:
         InputError: if it is not there, or a file differs.
@@ -154,4 +154,5 @@ def raw_folder(raw: Path, name: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder, but params.yaml selects the task {name}")
     check_sums(folder)
+    check_pointers(folder)
     return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.integrity import check
+from analysis.integrity import check, others
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.common.outputs import write_sums
@@ -58,6 +58,26 @@ def test_a_cache_that_is_whole(project: Path, caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == [
         f"4 objects of {project}/.dvc/cache are whole, and so are the outputs with checksums"
     ]
+
+
+def test_outputs_that_are_not_what_dvc_lock_names(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as one that DVC took from a damaged object: it has no SHA256SUMS."""
+    cache = project / ".dvc" / "cache"
+    identifier = store(cache, b'{"loss": 1}')
+    lock = json.loads((project / "dvc.lock").read_text())
+    lock["stages"]["finetune"] = {"outs": [{"path": "metrics/finetune.json", "md5": identifier}]}
+    write_text(project / "dvc.lock", json.dumps(lock))
+    assert others(project, cache) == []
+    write_text(project / "metrics" / "finetune.json", '{"loss": 1}')
+    assert others(project, cache) == []
+    write_text(project / "metrics" / "finetune.json", '{"loss": 3}')
+    write_text(project / "data" / "encoded" / "b" / "c.txt", "b/c.TXT")
+    assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
+    assert others(project, cache, "metrics") == ["metrics/finetune.json"]
+    with pytest.raises(InputError, match=r"metrics/finetune\.json: not the file that dvc\.lock"):
+        check(project, cache)
 
 
 @pytest.mark.parametrize(
