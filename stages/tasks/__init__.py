@@ -126,7 +126,7 @@ def load(name: str) -> Task:
         InputError: if there is no such task.
     """
     if name not in names():
-        raise InputError(f"{PARAMS}: tasks: no task {name}; known: {', '.join(names())}")
+        raise InputError(f"{PARAMS}: tasks: no task {name!r}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
 
 
@@ -138,7 +138,7 @@ def problems(selected: Sequence[str], run: int) -> Iterator[str]:
         run: number of the run, of which a task's organisers read no more than its module says.
     """
     if unknown := [name for name in selected if name not in names()]:
-        yield f"tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+        yield f"tasks: no task {', '.join(map(repr, unknown))}; known: {', '.join(names())}"
     runs = {name: load(name).SENDING.runs for name in selected if name in names()}
     if few := [f"{name} {count}" for name, count in runs.items() if count < run]:
         yield f"decode.run: {run} is more than the runs that organisers read: {', '.join(few)}"
