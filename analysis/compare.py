@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import settings
-from stages.common.command import InputError, argument_parser, run
+from stages.common.command import InputError, argument_parser, first_line, run
 from stages.common.outputs import check_sums
 from stages.evaluate import Settings, evaluate
 from stages.toolkit.records import Unit
@@ -130,6 +130,7 @@ def find(run_name: str, temporary: Path) -> tuple[Path, Settings]:
         InputError: if there is no such run, or its submissions are not in the cache.
     """
     if Path(run_name).is_dir():
+        check_sums(Path(run_name))
         return Path(run_name), settings.read(Settings)
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -143,6 +144,13 @@ def find(run_name: str, temporary: Path) -> tuple[Path, Settings]:
         raise InputError(
             f"{run_name}: no folder, and no revision with {SUBMISSIONS} in the cache (dvc fetch"
             f" --all-commits, or of an experiment dvc exp pull, fetches them): {error}"
+        ) from error
+    try:
+        check_sums(temporary / "submissions")
+    except InputError as error:
+        raise InputError(
+            f"{run_name}: {SUBMISSIONS} came damaged from DVC's cache, of which make integrity says"
+            f" more, or from a remote: {first_line(error)}"
         ) from error
     return temporary / "submissions", settings.read(Settings, temporary / "params.yaml")
 
@@ -166,8 +174,6 @@ def score_both(names: Sequence[str], raw: Path) -> list[dict[str, Unit]]:
         here = settings.read(Settings)
         if LINEAR.is_dir() and here.encode == runs[0][1].encode:
             runs.append((LINEAR, here))
-        for submissions, _ in runs:
-            check_sums(submissions)
         scored = [evaluate(raw, submissions, chosen) for submissions, chosen in runs]
         return [*scored, {}][:3]
 

@@ -183,8 +183,9 @@ def check_sums(folder: Path, *names: str) -> None:
     ]
     if wrong:
         remedy = (
-            f"either something has damaged them: make {folder} again (dvc checkout, or the stage"
-            f" that writes it); or the change is meant: then delete {path}"
+            f"either something has damaged them: make {folder} again (dvc checkout, if make"
+            f" integrity finds the cache whole, or the stage that writes it); or the change is"
+            f" meant: then delete {path}"
         )
         raise InputError("\n".join([*wrong, remedy]))
 
@@ -208,8 +209,8 @@ def check_pointers(folder: Path) -> None:
     ]
     if wrong:
         remedy = (
-            "dvc checkout or dvc pull bring back what is absent, or damaged once it is deleted"
-            " (docs/faults.md); if the change is meant: dvc commit"
+            "dvc checkout, or dvc pull, bring back what is absent; if something has damaged them,"
+            " make integrity says how; if the change is meant: dvc commit"
         )
         raise InputError("\n".join([*wrong, remedy]))
 

@@ -163,7 +163,7 @@ def test_files_that_dvc_tracks_are_compared_with_its_own(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"set\.csv: does not have the MD5 in .*set\.csv\.dvc\n"):
         check_pointers(tmp_path)
     raw.unlink()
-    with pytest.raises(InputError, match=r"set\.csv: absent, but tracked in .*\ndvc checkout or"):
+    with pytest.raises(InputError, match=r"set\.csv: absent, but tracked in .*\ndvc checkout, or"):
         check_pointers(tmp_path)
 
 
