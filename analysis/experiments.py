@@ -14,11 +14,12 @@ Clearing removes tasks of DVC's queue and temporary folders, never an experiment
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis import runs
+from analysis.costs import Record, own_costs, record_files
 from analysis.dvc import changed_stages, dvc
 from analysis.emissions import with_emissions
 from analysis.report import flat
@@ -26,7 +27,11 @@ from stages.common.command import argument_parser, run
 
 log = logging.getLogger(__name__)
 
-COSTS = ("seconds", "peak_memory_gib", "energy_kwh", "co2e_kg")
+COSTS = {"seconds": "s", "peak_memory_gib": "GiB", "energy_kwh": "kWh", "co2e_kg": "kg CO2e"}
+"""The costs that are shown, by their keys in records, as columns."""
+
+WIDTH, CELL = 120, 20
+"""Characters of a row, and of a setting's value."""
 
 
 class Experiment(NamedTuple):
@@ -38,6 +43,7 @@ class Experiment(NamedTuple):
             workspace.
         params: values of params.yaml by dotted key.
         metrics: content of each metrics file, by its path; of finished ones alone.
+        made: hashes of what stages made, by path, likewise.
         revision: its commit; of one that has not finished, what DVC calls its run.
         is_queued: whether it is of the queue.
         log: what it printed.
@@ -47,6 +53,7 @@ class Experiment(NamedTuple):
     state: str
     params: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    made: Mapping[str, str | None]
     revision: str = ""
     is_queued: bool = False
     log: Path | None = None
@@ -76,57 +83,119 @@ def _row(
         folder = runs.read_note(revision).folder
         state = "running" if folder is None or runs.is_at_work(folder) else "killed"
     params = (data.get("params") or {}).get("params.yaml", {}).get("data", {})
+    made = {path: out.get("hash") for path, out in (data.get("outs") or {}).items()}
     metrics = {path: file.get("data", {}) for path, file in (data.get("metrics") or {}).items()}
     return Experiment(
         name,
         "" if state == "success" else state,
         dict(flat(params)),
         metrics if state == "success" else {},
+        made if state == "success" else {},
         revision,
         bool(local),
         Path(local["log"]) if local.get("log") else None,
     )
 
 
-def table(experiments: Sequence[Experiment], unit: str = "") -> tuple[list[str], list[list[Any]]]:
+def table(
+    experiments: Sequence[Experiment], unit: str = "", width: int = WIDTH
+) -> tuple[list[str], list[list[Any]]]:
     """Makes the table: header and rows.
 
     Args:
-        experiments: of which the params that are not the same in all get a column.
-        unit: the name of a unit whose score is shown too, or "".
+        experiments: of which the params that are not the same in all get a column, the first
+            params first, as far as they fit.
+        unit: the name of a unit whose score is shown too, with its interval; or "" for the scores
+            of the three that differ most.
+        width: the largest number of characters of a row.
     """
+    records = [r for each in experiments for r in record_files(each.metrics).values()]
+    evaluated = [each.metrics.get("metrics/evaluate.json", {}) for each in experiments]
+    units = [unit] if unit else moved_most([e.get("units", {}) for e in evaluated])
+    fixed: dict[str, list[Any]] = {"experiment": [each.name for each in experiments]}
+    if any(each.state for each in experiments):
+        fixed["state"] = [each.state for each in experiments]
+    fixed["headline"] = [_rounded(e.get("headline")) for e in evaluated]
+    for name in units:
+        scores = [e.get("units", {}).get(name) for e in evaluated]
+        said = "{value:.3f} ({low:.3f} to {high:.3f})" if unit else "{value:.3f}"
+        fixed[name] = [said.format(**score) if score else "" for score in scores]
+    costs = [_cost(each, records) for each in experiments]
+    for key, short in COSTS.items():
+        fixed[short] = [cost.get(key) for cost in costs]
     keys = dict.fromkeys(key for each in experiments for key in each.params)
-    changed = [k for k in keys if len({str(e.params.get(k)) for e in experiments}) > 1]
-    header = ["experiment", "state", "headline", *([unit] if unit else []), *changed, *COSTS]
-    rows = []
-    for each in experiments:
-        evaluated = each.metrics.get("metrics/evaluate.json", {})
-        cost = _cost(each)
-        score = evaluated.get("units", {}).get(unit)
-        said = "{value:.3f} ({low:.3f} to {high:.3f})".format(**score) if score else ""
-        rows.append(
-            [
-                each.name,
-                each.state,
-                evaluated.get("headline"),
-                *([said] if unit else []),
-                *(each.params.get(key) for key in changed),
-                *(cost.get(key) for key in COSTS),
-            ]
-        )
-    return header, rows
+    changed: dict[str, list[Any]] = {}
+    for key in keys:
+        values = [each.params.get(key) for each in experiments]
+        if len({str(value) for value in values}) > 1:
+            changed[short_key(key, keys)] = [_shown(value) for value in values]
+    room = width - sum(map(_width, fixed.items()))
+    kept: dict[str, list[Any]] = {}
+    for column in changed.items():
+        if (room := room - _width(column)) < 0:
+            break
+        kept |= dict([column])
+    left_out = len(changed) - len(kept)
+    if left_out:
+        log.info("%d more settings differ; dvc exp show has them all", left_out)
+    names = list(fixed)
+    at = names.index("headline")
+    columns = {name: fixed[name] for name in names[:at]} | kept
+    columns |= {name: fixed[name] for name in names[at:]}
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def _cost(experiment: Experiment) -> dict[str, float]:
+def moved_most(units: Sequence[Mapping[str, Any]], count: int = 3) -> list[str]:
+    """The names of the units whose scores lie furthest apart, for their distance to perfect."""
+    ranges = {}
+    for name in dict.fromkeys(name for each in units for name in each):
+        entries = [each[name] for each in units if name in each]
+        perfect = 1.0 if entries[0].get("better", "higher") == "higher" else 0.0
+        scale = abs(perfect - entries[0].get("baseline", 0.0)) or 1.0
+        values = [entry["value"] for entry in entries]
+        ranges[name] = (max(values) - min(values)) / scale
+    return sorted((n for n, r in ranges.items() if r > 0), key=ranges.__getitem__)[::-1][:count]
+
+
+def short_key(key: str, keys: Iterable[str]) -> str:
+    """The end of a dotted key that no other key has."""
+    parts = key.split(".")
+    for length in range(1, len(parts)):
+        end = ".".join(parts[-length:])
+        if sum(other == end or other.endswith(f".{end}") for other in keys) == 1:
+            return end
+    return key
+
+
+def _shown(value: Any) -> Any:
+    """A value as a table has room for it."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{text[: CELL - 1]}…" if isinstance(text, str) and len(text) > CELL else text
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _width(column: tuple[str, Sequence[Any]]) -> int:
+    """Characters of a column, with the blanks after it."""
+    name, values = column
+    cells = (len("" if v is None else str(v)) for v in values)
+    return max(len(name) + 2, *cells) + 2  # tabulate leaves room around a header
+
+
+def _cost(experiment: Experiment, others: Sequence[Record]) -> dict[str, float]:
     """What finetune and infer have cost: the larger memory, the sums of the rest."""
-    records = [
-        with_emissions(record, experiment.params["cost.country"])
-        for path, record in experiment.metrics.items()
-        if path.startswith("metrics/cost/")
-    ]
+    own = own_costs(experiment.made, record_files(experiment.metrics), others)
+    return total_cost(own.values(), experiment.params.get("cost.country", "ITA"))
+
+
+def total_cost(records: Iterable[Record], country: str) -> dict[str, float]:
+    """Adds up records of costs: the larger memory, the sums of the rest."""
+    full = [with_emissions(record, country) for record in records]
     total = {}
     for key in COSTS:
-        known = [record[key] for record in records if record.get(key) is not None]
+        known = [record[key] for record in full if record.get(key) is not None]
         if known:
             total[key] = max(known) if key == "peak_memory_gib" else sum(known)
     return {key: float(f"{figure:.4g}") for key, figure in total.items()}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.costs import workspace_costs
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from analysis.integrity import warn_of_others
@@ -196,8 +197,8 @@ def page() -> str:
     params = settings.load(settings.PARAMS)
     country = params["cost"]["country"]
     costs = {
-        path.stem: with_emissions(read_json(path), country)
-        for path in sorted((METRICS / "cost").glob("*.json"))
+        stage: with_emissions(record, country)
+        for stage, record in workspace_costs(METRICS, Path("dvc.lock")).items()
     }
     environment = Environment(
         loader=PackageLoader("analysis", "."),
@@ -211,7 +212,10 @@ def page() -> str:
         decoded=read_json(METRICS / "decode.json"),
         finetuned=dict(flat(read_json(METRICS / "finetune.json"))),
         published=read_json(PUBLISHED)["units"] if PUBLISHED.is_file() else {},
-        costs={stage: dict(flat(cost)) for stage, cost in costs.items()},
+        costs={
+            stage: {key: value for key, value in flat(cost) if key != "of"}  # a hash
+            for stage, cost in costs.items()
+        },
         settings=dict(flat(params)),
         toy=params["model"]["base"] == "data/base",
         sample=params["data"]["raw"] == "data/sample",

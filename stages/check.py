@@ -20,7 +20,7 @@ from stages.common.settings import PARAMS, Names, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.settings import Model
 from stages.tasks import problems
-from stages.toolkit.settings import Bootstrap, Data, Encode, Run
+from stages.toolkit.settings import Bootstrap, Data, Decode, Encode
 from stages.training.settings import Finetune
 
 
@@ -53,7 +53,7 @@ class Settings(Section):
     cost: Cost
     infer: Infer
     baseline: Baseline
-    decode: Run
+    decode: Decode
     evaluate: Bootstrap
 
 

@@ -3,7 +3,8 @@
 Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writes ENCODED:
 train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
 questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
-prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task; and
+prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task;
+numbers.json, the form of the answers of sub-tasks with numbers; and
 summary.json, figures about the conversion. Training and dev questions whose text stands in a test
 set are counted there, and left out (`stages.toolkit.leaks`).
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, write_json, write_jsonl
+from stages.common.forms import Forms
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
 from stages.common.settings import Names, StageSettings, read
@@ -113,18 +115,33 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
         The candidate answers by sub-task, sorted by name. A sub-task that several tasks have, the
         lecture among them, is closed if it is so for all of them, with the same candidates.
     """
-    tasks: dict[str, set[str]] = {}
-    for examples in by_split.values():
-        for example in examples:
-            tasks.setdefault(example.task, set()).add(owner(example.id))
     closed: dict[str, Sequence[str]] = {}
-    for subtask, names in sorted(tasks.items()):
+    for subtask, names in owners(by_split).items():
         candidate_sets = {tuple(load(name).CLOSED.get(subtask, ())) for name in names}
         if len(candidate_sets) > 1:
             log.info("%s is open: %s differ in its answers", subtask, " and ".join(sorted(names)))
         elif candidates := candidate_sets.pop():
             closed[subtask] = candidates
     return closed
+
+
+def number_forms(by_split: Mapping[Split, Sequence[Example]]) -> Forms:
+    """Finds the forms of answers with numbers, by sub-task: where all tasks that have it agree."""
+    forms: Forms = {}
+    for subtask, names in owners(by_split).items():
+        stated = [load(name).NUMBERS.get(subtask) for name in sorted(names)]
+        if stated[0] and all(form == stated[0] for form in stated):
+            forms[subtask] = stated[0]
+    return forms
+
+
+def owners(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, set[str]]:
+    """The names of the tasks that have each sub-task, sorted by the sub-task's name."""
+    tasks: dict[str, set[str]] = {}
+    for examples in by_split.values():
+        for example in examples:
+            tasks.setdefault(example.task, set()).add(owner(example.id))
+    return dict(sorted(tasks.items()))
 
 
 def question(example: Example) -> dict[str, str]:
@@ -136,25 +153,40 @@ def _words(notes: Any) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
 
 
-def main() -> None:
-    """Runs the stage."""
-    raw, encoded = folders(
-        __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
-    )
-    gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
+def run_encode(raw: Path, encoded: Path) -> None:
+    """Reads params.yaml and the prompt file, encodes and writes.
+
+    Args:
+        raw: folder of raw files.
+        encoded: folder to write.
+
+    Raises:
+        InputError: if settings or files are defective.
+    """
     settings = read(Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
     by_split, summary = encode(raw, settings)
     subtasks = {example.task for examples in by_split.values() for example in examples}
     prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
+    forms = {name: form.model_dump(mode="json") for name, form in number_forms(by_split).items()}
     with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
         write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
+        write_json(folder / "numbers.json", forms)
         write_json(folder / "summary.json", summary)
+
+
+def main() -> None:
+    """Runs the stage."""
+    raw, encoded = folders(
+        __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
+    )
+    gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
+    run_encode(raw, encoded)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     import torch
 
     from stages.model import identity, processes
-    from stages.model.cost import Meter, record
+    from stages.model.cost import Meter, record, write_cost
     from stages.model.device import device_and_dtype
     from stages.model.loading import load_base, load_tokenizer
     from stages.model.scratch import scratch, scratch_folder
@@ -64,7 +64,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
-    from stages.training.provenance import make_record, record_path
+    from stages.training.provenance import make_record, write_beside
 
     settings = read(Settings)
     check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
@@ -99,7 +99,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     if processes.here().main:
         try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
     with scratch(state):
-        progress = train(path, examples, dev.rows, settings.finetune, state, Meter())
+        progress = train(path, examples, dev.rows, settings.finetune, state, Meter(), dev.subtasks)
         if not processes.here().main:
             return
         with whole_folder(adapter, sums=True) as folder:
@@ -109,18 +109,18 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
             header = ("update", "epoch", "learning_rate", "train_loss")
             write_csv(folder / "train.csv", header, progress.train)
             write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
+            header = ("update", "epoch", "subtask", "dev_loss")
+            write_csv(folder / "dev_by_subtask.csv", header, progress.dev_by_subtask)
         figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
         write_json(metrics / "finetune.json", figures)
         size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
         sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
         cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
-        write_json(metrics / "cost" / "finetune.json", cost)
+        write_cost(cost, "finetune", adapter, metrics)
         data = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
         made = make_record(adapter, settings.model, data, settings.model_dump(), cost)
-        beside = record_path(adapter)
-        write_json(beside, made.model_dump())
-        for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
-            log.info("wrote %s", file)
+        write_beside(adapter, made)
+        log.info("wrote %s", metrics / "finetune.json")
 
 
 def main() -> None:

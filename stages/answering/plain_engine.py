@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.answering.engine import Request
 from stages.answering.forks import score_forks
 from stages.model.packing import to_device
@@ -57,7 +57,7 @@ class PlainEngine:
 
     @torch.no_grad()
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         yield from score_forks(prompts, candidates, self._read)

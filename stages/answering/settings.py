@@ -22,6 +22,8 @@ class Infer(Section):
     ]
     engine: Literal["torch", "plain", "vllm"]
     score_closed: bool
+    expectations: bool = True
+    dev: Annotated[int, Field(ge=0, le=1_000_000)] | None = 200
     max_new_tokens: Annotated[int, Field(ge=1, le=100_000)]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.answering.engine import Request
 from stages.answering.settings import VLLM_RANKS, vllm_problems
 from stages.common.command import InputError
@@ -91,7 +91,7 @@ class VllmEngine:
             yield number, list(completion.token_ids)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         from vllm import SamplingParams
@@ -110,7 +110,7 @@ class VllmEngine:
         completions = self._complete(texts, sampling * len(prompts))
         logits = [
             [completion.logprobs[0][token].logprob for token in fork.tokens]
-            for completion, fork in zip(completions, forks * len(prompts), strict=True)
+            for completion, fork in zip(completions, list(forks) * len(prompts), strict=True)
         ]
         for number in range(len(prompts)):
             yield number, logits[number * len(forks) : (number + 1) * len(forks)]

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stages.common.command import InputError
+from stages.common.forms import NumberForm
 from stages.common.outputs import check_pointers, check_sums
 from stages.common.settings import PARAMS
+from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -31,12 +33,17 @@ class Task(Protocol):
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
             or sets of labels are open and have no entry.
+        NUMBERS: the form of the answers of each sub-task whose answers hold numbers.
+        FIGURES: by which decisions of a sub-task are judged on dev (stages/toolkit/decisions.py);
+            sub-tasks without an entry are answered as the model answers.
     """
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
     SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
+    NUMBERS: Mapping[str, NumberForm]
+    FIGURES: Mapping[str, Figure]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
         """Makes examples of the raw files.

@@ -35,7 +35,9 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, Labels, normalised
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -133,6 +135,10 @@ class SubTask:
 A = SubTask("A", tuple(EMOTIONS.answers))
 B = SubTask("B", ("Direction", "Topic"))
 CLOSED = {B.name: TARGETS.candidates}
+
+
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES = {B.name: F1(labels=lambda answer: (TARGETS.parse(answer) or frozenset(),))}
 
 
 @dataclass(frozen=True)

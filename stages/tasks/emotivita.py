@@ -30,7 +30,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
+from stages.toolkit.decisions import Correlation
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -56,6 +58,8 @@ SUBMISSION = "{team}_SubtaskB_unconstrained_run{run}.csv"
 UNITS = (NAME,)
 SENDING = Sending("to the organisers", runs=3, archive="{team}.zip")
 CLOSED: dict[str, tuple[str, ...]] = {}
+NUMBERS = {NAME: NumberForm(ranges=((0.0, 6.0),) * 3, decimals=2)}
+FIGURES = {NAME: Correlation()}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 
 

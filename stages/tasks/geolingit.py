@@ -40,7 +40,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
+from stages.toolkit.decisions import Closeness
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Outcome, Sending, Submission, Unit
@@ -75,6 +77,12 @@ SENDING = Sending(
 )
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
 
+NUMBERS = {
+    NAME: NumberForm(
+        after="[geo] ", ranges=((35.2, 47.2), (6.5, 18.6)), decimals=3, resolution=0.099
+    )
+}
+FIGURES = {NAME: Closeness()}
 SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}
 """The submission file of each sub-task."""
 

@@ -34,7 +34,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects
+from stages.common.forms import NumberForm
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -85,6 +87,8 @@ SENDING = Sending(
 
 SAME = yes_no(1, 0)
 CLOSED = {NAME: SAME.candidates}
+NUMBERS: dict[str, NumberForm] = {}
+FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 1
 
 

@@ -13,10 +13,13 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
-    targets: Names
+    targets: Names | Literal["all", "attention", "mlp"]
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Annotated[float, Field(gt=0.0, le=100_000.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    rslora: bool = False
+    dora: bool = False
+    b_rate: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
 
 
 class Finetune(Section):
@@ -30,6 +33,7 @@ class Finetune(Section):
     batch: Count
     learning_rate: Positive
     warmup: Annotated[float, Field(ge=0.0, le=1.0)]
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
     clip: Annotated[float, Field(ge=1e-6, le=1e30)]
     keep: Literal["best", "last"]
     lora: Lora

@@ -18,9 +18,7 @@ from stages.common.files import write_csv, write_json
 from stages.common.outputs import write_sums
 from stages.toolkit import calibration
 from stages.toolkit.calibration import Bin, Calibration
-
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-PHONE, DESKTOP = (390, 844), (1280, 900)
+from tests.helpers.browser import DESKTOP, PHONE, open_browser, resize
 
 
 def question(number: int, output: str | None) -> dict[str, Any]:
@@ -81,6 +79,11 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
             "submitted",
             "gold",
             {"unit": "u", "gold": "sì", "submitted": "no", "count": "3"},
+        ),
+        "dev_losses": (
+            "update",
+            "dev_loss",
+            {"subtask": "s", "update": "3", "epoch": "1.0", "dev_loss": "0.5"},
         ),
         "numbers": ("gold", "submitted", {"unit": "u", "gold": "1.5", "submitted": "2"}),
         "map": (
@@ -170,40 +173,21 @@ def test_the_page_stands_alone_and_holds_everything(page: Path) -> None:
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    if not (BROWSER and DRIVER):
-        pytest.skip("no chromium with chromedriver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with open_browser() as driver:
+        yield driver
 
 
 @pytest.mark.parametrize(("width", "height"), [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_browser_shows_it(browser: Any, page: Path, width: int, height: int) -> None:
     from selenium.webdriver.common.by import By
 
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
+    resize(browser, width, height)
     browser.get(page.as_uri())
     assert browser.get_log("browser") == []
     assert browser.execute_script("return window.hacked") is None
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    scores = browser.find_elements(By.CSS_SELECTOR, "#scores ~ .scroll .row td:nth-child(3)")
+    table = browser.find_element(By.CSS_SELECTOR, "#scores ~ .scroll")
+    scores = table.find_elements(By.CSS_SELECTOR, ".row td:nth-child(3)")
     assert scores and all(s.rect["x"] + s.rect["width"] <= width for s in scores)
     images = browser.find_elements(By.TAG_NAME, "img")
     assert images

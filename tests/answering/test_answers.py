@@ -94,7 +94,14 @@ def test_vllm_that_is_not_installed_is_named(
     from stages.common.command import InputError
 
     monkeypatch.setattr(vllm_engine, "find_spec", lambda _: None)
-    infer = Infer(adapter=True, engine="vllm", score_closed=True, max_new_tokens=8)
+    infer = Infer(
+        adapter=True,
+        engine="vllm",
+        score_closed=True,
+        expectations=True,
+        dev=0,
+        max_new_tokens=8,
+    )
     with pytest.raises(InputError, match=r"infer\.engine: vllm is not installed; docs/vllm\.md"):
         engines.load_engine(model_settings(tiny_base), infer, tmp_path, [[1, 5]])
 
