@@ -2,7 +2,8 @@
 
 DVC names an object of its cache by the MD5 of its content, and trusts it as long as it is
 read-only: a bit that flips on the disk goes into the workspace unnoticed. Here every object is read
-and compared with its name, every output with dvc.lock, and with SHA256SUMS where it has some.
+and compared with its name, every output with dvc.lock, every raw file with its FILE.dvc, and with
+SHA256SUMS where there is one.
 
     python -m analysis.integrity    (make integrity)
 """
@@ -17,12 +18,12 @@ from typing import Any
 from tqdm import tqdm
 
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import SUMS, check_sums, md5
+from stages.common.outputs import SUMS, check_sums, md5, pointed
 from stages.common.settings import load
 
 log = logging.getLogger(__name__)
 
-OTHER = "not the file that dvc.lock names: changed since the last run (dvc status), or damaged"
+OTHER = "not the file that DVC has noted: changed since (dvc status), or damaged"
 OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 
 
@@ -44,22 +45,31 @@ def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
         root: of the project.
         cache: DVC's.
     """
-    for file in (root / "dvc.lock", *root.glob("*.dvc"), *root.glob("data/**/*.dvc")):
-        if not file.is_file():
-            continue
-        content: Any = load(file)
-        for part in content.get("stages", {"": content}).values():
-            for out in part.get("outs", []):
-                identifier = str(out.get("md5", ""))
-                yield identifier, out["path"]
-                listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
-                if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
-                    for entry in json.loads(listing.read_bytes()):
-                        yield entry["md5"], f"{out['path']}/{entry['relpath']}"
+    for path, identifier in [*locked(root), *by_pointers(root)]:
+        yield identifier, path
+        listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
+        if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
+            for entry in json.loads(listing.read_bytes()):
+                yield entry["md5"], f"{path}/{entry['relpath']}"
+
+
+def locked(root: Path) -> Iterator[tuple[str, str]]:
+    """Yields path and hash of the outputs in dvc.lock."""
+    lock: Any = load(root / "dvc.lock") if (root / "dvc.lock").is_file() else {}
+    for stage in lock.get("stages", {}).values():
+        for out in stage.get("outs", []):
+            yield out["path"], str(out.get("md5", ""))
+
+
+def by_pointers(root: Path) -> Iterator[tuple[str, str]]:
+    """Yields path and hash of what files such as data/raw/TASK/FILE.dvc track."""
+    for pointer in sorted({*root.glob("*.dvc"), *root.glob("data/**/*.dvc")}):
+        for path, identifier in pointed(pointer):
+            yield path.relative_to(root).as_posix(), identifier
 
 
 def others(root: Path, cache: Path, below: str = "") -> list[str]:
-    """Finds outputs in the workspace that are not what dvc.lock names.
+    """Finds files in the workspace that are not what dvc.lock and .dvc files name.
 
     Args:
         root: of the project.

@@ -193,7 +193,8 @@ def check_sums(folder: Path, *names: str) -> None:
 def check_pointers(folder: Path) -> None:
     """Compares files that DVC tracks one by one with the MD5 in FILE.dvc beside them.
 
-    Of a file that was changed on purpose DVC writes the new MD5 there before a stage runs.
+    Of a file that was changed on purpose DVC writes the new MD5 there before a stage runs. Of a
+    folder that DVC tracks as a whole, FOLDER.dvc says nothing of single files: a warning says so.
 
     Args:
         folder: that has the files, in itself or in folders inside.
@@ -201,11 +202,22 @@ def check_pointers(folder: Path) -> None:
     Raises:
         InputError: naming the files that differ or are absent, and what to do.
     """
+    inside = [each for pointer in sorted(folder.rglob("*.dvc")) for each in pointed(pointer)]
+    around = [each for parent in (folder, folder.parent) for each in pointed(_pointer(parent))]
+    if not (folder / SUMS).exists():
+        for path, expected in inside + around:
+            if expected.endswith(".dir"):
+                log.warning(
+                    "%s: tracked as a whole, so that a damaged file would not be noticed; track its"
+                    " files one by one, or write %s (docs/faults.md)",
+                    path,
+                    SUMS,
+                )
     wrong = [
-        f"{path}: {'does not have the MD5' if path.is_file() else 'absent, but tracked'} in {name}"
-        for pointer in sorted(folder.rglob("*.dvc"))
-        for path, expected, name in _pointed(pointer)
-        if not path.is_file() or md5(path) != expected
+        f"{path}: {'does not have the MD5' if path.is_file() else 'absent, but tracked'}"
+        f" in {path.name}.dvc"
+        for path, expected in inside
+        if not expected.endswith(".dir") and (not path.is_file() or md5(path) != expected)
     ]
     if wrong:
         remedy = (
@@ -215,13 +227,18 @@ def check_pointers(folder: Path) -> None:
         raise InputError("\n".join([*wrong, remedy]))
 
 
-def _pointed(pointer: Path) -> Iterator[tuple[Path, str, str]]:
-    """The file that a file of DVC's tracks, its MD5, and the name of DVC's file."""
+def pointed(pointer: Path) -> Iterator[tuple[Path, str]]:
+    """Yields what a file of DVC's, such as FILE.dvc, tracks, with its MD5; of a folder's list."""
     outputs: Any = load(pointer).get("outs") if pointer.is_file() else None
     for output in outputs or ():
         expected = str(output.get("md5") or "")
-        if output.get("hash") == "md5" and expected and not expected.endswith(".dir"):
-            yield pointer.parent / output["path"], expected, pointer.name
+        if output.get("hash") == "md5" and expected:
+            yield pointer.parent / output["path"], expected
+
+
+def _pointer(folder: Path) -> Path:
+    """The file by which DVC tracks a folder as a whole."""
+    return folder.with_name(f"{folder.name}.dvc")
 
 
 def _problem(path: Path, expected: str | None) -> str | None:

@@ -76,7 +76,24 @@ def test_outputs_that_are_not_what_dvc_lock_names(
     write_text(project / "data" / "encoded" / "b" / "c.txt", "b/c.TXT")
     assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
     assert others(project, cache, "metrics") == ["metrics/finetune.json"]
-    with pytest.raises(InputError, match=r"metrics/finetune\.json: not the file that dvc\.lock"):
+    with pytest.raises(
+        InputError, match=r"metrics/finetune\.json: not the file that DVC has noted"
+    ):
+        check(project, cache)
+
+
+def test_a_raw_file_that_is_not_what_its_pointer_names(project: Path) -> None:
+    cache = project / ".dvc" / "cache"
+    raw = project / "data" / "raw" / "acti" / "a.csv"
+    identifier = store(cache, b"id,text\n")
+    pointer = f"outs:\n- md5: {identifier}\n  size: 8\n  hash: md5\n  path: a.csv\n"
+    write_text(raw.with_name("a.csv.dvc"), pointer)
+    write_text(raw, "id,text\n")
+    assert others(project, cache) == []
+    write_text(raw, "id,texT\n")
+    assert others(project, cache) == ["data/raw/acti/a.csv"]
+    flip(project, b"id,text\n")
+    with pytest.raises(InputError, match=r"damaged \(data/raw/acti/a\.csv\)\n"):
         check(project, cache)
 
 

