@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -38,19 +38,38 @@ def is_whole(path: Path) -> bool:
     return md5(path) == path.parent.name + path.name.removesuffix(".dir")
 
 
-def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
-    """Yields hash and path of what dvc.lock and .dvc files track, and of the files inside.
+class Tracked(NamedTuple):
+    """What DVC tracks.
+
+    Attributes:
+        path: from the project's root.
+        identifier: its hash; of a folder, that of its list of files, with ``.dir`` at the end.
+        listing: of a folder, the path of this list in the cache.
+        is_inside: whether it is in the list of a folder.
+    """
+
+    path: str
+    identifier: str
+    listing: Path | None = None
+    is_inside: bool = False
+
+
+def tracked(root: Path, cache: Path) -> Iterator[Tracked]:
+    """Yields what dvc.lock and .dvc files track, and the files of folders whose list is whole.
 
     Args:
         root: of the project.
         cache: DVC's.
     """
     for path, identifier in [*locked(root), *by_pointers(root)]:
-        yield identifier, path
+        if not identifier.endswith(".dir"):
+            yield Tracked(path, identifier)
+            continue
         listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
-        if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
+        yield Tracked(path, identifier, listing)
+        if listing.is_file() and is_whole(listing):
             for entry in json.loads(listing.read_bytes()):
-                yield entry["md5"], f"{path}/{entry['relpath']}"
+                yield Tracked(f"{path}/{entry['relpath']}", entry["md5"], is_inside=True)
 
 
 def locked(root: Path) -> Iterator[tuple[str, str]]:
@@ -69,7 +88,7 @@ def by_pointers(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def others(root: Path, cache: Path, below: str = "") -> list[str]:
-    """Finds files in the workspace that are not what dvc.lock and .dvc files name.
+    """Finds what is in the workspace and is not what dvc.lock and .dvc files name.
 
     Args:
         root: of the project.
@@ -77,13 +96,24 @@ def others(root: Path, cache: Path, below: str = "") -> list[str]:
         below: the beginning of their paths.
 
     Returns:
-        Their paths, sorted. Of a folder whose listing is not in the cache nothing is known.
+        The paths, sorted: files that differ, files that lack in a folder that is there, and folders
+        whose list of files is damaged. Of a folder whose list is not in the cache nothing is known.
     """
     return sorted(
-        path
-        for identifier, path in tracked(root, cache)
-        if path.startswith(below) and (root / path).is_file() and md5(root / path) != identifier
+        each.path
+        for each in tracked(root, cache)
+        if each.path.startswith(below) and differs(root, each)
     )
+
+
+def differs(root: Path, each: Tracked) -> bool:
+    """Whether something in the workspace is not what DVC has noted of it."""
+    path = root / each.path
+    if each.listing:
+        return path.is_dir() and each.listing.is_file() and not is_whole(each.listing)
+    if path.is_file():
+        return md5(path) != each.identifier
+    return each.is_inside and path.parent.is_dir()
 
 
 def warn_of_others(below: str) -> None:
@@ -112,8 +142,8 @@ def check(root: Path, cache: Path) -> None:
         InputError: naming what is damaged, and what to do.
     """
     names: dict[str, list[str]] = {}
-    for identifier, path in tracked(root, cache):
-        names.setdefault(identifier, []).append(path)
+    for each in tracked(root, cache):
+        names.setdefault(each.identifier, []).append(each.path)
     found = objects(cache)
     damaged = [path for path in tqdm(found, desc="check", unit="object") if not is_whole(path)]
     problems = [

