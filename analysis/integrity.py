@@ -8,18 +8,21 @@ SHA256SUMS where there is one.
     python -m analysis.integrity    (make integrity)
 """
 
+import hashlib
 import json
 import logging
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import SUMS, check_sums, md5, pointed
+from stages.common.outputs import SUMS, check_sums, md5
 from stages.common.settings import load
+from stages.common.tracked import pointed
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ def others(root: Path, cache: Path, below: str = "") -> list[str]:
 
     Returns:
         The paths, sorted: files that differ, files that lack in a folder that is there, and folders
-        whose list of files is damaged. Of a folder whose list is not in the cache nothing is known.
+        whose list of files is damaged, or is not in the cache and would be another one.
     """
     return sorted(
         each.path
@@ -109,11 +112,21 @@ def others(root: Path, cache: Path, below: str = "") -> list[str]:
 def differs(root: Path, each: Tracked) -> bool:
     """Whether something in the workspace is not what DVC has noted of it."""
     path = root / each.path
+    if each.listing and each.listing.is_file():
+        return path.is_dir() and not is_whole(each.listing)
     if each.listing:
-        return path.is_dir() and each.listing.is_file() and not is_whole(each.listing)
+        return path.is_dir() and listing_md5(path) != each.identifier
     if path.is_file():
         return md5(path) != each.identifier
     return each.is_inside and path.parent.is_dir()
+
+
+def listing_md5(folder: Path) -> str:
+    """The hash by which DVC knows a folder: that of the list of its files, as JSON."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    listed = [{"md5": md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
+    listed.sort(key=itemgetter("relpath"))
+    return f"{hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def warn_of_others(below: str) -> None:

@@ -3,8 +3,7 @@
 A folder that one stage writes and another reads has a file SHA256SUMS, in the format of sha256sum
 of GNU coreutils. Who reads the folder compares, so that a damaged file is an error and no other
 result. The same holds for folders of raw files, bases and adapters of other origin if they have
-such a file: `sha256sum * > SHA256SUMS` makes one. Raw files that DVC tracks one by one are compared
-with the MD5 in FILE.dvc, for DVC trusts its cache (docs/faults.md).
+such a file: `sha256sum * > SHA256SUMS` makes one.
 """
 
 import ctypes
@@ -18,11 +17,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines, sync, temporary_path, write_text
-from stages.common.settings import load
 
 log = logging.getLogger(__name__)
 
@@ -188,57 +185,6 @@ def check_sums(folder: Path, *names: str) -> None:
             f" meant: then delete {path}"
         )
         raise InputError("\n".join([*wrong, remedy]))
-
-
-def check_pointers(folder: Path) -> None:
-    """Compares files that DVC tracks one by one with the MD5 in FILE.dvc beside them.
-
-    Of a file that was changed on purpose DVC writes the new MD5 there before a stage runs. Of a
-    folder that DVC tracks as a whole, FOLDER.dvc says nothing of single files: a warning says so.
-
-    Args:
-        folder: that has the files, in itself or in folders inside.
-
-    Raises:
-        InputError: naming the files that differ or are absent, and what to do.
-    """
-    inside = [each for pointer in sorted(folder.rglob("*.dvc")) for each in pointed(pointer)]
-    around = [each for parent in (folder, folder.parent) for each in pointed(_pointer(parent))]
-    if not (folder / SUMS).exists():
-        for path, expected in inside + around:
-            if expected.endswith(".dir"):
-                log.warning(
-                    "%s: tracked as a whole, so that a damaged file would not be noticed; track its"
-                    " files one by one, or write %s (docs/faults.md)",
-                    path,
-                    SUMS,
-                )
-    wrong = [
-        f"{path}: {'does not have the MD5' if path.is_file() else 'absent, but tracked'}"
-        f" in {path.name}.dvc"
-        for path, expected in inside
-        if not expected.endswith(".dir") and (not path.is_file() or md5(path) != expected)
-    ]
-    if wrong:
-        remedy = (
-            "dvc checkout, or dvc pull, bring back what is absent; if something has damaged them,"
-            " make integrity says how; if the change is meant: dvc commit"
-        )
-        raise InputError("\n".join([*wrong, remedy]))
-
-
-def pointed(pointer: Path) -> Iterator[tuple[Path, str]]:
-    """Yields what a file of DVC's, such as FILE.dvc, tracks, with its MD5; of a folder's list."""
-    outputs: Any = load(pointer).get("outs") if pointer.is_file() else None
-    for output in outputs or ():
-        expected = str(output.get("md5") or "")
-        if output.get("hash") == "md5" and expected:
-            yield pointer.parent / output["path"], expected
-
-
-def _pointer(folder: Path) -> Path:
-    """The file by which DVC tracks a folder as a whole."""
-    return folder.with_name(f"{folder.name}.dvc")
 
 
 def _problem(path: Path, expected: str | None) -> str | None:

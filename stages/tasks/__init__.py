@@ -14,8 +14,9 @@ from typing import Protocol, cast
 
 from stages.common.command import InputError
 from stages.common.forms import NumberForm
-from stages.common.outputs import check_pointers, check_sums
+from stages.common.outputs import check_sums
 from stages.common.settings import PARAMS
+from stages.common.tracked import check_pointers
 from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run

@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import re
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from huggingface_hub import try_to_load_from_cache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.files import write_json
+from stages.common.tracked import git
 from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
@@ -153,15 +153,6 @@ def file_hash(path: Path, *, md5: bool = True) -> FileHash:
 
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
-
-
-def git(*arguments: str) -> bytes | None:
-    """Runs git in the current folder; returns what it printed, or None if it failed."""
-    command = ["git", *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def current_code() -> Code | None:
