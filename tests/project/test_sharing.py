@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.common.settings import load
 from tests.helpers import remotes
 from tests.helpers.remotes import Remote
 from tests.helpers.small_project import IDENTITY, STAGES, dvc, ran, run
@@ -228,6 +229,24 @@ def test_lost_and_damaged_objects_are_never_used_and_can_be_replaced(
     dvc(sender, "push")
     dvc(colleague, "pull")
     assert results(colleague) == whole
+
+
+def test_a_damaged_list_of_files_in_a_remote_is_named(
+    pushed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """DVC takes it unseen, and restores a file under another name; here nobody else has it."""
+    author, hub = pushed
+    remote = tmp_path / "remote"
+    shutil.copytree(author.parent / "remote", remote)
+    locked = load(author / "dvc.lock")["stages"]["encode"]["outs"][0]
+    listing = remote / "files" / "md5" / locked["md5"][:2] / locked["md5"][2:]
+    listing.chmod(0o644)
+    listing.write_bytes(listing.read_bytes().replace(b"train.jsonl", b"tsain.jsonl"))
+    colleague = clone(hub, tmp_path / "colleague", Remote(""))
+    dvc(colleague, "remote", "modify", "--local", "lab", "url", str(remote))
+    said = run(colleague, "analysis.remote", fails=True)
+    assert f"damaged, data/encoded: {listing}" in said
+    assert "1 of them amiss" in said
 
 
 def remote_object(author: Path, remote: Path, name: str) -> Path:
