@@ -25,6 +25,7 @@ from analysis.scores import HEADER, rows
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_jsonl, read_text, required, write_text
+from stages.common.outputs import check_sums
 from stages.common.prompts import Prompts
 from stages.infer import Settings
 from stages.training.provenance import RunRecord
@@ -71,6 +72,7 @@ def check_up_to_date() -> None:
 
 def trained_subtasks() -> list[str]:
     """Returns the sub-tasks of the training split, in the order of their names."""
+    check_sums(TRAIN.parent, TRAIN.name, PROMPTS.name)
     return sorted({row["task"] for row in read_jsonl(TRAIN, ("id", "task", "input", "output"))})
 
 

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from analysis.differences import Difference, Run, adjusted, compare, scores
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, first_line, run
+from stages.common.outputs import check_sums
 from stages.evaluate import Settings, evaluate
 from stages.toolkit.records import Unit
 
@@ -56,7 +57,9 @@ def find(run_name: str, temporary: Path) -> Found:
     """
     if (folder := Path(run_name)).is_dir():
         if (folder / "params.yaml").is_file() and (folder / "submissions").is_dir():
+            check_sums(folder / "submissions")
             return Found(folder / "submissions", settings.read(Settings, folder / "params.yaml"))
+        check_sums(folder)
         return Found(folder, settings.read(Settings))
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -79,6 +82,13 @@ def find(run_name: str, temporary: Path) -> Found:
         raise InputError(absent(run_name)) from error
     finally:
         logging.root.manager.disable = disabled
+    try:
+        check_sums(temporary / "submissions")
+    except InputError as error:
+        raise InputError(
+            f"{run_name}: {SUBMISSIONS} came damaged from DVC's cache, of which make integrity says"
+            f" more, or from a remote: {first_line(error)}"
+        ) from error
     return Found(temporary / "submissions", settings.read(Settings, temporary / "params.yaml"))
 
 

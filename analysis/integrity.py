@@ -2,7 +2,8 @@
 
 DVC names an object of its cache by the MD5 of its content, and trusts it as long as it is
 read-only: a bit that flips on the disk goes into the workspace unnoticed. Here every object is read
-and compared with its name, and the outputs that have SHA256SUMS with these.
+and compared with its name, every output with dvc.lock, every raw file with its FILE.dvc, and with
+SHA256SUMS where there is one.
 
     python -m analysis.integrity    (make integrity)
 """
@@ -12,17 +13,20 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import SUMS, check_sums
+from stages.common.outputs import SUMS, check_sums, md5
 from stages.common.settings import load
+from stages.common.tracked import pointed
 
 log = logging.getLogger(__name__)
 
+OTHER = "not the file that DVC has noted: changed since (dvc status), or damaged"
 OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
 
 
@@ -34,30 +38,110 @@ def objects(cache: Path) -> list[Path]:
 
 def is_whole(path: Path) -> bool:
     """Whether an object has the content that its name says."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    return found == path.parent.name + path.name.removesuffix(".dir")
+    return md5(path) == path.parent.name + path.name.removesuffix(".dir")
 
 
-def tracked(root: Path, cache: Path) -> Iterator[tuple[str, str]]:
-    """Yields hash and path of what dvc.lock and .dvc files track, and of the files inside.
+class Tracked(NamedTuple):
+    """What DVC tracks.
+
+    Attributes:
+        path: from the project's root.
+        identifier: its hash; of a folder, that of its list of files, with ``.dir`` at the end.
+        listing: of a folder, the path of this list in the cache.
+        is_inside: whether it is in the list of a folder.
+    """
+
+    path: str
+    identifier: str
+    listing: Path | None = None
+    is_inside: bool = False
+
+
+def tracked(root: Path, cache: Path) -> Iterator[Tracked]:
+    """Yields what dvc.lock and .dvc files track, and the files of folders whose list is whole.
 
     Args:
         root: of the project.
         cache: DVC's.
     """
-    for file in (root / "dvc.lock", *root.glob("*.dvc"), *root.glob("data/**/*.dvc")):
-        if not file.is_file():
+    for path, identifier in [*locked(root), *by_pointers(root)]:
+        if not identifier.endswith(".dir"):
+            yield Tracked(path, identifier)
             continue
-        content: Any = load(file)
-        for part in content.get("stages", {"": content}).values():
-            for out in part.get("outs", []):
-                identifier = str(out.get("md5", ""))
-                yield identifier, out["path"]
-                listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
-                if identifier.endswith(".dir") and listing.is_file() and is_whole(listing):
-                    for entry in json.loads(listing.read_bytes()):
-                        yield entry["md5"], f"{out['path']}/{entry['relpath']}"
+        listing = cache / "files" / "md5" / identifier[:2] / identifier[2:]
+        yield Tracked(path, identifier, listing)
+        if listing.is_file() and is_whole(listing):
+            for entry in json.loads(listing.read_bytes()):
+                yield Tracked(f"{path}/{entry['relpath']}", entry["md5"], is_inside=True)
+
+
+def locked(root: Path) -> Iterator[tuple[str, str]]:
+    """Yields path and hash of the outputs in dvc.lock."""
+    lock: Any = load(root / "dvc.lock") if (root / "dvc.lock").is_file() else {}
+    for stage in lock.get("stages", {}).values():
+        for out in stage.get("outs", []):
+            yield out["path"], str(out.get("md5", ""))
+
+
+def by_pointers(root: Path) -> Iterator[tuple[str, str]]:
+    """Yields path and hash of what files such as data/raw/TASK/FILE.dvc track."""
+    for pointer in sorted({*root.glob("*.dvc"), *root.glob("data/**/*.dvc")}):
+        for path, identifier in pointed(pointer):
+            yield path.relative_to(root).as_posix(), identifier
+
+
+def others(root: Path, cache: Path, below: str = "") -> list[str]:
+    """Finds what is in the workspace and is not what dvc.lock and .dvc files name.
+
+    Args:
+        root: of the project.
+        cache: DVC's.
+        below: the beginning of their paths.
+
+    Returns:
+        The paths, sorted: files that differ, files that lack in a folder that is there, and folders
+        whose list of files is damaged, or is not in the cache and would be another one.
+    """
+    return sorted(
+        each.path
+        for each in tracked(root, cache)
+        if each.path.startswith(below) and differs(root, each)
+    )
+
+
+def differs(root: Path, each: Tracked) -> bool:
+    """Whether something in the workspace is not what DVC has noted of it."""
+    path = root / each.path
+    if each.listing and each.listing.is_file():
+        return path.is_dir() and not is_whole(each.listing)
+    if each.listing:
+        return path.is_dir() and listing_md5(path) != each.identifier
+    if path.is_file():
+        return md5(path) != each.identifier
+    return each.is_inside and path.parent.is_dir()
+
+
+def listing_md5(folder: Path) -> str:
+    """The hash by which DVC knows a folder: that of the list of its files, as JSON."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    listed = [{"md5": md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
+    listed.sort(key=itemgetter("relpath"))
+    return f"{hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def warn_of_others(below: str) -> None:
+    """Warns of outputs in the current project that are not what dvc.lock names."""
+    root = Path.cwd()
+    for path in others(root, cache_folder(root), below):
+        log.warning("%s: %s", path, OTHER)
+
+
+def cache_folder(root: Path) -> Path:
+    """The folder of DVC's cache."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return Path(repo.cache.local.path).parents[1]
 
 
 def check(root: Path, cache: Path) -> None:
@@ -71,8 +155,8 @@ def check(root: Path, cache: Path) -> None:
         InputError: naming what is damaged, and what to do.
     """
     names: dict[str, list[str]] = {}
-    for identifier, path in tracked(root, cache):
-        names.setdefault(identifier, []).append(path)
+    for each in tracked(root, cache):
+        names.setdefault(each.identifier, []).append(each.path)
     found = objects(cache)
     damaged = [path for path in tqdm(found, desc="check", unit="object") if not is_whole(path)]
     problems = [
@@ -84,6 +168,7 @@ def check(root: Path, cache: Path) -> None:
             "delete these files, then bring them back: dvc pull, where a remote has them, or dvc"
             " repro, which makes them again"
         )
+    problems += [f"{root / path}: {OTHER}" for path in others(root, cache)]
     for folder in sorted({path.parent for path in root.glob(f"*/*/{SUMS}")}):
         try:
             check_sums(folder)
@@ -96,11 +181,9 @@ def check(root: Path, cache: Path) -> None:
 
 def main() -> None:
     """Checks the project in the current folder."""
-    from dvc.repo import Repo
-
     argument_parser(__doc__).parse_args()
     root = Path.cwd()
-    check(root, Path(Repo(str(root)).cache.local.path).parents[1])
+    check(root, cache_folder(root))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from analysis.integrity import warn_of_others
 from stages.common.command import argument_parser, run
 from stages.common.files import write_text
 
@@ -23,6 +24,7 @@ def main() -> None:
     _, arguments = argument_parser(__doc__).parse_known_args()
     if arguments[:1] != ["diff"]:
         arguments = ["show", *arguments]
+    warn_of_others("metrics")
     write_text(PAGE / "vega.js", javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     command = [sys.executable, "-m", "dvc", "plots", *arguments, "--out", str(PAGE)]
     sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603

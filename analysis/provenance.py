@@ -25,7 +25,8 @@ from analysis.report import flat
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_text
-from stages.training.provenance import FileHash, Place, RunRecord, file_hash, git, record_path
+from stages.common.tracked import git
+from stages.training.provenance import FileHash, Place, RunRecord, file_hash, record_path
 
 log = logging.getLogger(__name__)
 

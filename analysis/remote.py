@@ -12,9 +12,11 @@ folders that they or lost ones belong to. The push has to come from a clone that
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis.integrity import is_whole
 from stages.common.command import InputError, argument_parser, run
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,23 @@ def unfit(odb: Any, objects: Any, found: Sequence[Amiss]) -> set[str]:
     return (listings | {each.path for each in found}) - lost
 
 
+def listings(repo: Any) -> set[Any]:
+    """The lists of files of the folders that a remote has, as objects of DVC.
+
+    DVC takes such a list from the remote unseen, even with ``verify``, to know what else to fetch.
+    """
+    from attrs import evolve
+
+    outputs = (out for out in repo.index.outs if out.use_cache and out.hash_info)
+    return {evolve(out.hash_info, obj_name=str(out)) for out in outputs if out.hash_info.isdir}
+
+
+def cache_has(repo: Any, objects: Iterable[Any]) -> bool:
+    """Whether the cache has objects, whole."""
+    paths = [Path(repo.cache.local.oid_to_path(known.value)) for known in objects]
+    return all(path.is_file() and is_whole(path) for path in paths)
+
+
 def main() -> None:
     """Reads the remote and prints what is amiss.
 
@@ -88,8 +107,13 @@ def main() -> None:
     try:
         with Repo() as repo:
             odb = repo.cloud.get_remote_odb(arguments.remote)
-            objects = {known for group in repo.used_objs().values() for known in group if known}
+            objects = listings(repo)
             found = list(amiss(odb, objects))
+            if not found or cache_has(repo, objects):
+                objects = {known for group in repo.used_objs().values() for known in group if known}
+                found = list(amiss(odb, objects))
+            else:
+                log.info("what is in these folders is not known here; a clone that has them knows")
             if arguments.mend:
                 for path in unfit(odb, objects, found):
                     odb.fs.remove(path)

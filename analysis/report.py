@@ -21,9 +21,11 @@ from typing import Any
 from analysis.costs import workspace_costs
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
+from analysis.integrity import warn_of_others
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_jsonl, write_text
+from stages.common.outputs import check_sums
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +234,9 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("page", nargs="?", type=Path, default=Path("report.html"))
     path: Path = parser.parse_args().page
+    check_sums(QUESTIONS.parent, QUESTIONS.name)
+    check_sums(ANSWERS.parent, ANSWERS.name)
+    warn_of_others("metrics")
     write_text(path, page())
     log.info("wrote %s", path)
 

@@ -17,7 +17,7 @@ from typing import Any
 from stages import decode
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import whole_folder
+from stages.common.outputs import check_sums, whole_folder
 from stages.tasks import load
 from stages.toolkit.records import Sending
 from stages.toolkit.settings import Run
@@ -87,6 +87,7 @@ def main() -> None:
     present = [name for name in chosen.tasks if (SUBMISSIONS / name).is_dir()]
     if not present:
         raise InputError(f"{SUBMISSIONS}: no submissions; `dvc repro` comes first")
+    check_sums(SUBMISSIONS)
     with whole_folder(target) as folder:
         for name in present:
             sending = load(name).SENDING

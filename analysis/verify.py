@@ -92,7 +92,7 @@ def committed(revision: str, path: Path) -> Any:
     Raises:
         InputError: if it has none.
     """
-    from stages.training.provenance import git
+    from stages.common.tracked import git
 
     content = git("show", f"{revision}:{path.as_posix()}")
     if content is None:

@@ -146,6 +146,12 @@ def sha256(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def md5(path: Path) -> str:
+    """Returns the MD5 of a file, by which DVC knows it, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def write_sums(folder: Path) -> None:
     """Writes SHA256SUMS about all other files of a folder, sorted by name."""
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
@@ -174,8 +180,9 @@ def check_sums(folder: Path, *names: str) -> None:
     ]
     if wrong:
         remedy = (
-            f"either something has damaged them: make {folder} again (dvc checkout, or the stage"
-            f" that writes it); or the change is meant: then delete {path}"
+            f"either something has damaged them: make {folder} again (dvc checkout, if make"
+            f" integrity finds the cache whole, or the stage that writes it); or the change is"
+            f" meant: then delete {path}"
         )
         raise InputError("\n".join([*wrong, remedy]))
 

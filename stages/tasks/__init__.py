@@ -16,6 +16,7 @@ from stages.common.command import InputError
 from stages.common.forms import NumberForm
 from stages.common.outputs import check_sums
 from stages.common.settings import PARAMS
+from stages.common.tracked import check_pointers
 from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
@@ -133,7 +134,7 @@ def load(name: str) -> Task:
         InputError: if there is no such task.
     """
     if name not in names():
-        raise InputError(f"{PARAMS}: tasks: no task {name}; known: {', '.join(names())}")
+        raise InputError(f"{PARAMS}: tasks: no task {name!r}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
 
 
@@ -145,14 +146,14 @@ def problems(selected: Sequence[str], run: int) -> Iterator[str]:
         run: number of the run, of which a task's organisers read no more than its module says.
     """
     if unknown := [name for name in selected if name not in names()]:
-        yield f"tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+        yield f"tasks: no task {', '.join(map(repr, unknown))}; known: {', '.join(names())}"
     runs = {name: load(name).SENDING.runs for name in selected if name in names()}
     if few := [f"{name} {count}" for name, count in runs.items() if count < run]:
         yield f"decode.run: {run} is more than the runs that organisers read: {', '.join(few)}"
 
 
 def raw_folder(raw: Path, name: str) -> Path:
-    """The folder of a task's raw files, which are compared with SHA256SUMS if it is among them.
+    """The folder of a task's raw files, compared with SHA256SUMS and DVC's files if there are some.
 
     Raises:
         InputError: if it is not there, or a file differs.
@@ -161,4 +162,5 @@ def raw_folder(raw: Path, name: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder, but params.yaml selects the task {name}")
     check_sums(folder)
+    check_pointers(folder)
     return folder

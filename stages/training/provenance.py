@@ -10,7 +10,6 @@ import logging
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.files import write_json
 from stages.common.outputs import sha256
+from stages.common.tracked import git
 from stages.model.identity import Hashes, is_part
 from stages.model.settings import Model
 
@@ -158,15 +158,6 @@ def file_hash(path: Path, *, md5: bool = True) -> FileHash:
 
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
-
-
-def git(*arguments: str) -> bytes | None:
-    """Runs git in the current folder; returns what it printed, or None if it failed."""
-    command = ["git", *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def current_code() -> Code | None:

@@ -13,8 +13,10 @@ import pytest
 from scipy import stats
 
 from analysis import compare
+from analysis.compare import find
 from analysis.differences import HEADLINE, Difference, Run, Scores, adjusted, difference, scores
 from stages.common.command import InputError
+from stages.common.outputs import md5
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit, resampled
 from stages.toolkit.settings import Bootstrap
@@ -214,6 +216,26 @@ def test_other_held_out_items_are_refused(committed: Path, tmp_path: Path) -> No
     done = run(folder, "HEAD", "worse")
     assert done.returncode == 1
     assert "their encode settings differ" in done.stderr
+
+
+def test_submissions_that_come_damaged_are_refused(
+    committed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC trusts an object of its cache that is read-only."""
+    folder = tmp_path / "project"
+    shutil.copytree(committed, folder)
+    monkeypatch.chdir(folder)
+    (submission,) = (folder / "data" / "submissions" / "clinkart").iterdir()
+    digest = md5(submission)
+    kept = folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    for path in (kept, submission):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes().replace(b"REL", b"rEL", 1))
+        path.chmod(0o444)
+    with pytest.raises(InputError, match=r"^HEAD: data/submissions came damaged .*run1\.txt: does"):
+        find("HEAD", tmp_path)
+    with pytest.raises(InputError, match=r"run1\.txt: does not have the checksum of SHA256SUMS\n"):
+        find("data/submissions", tmp_path)
 
 
 def test_where_submissions_are_absent_it_says_in_a_line_what_to_type(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.integrity import check
+from analysis.integrity import check, others
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.common.outputs import write_sums
@@ -60,6 +60,45 @@ def test_a_cache_that_is_whole(project: Path, caplog: pytest.LogCaptureFixture) 
     ]
 
 
+def test_outputs_that_are_not_what_dvc_lock_names(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as one that DVC took from a damaged object: it has no SHA256SUMS."""
+    cache = project / ".dvc" / "cache"
+    identifier = store(cache, b'{"loss": 1}')
+    lock = json.loads((project / "dvc.lock").read_text())
+    lock["stages"]["finetune"] = {"outs": [{"path": "metrics/finetune.json", "md5": identifier}]}
+    write_text(project / "dvc.lock", json.dumps(lock))
+    assert others(project, cache) == []
+    write_text(project / "metrics" / "finetune.json", '{"loss": 1}')
+    assert others(project, cache) == []
+    write_text(project / "metrics" / "finetune.json", '{"loss": 3}')
+    write_text(project / "data" / "encoded" / "b" / "c.txt", "b/c.TXT")
+    assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
+    (project / "data" / "encoded" / "b" / "c.txt").rename(project / "data/encoded/b/d.txt")
+    assert others(project, cache) == ["data/encoded/b/c.txt", "metrics/finetune.json"]
+    assert others(project, cache, "metrics") == ["metrics/finetune.json"]
+    with pytest.raises(
+        InputError, match=r"metrics/finetune\.json: not the file that DVC has noted"
+    ):
+        check(project, cache)
+
+
+def test_a_raw_file_that_is_not_what_its_pointer_names(project: Path) -> None:
+    cache = project / ".dvc" / "cache"
+    raw = project / "data" / "raw" / "acti" / "a.csv"
+    identifier = store(cache, b"id,text\n")
+    pointer = f"outs:\n- md5: {identifier}\n  size: 8\n  hash: md5\n  path: a.csv\n"
+    write_text(raw.with_name("a.csv.dvc"), pointer)
+    write_text(raw, "id,text\n")
+    assert others(project, cache) == []
+    write_text(raw, "id,texT\n")
+    assert others(project, cache) == ["data/raw/acti/a.csv"]
+    flip(project, b"id,text\n")
+    with pytest.raises(InputError, match=r"damaged \(data/raw/acti/a\.csv\)\n"):
+        check(project, cache)
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [(b"b/c.txt", "data/encoded/b/c.txt"), (b"of an older run", "an older run")],
@@ -71,8 +110,10 @@ def test_a_flipped_bit_is_named_with_what_to_do(project: Path, content: bytes, n
 
 
 def test_a_damaged_listing_is_named(project: Path) -> None:
+    """DVC would restore a file under another name, or not at all."""
     (listing,) = project.glob(".dvc/cache/files/md5/??/*.dir")
     flip(project, listing.read_bytes())
+    assert others(project, project / ".dvc" / "cache") == ["data/encoded"]
     with pytest.raises(InputError, match=rf"{listing}: damaged \(data/encoded\)"):
         check(project, project / ".dvc" / "cache")
 

@@ -15,6 +15,7 @@ import pytest
 from analysis import report
 from stages.common.command import InputError
 from stages.common.files import write_csv, write_json
+from stages.common.outputs import write_sums
 from stages.toolkit import calibration
 from stages.toolkit.calibration import Bin, Calibration
 from tests.helpers.browser import DESKTOP, PHONE, open_browser, resize
@@ -127,6 +128,8 @@ def page(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, *rest = predictions.read_text(encoding="utf-8").splitlines(keepends=True)
     changed = json.dumps(json.loads(first) | {"probabilities": {"sì": 1.0}}) + "\n"
     predictions.write_text("".join([changed, *rest]), encoding="utf-8")
+    for changed_folder in (path.parent, predictions.parent):
+        write_sums(changed_folder)
     calibrated = {
         name: Calibration((Bin(0.6, 0.7, 0.65, 0.5, 2), Bin(0.9, 1.0, 0.95, 1.0, 4)), 0.0625)
         for name in ("all", "acti_a")

@@ -38,7 +38,7 @@ def test_everything_wrong_is_told_with_its_source(params: dict[str, Any]) -> Non
     settings["e"] = params | {"tasks": ["acti"], "data": params["data"] | {"raw": "data/rah"}}
     assert list(problems(settings)) == [
         "b: finetune.epoch: no such key; did you mean finetune.epochs?",
-        f"c: tasks: no task hody; known: {', '.join(names())}",
+        f"c: tasks: no task 'hody'; known: {', '.join(names())}",
         "d: decode.run: Input should be less than or equal to 5, found 9",
         "e: data.raw: no folder data/rah/acti",
     ]

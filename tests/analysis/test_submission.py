@@ -11,6 +11,7 @@ import pytest
 from analysis import submission
 from stages import tasks
 from stages.common.command import InputError
+from stages.common.outputs import write_sums
 from tests.helpers.params import put
 from tests.helpers.tasks import RUN, gold_answers, submit
 
@@ -113,3 +114,14 @@ def test_without_submissions_it_says_what_comes_first(
     with pytest.raises(InputError, match="no submissions; `dvc repro` comes first"):
         packed(tmp_path, monkeypatch)
     assert not (tmp_path / "out").exists()
+
+
+def test_damaged_submissions_are_not_packed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = submitted(root, tmp_path, "haspeede") / "data" / "submissions"
+    write_sums(folder)
+    path = next(folder.glob("haspeede/*"))
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(InputError, match=f"{path.name}: does not have the checksum"):
+        packed(tmp_path, monkeypatch)

@@ -12,7 +12,13 @@ import pytest
 
 from stages.common import files, outputs
 from stages.common.command import InputError
-from stages.common.outputs import SUMS, check_sums, try_folders, whole_folder, write_sums
+from stages.common.outputs import (
+    SUMS,
+    check_sums,
+    try_folders,
+    whole_folder,
+    write_sums,
+)
 
 
 def write(target: Path, name: str, fail: bool = False) -> None:

@@ -156,7 +156,7 @@ def test_json_has_the_limits_of_yaml(tmp_path: Path, text: str, message: str) ->
         ("weights: {}", "weights: {acti: 2.0}", r"finetune\.weights: \S+ has no sub-task acti$"),
         ("prompts/it.yaml", "prompts/en.yaml", r".*en\.yaml: cannot be read"),
         ("run: 1 ", "run: 3 ", r"decode\.run: 3 .* read: clinkart 2, emit 2, haspeede 2$"),
-        ("- acti", "- atti", r"tasks: no task atti; known: acti, clinkart, "),
+        ("- acti", "- atti", r"tasks: no task 'atti'; known: acti, clinkart, "),
         ("- acti\n", "- acti\n- hodi\n", r"tasks: expected each once, .* more often: hodi, found"),
         (
             "quantization: none",

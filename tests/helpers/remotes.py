@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -119,29 +120,57 @@ def asyncssh_server(place: Path) -> Iterator[int]:
         loop.close()
 
 
+KEY, SECRET = "key-of-the-lab", "secret-of-the-lab"
+
+
 @contextmanager
 def s3(place: Path) -> Iterator[Remote]:
-    """A bucket of moto's server, which speaks S3."""
+    """A bucket behind S3: rclone's server, which checks signatures, or else moto's."""
     pytest.importorskip("dvc_s3")
+    place.mkdir()
+    with rclone_server(place) or moto_server() as endpoint:
+        secrets = {"endpointurl": endpoint, "access_key_id": KEY, "secret_access_key": SECRET}
+        yield Remote("s3://lab/dvc", secrets)
+
+
+def rclone_server(place: Path) -> AbstractContextManager[str] | None:
+    """rclone's server, which shows folders as buckets; gives its URL. None where there is none."""
+    program = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if (
+        program is None
+        or subprocess.run([program, "serve", "s3", "-h"], capture_output=True).returncode
+    ):
+        return None
+    (place / "lab").mkdir()
+    with socket.socket() as free:
+        free.bind((LOCAL, 0))
+        address = f"{LOCAL}:{free.getsockname()[1]}"
+    options = ["--config", "", "--auth-key", f"{KEY},{SECRET}", "--addr", address]
+
+    @contextmanager
+    def server() -> Iterator[str]:
+        with subprocess.Popen([program, "serve", "s3", *options, place]) as process:
+            try:
+                yield f"http://{address}"
+            finally:
+                process.terminate()
+
+    return server()
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """moto's server, which accepts any key; gives its URL."""
     server = pytest.importorskip("moto.server").ThreadedMotoServer(LOCAL, port=0, verbose=False)
     import boto3
 
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        secrets = {
-            "endpointurl": f"http://{host}:{port}",
-            "access_key_id": "key-of-the-lab",
-            "secret_access_key": "secret-of-the-lab",
-        }
-        boto3.client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=secrets["endpointurl"],
-            aws_access_key_id=secrets["access_key_id"],
-            aws_secret_access_key=secrets["secret_access_key"],
-        ).create_bucket(Bucket="lab")
-        yield Remote("s3://lab/dvc", secrets)
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
+        client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint, **keys)
+        client.create_bucket(Bucket="lab")
+        yield endpoint
     finally:
         server.stop()
 

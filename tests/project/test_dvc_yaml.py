@@ -95,7 +95,12 @@ def test_folders_hold_only_what_the_stage_needs(graph: Any, root: Path, stage: s
         "check": {"stages/toolkit/calibration.py", "stages/toolkit/leaks.py"},
         "encode": {"stages/toolkit/calibration.py"},
         "finetune": {"stages/common/forms.py"},
-        "baseline": {"stages/common/forms.py", "stages/common/prompts.py"},
+        "infer": {"stages/common/tracked.py"},
+        "baseline": {
+            "stages/common/forms.py",
+            "stages/common/prompts.py",
+            "stages/common/tracked.py",
+        },
         "decode": {
             "stages/common/prompts.py",
             "stages/toolkit/calibration.py",

