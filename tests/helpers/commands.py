@@ -25,6 +25,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
+LIBRARIES += ["sklearn.linear_model", "scipy.stats", "spacy.lang.it"]
 LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
 SERVER = multiprocessing.get_context("forkserver")
 

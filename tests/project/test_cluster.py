@@ -7,13 +7,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stages.model import processes
-from tests.helpers.commands import free_port
+from tests.helpers.commands import forked_programs, free_port
 from tests.helpers.params import put
 from tests.helpers.small_project import dvc, ran
 
@@ -43,7 +42,7 @@ def test_the_slurm_script_reproduces_the_pipeline(
         "SLURM_GPUS_ON_NODE": "1",
         "PORT": str(free_port()),
         "OMP_NUM_THREADS": "1",
-        "PATH": f"{TOOLS}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{TOOLS}:{forked_programs()}:{os.environ['PATH']}",
     }
     result = subprocess.run(
         ["bash", str(root / "profiles" / "cluster" / "finetune.sbatch")],
