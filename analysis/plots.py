@@ -4,7 +4,7 @@ Takes the arguments of `dvc plots show`, or those of `dvc plots diff` after the 
 
     python -m analysis.plots
     python -m analysis.plots diff grid-1 grid-3
-    python -m analysis.plots --svg      # instead of the page, a picture of each plot, as for a paper
+    python -m analysis.plots --svg    # instead of the page, a picture of each plot
 """
 
 import logging
