@@ -6,7 +6,6 @@ read anew from the folder where the command runs. `forked_programs` does so with
 call python and dvc, such as the stages that DVC runs, and the commands of a page.
 """
 
-import atexit
 import json
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from importlib import import_module
+from multiprocessing import util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -110,19 +110,19 @@ def forked_programs() -> Path:
     server.bind(str(folder / "server"))
     server.listen()
     SERVER.set_forkserver_preload(LIBRARIES)
-    SERVER.Process(target=_serve, args=(server,), daemon=True).start()
+    SERVER.Process(target=_serve, args=(server, folder)).start()  # a daemon may have no children
     return folder
 
 
 _FOLDERS = ExitStack()
-atexit.register(_FOLDERS.close)
+util.Finalize(None, _FOLDERS.close, exitpriority=0)  # before processes are waited for
 
 
-def _serve(server: socket.socket) -> None:
-    """Forks a process for each client, until the process that loaded the libraries is gone."""
+def _serve(server: socket.socket, folder: Path) -> None:
+    """Forks a process for each client, while the folder and the process before are there."""
     parent = os.getppid()
-    while os.getppid() == parent:
-        if not select.select([server], [], [], 5.0)[0]:
+    while folder.exists() and os.getppid() == parent:
+        if not select.select([server], [], [], 0.5)[0]:
             continue
         client, _ = server.accept()
         with suppress(ChildProcessError):

@@ -193,7 +193,7 @@ def copy(clone: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the commands of pages are followed on Linux")
 @pytest.mark.process
-@pytest.mark.long
+@pytest.mark.pages
 @pytest.mark.parametrize("page", FOLLOWED)
 def test_the_commands_of_a_page_run(page: str, copy: Path) -> None:
     script = "\n".join("\n".join([f"cd {copy}", *block.commands]) for block in blocks(page))
