@@ -24,6 +24,8 @@ from multiprocessing import util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
+
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
 LIBRARIES += ["sklearn.linear_model", "scipy.stats", "spacy.lang.it"]
 LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
@@ -110,7 +112,8 @@ def forked_programs() -> Path:
     server.bind(str(folder / "server"))
     server.listen()
     SERVER.set_forkserver_preload(LIBRARIES)
-    SERVER.Process(target=_serve, args=(server, folder)).start()  # a daemon may have no children
+    # No daemon, which may have no children.
+    SERVER.Process(target=_serve, args=(server, folder, os.getpid())).start()
     return folder
 
 
@@ -118,10 +121,9 @@ _FOLDERS = ExitStack()
 util.Finalize(None, _FOLDERS.close, exitpriority=0)  # before processes are waited for
 
 
-def _serve(server: socket.socket, folder: Path) -> None:
-    """Forks a process for each client, while the folder and the process before are there."""
-    parent = os.getppid()
-    while folder.exists() and os.getppid() == parent:
+def _serve(server: socket.socket, folder: Path, user: int) -> None:
+    """Forks a process for each client, while the folder and the process that uses it are there."""
+    while folder.exists() and psutil.pid_exists(user):
         if not select.select([server], [], [], 0.5)[0]:
             continue
         client, _ = server.accept()
