@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments study verify check export push-adapter demo grade site quick test test-gpu test-data lint audit docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments study verify check export push-adapter demo grade site quick test test-pages test-gpu test-data lint audit docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,14 +109,17 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 8 --dist wor
 quick: $(VENV)/installed-test ## lint, and the tests that start no process: in a minute or two
 	$(MAKE) -j 2 lint quick-tests
 
-test: $(VENV)/installed-test ## lint, check types and run all tests
+test: $(VENV)/installed-test ## lint, check types and run the tests
 	$(MAKE) -j 2 lint all-tests
 
 quick-tests: $(VENV)/installed-test
 	QUICK=1 $(PYTEST) -m 'not process and not gpu and not long'
 
 all-tests: $(VENV)/installed-test
-	$(PYTEST)
+	$(PYTEST) -m 'not pages'
+
+test-pages: $(VENV)/installed-test ## run the commands of README.md and docs, as .ci/run does after make test
+	$(PYTEST) -m pages
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
 	$(BIN)/pytest -m gpu -rs tests/gpu

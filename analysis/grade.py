@@ -56,14 +56,11 @@ SEEDS = 2  # of each setting
 GRADERS = ("encode", "evaluate")
 """Sections that decide what is scored and how: in a hand-in they are the grader's."""
 
-ARCHITECTURE = (
-    "model.",
-    "finetune.lora.",
-    "finetune.learning_rate",
-    "finetune.engine",
-    "infer.engine",
-)
-"""Keys in which two architectures may differ; another learning rate may suit another base."""
+ARCHITECTURE = ("model.", "finetune.lora.")
+"""Keys in one of which two architectures differ: those of the base, and of its adapter."""
+
+SUITED = ("finetune.learning_rate", "finetune.engine", "infer.engine")
+"""Keys in which they may differ too, for what suits one base need not suit another."""
 
 SEED = "finetune.seed"
 NAMES = ("decode.team", "decode.run")
@@ -87,11 +84,14 @@ class HandedIn:
 
     Attributes:
         name: of its folder, such as A-1.
-        settings: its params.yaml, checked.
+        content: of its params.yaml.
+        settings: the same, checked, with the grader's section model: the base, which may be a
+            folder that only the students have, is not needed to score.
         units: the scores of its submissions.
     """
 
     name: str
+    content: Mapping[str, Any]
     settings: Settings
     units: Mapping[str, Unit]
 
@@ -102,7 +102,7 @@ class HandedIn:
 
     def values(self) -> dict[str, Any]:
         """Its settings by dotted key."""
-        return dict(flat(self.settings.model_dump()))
+        return dict(flat(self.content))
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,15 @@ def _read_run(folder: Path, raw: Path, grader: Settings) -> HandedIn:
         InputError: if its settings or submissions are not in order.
     """
     path = folder / "params.yaml"
-    found = check(settings.load(path), str(path))
+    content = settings.load(path)
+    found = check(content | {"model": grader.model.model_dump()}, str(path))
     if unknown := [name for name in found.tasks if name not in names()]:
         raise InputError(f"{path}: tasks: no task {', '.join(unknown)}")
     for section in GRADERS:
         if getattr(found, section) != getattr(grader, section):
             raise InputError(f"{path}: {section}: expected the values of the grader's {PARAMS}")
     units = evaluate(raw, folder / "submissions", _settings_of(found))
-    return HandedIn(folder.name, found, units)
+    return HandedIn(folder.name, content, found, units)
 
 
 def _settings_of(found: Settings) -> Any:
@@ -259,9 +260,9 @@ def architectures(folder: Path, runs: Sequence[HandedIn], statement: Statement) 
     missing = [f"no run {side}-1" for side, own in by_side.items() if not own]
     if not missing:
         changed = set(differences(by_side["A"][0], by_side["B"][0])) - {SEED, *NAMES}
-        if not any(key.startswith("model.") for key in changed):
-            missing.append("A and B have the same base: expected another one in section model")
-        if others := sorted(key for key in changed if not key.startswith(ARCHITECTURE)):
+        if not any(key.startswith(ARCHITECTURE) for key in changed):
+            missing.append("A and B are alike: expected another base, model, or finetune.lora")
+        if others := sorted(key for key in changed if not key.startswith(ARCHITECTURE + SUITED)):
             missing.append(f"A and B differ in {', '.join(others)} too")
     fair = Point("two architectures, otherwise alike", 20, float(not missing), missing)
     verdict = Point("verdict", 20, 0, ["it cannot be compared yet"])

@@ -148,20 +148,24 @@ def facets(title: str, specification: Any) -> Iterator[tuple[str, Any]]:
         yield f"{title}: {name}", part
 
 
+def pictures(plots: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Draws Vega-Lite specifications: yields titles and SVG."""
+    from vl_convert import vegalite_to_svg
+
+    for name, whole in plots.items():
+        for title, specification in facets(name, whole):
+            yield title, vegalite_to_svg({"padding": MARGIN, **specification})
+
+
 def draw(plots: Mapping[str, Any]) -> list[Plot]:
-    """Draws Vega-Lite specifications as SVG, each in a data URL of its own.
+    """Draws Vega-Lite specifications, each in a data URL of its own.
 
     Inlined, their element ids would clash.
     """
-    from vl_convert import vegalite_to_svg
-
-    drawn = []
-    for name, whole in plots.items():
-        for title, specification in facets(name, whole):
-            svg = vegalite_to_svg({"padding": MARGIN, **specification})
-            encoded = base64.b64encode(svg.encode()).decode()
-            drawn.append(Plot(title, f"data:image/svg+xml;base64,{encoded}"))
-    return drawn
+    return [
+        Plot(title, f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}")
+        for title, svg in pictures(plots)
+    ]
 
 
 # --- The page -------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def hand_in(folder: Path, exercise: str, runs: Mapping[str, Mapping[str, Any]]) 
         from ruamel.yaml import YAML
 
         YAML().dump(values, folder / name / "params.yaml")
-        known = settings.read(Settings, folder / name / "params.yaml")
+        known = settings.read(Settings)
         for task in tasks:
             test = load(task).encode(SAMPLE / task, known.encode).splits["test"]
             wrong = 10 * changes.get("wrong", 0)
@@ -104,7 +104,8 @@ def test_scores_are_those_of_the_graders_settings(grader: Settings, tmp_path: Pa
 
 
 def test_two_architectures(grader: Settings, tmp_path: Path) -> None:
-    other = {"model.base": "org/other", "model.revision": "a" * 40, "wrong": 0.5}
+    """One base is a folder that the grader does not have, and has a key that others have not."""
+    other = {"model.base": "bases/theirs", "model.start_id": 0, "wrong": 0.5}
     runs = {
         "A-1": {"tasks": ["haspeede"]},
         "A-2": {"tasks": ["haspeede"], "finetune.seed": 2},
@@ -132,9 +133,16 @@ def test_architectures_are_compared_alone(grader: Settings, tmp_path: Path) -> N
     folder = hand_in(tmp_path, "architectures", runs)
     _, points = grade.grade(folder, SAMPLE, grader)
     missing = [text for point in points for text in point.missing]
-    assert "A and B have the same base: expected another one in section model" in missing
+    assert "A and B are alike: expected another base, model, or finetune.lora" in missing
     assert "A and B differ in finetune.epochs too" in missing
     assert "it cannot be compared yet" in missing
+
+
+def test_two_settings_of_the_adapter_may_be_compared(grader: Settings, tmp_path: Path) -> None:
+    runs = {"A-1": {}, "B-1": {"finetune.lora.rank": 2, "finetune.learning_rate": 1.0e-3}}
+    folder = hand_in(tmp_path, "architectures", runs)
+    _, points = grade.grade(folder, SAMPLE, grader)
+    assert {point.name: point.share for point in points}["two architectures, otherwise alike"] == 1
 
 
 def test_a_report_may_be_in_italian(tmp_path: Path) -> None:

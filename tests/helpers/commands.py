@@ -2,24 +2,32 @@
 
 Most of the time of a stage is that of loading libraries. `command` therefore forks its processes
 from one that has loaded them, where nothing but the libraries is shared: the code of the project is
-read anew from the folder where the command runs.
+read anew from the folder where the command runs. `forked_programs` does so with what other programs
+call python and dvc, such as the stages that DVC runs, and the commands of a page.
 """
 
+import json
 import multiprocessing
 import os
 import runpy
+import select
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import cache
 from importlib import import_module
+from multiprocessing import util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
+
 LIBRARIES = ["torch", "transformers.modeling_utils", "peft", "accelerate", "datasets", "codecarbon"]
+LIBRARIES += ["sklearn.linear_model", "scipy.stats", "spacy.lang.it"]
 LIBRARIES += ["dvc.cli", "dvc.repo", "dvc.repo.experiments", "dvc.scm", "dvc_data.index"]
 SERVER = multiprocessing.get_context("forkserver")
 
@@ -88,6 +96,51 @@ def fresh_command(
     )
 
 
+@cache
+def forked_programs() -> Path:
+    """A folder with programs python and dvc, for PATH.
+
+    Each passes its arguments, streams and environment to a server that forks; killing it does not
+    kill what it has begun.
+    """
+    folder = Path(_FOLDERS.enter_context(tempfile.TemporaryDirectory()))
+    client = Path(__file__).with_name("client.py").read_text(encoding="utf-8")
+    for name in ("python", "dvc"):
+        (folder / name).write_text(f"#!{sys.executable} -SE\n{client}", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    server = _FOLDERS.enter_context(socket.socket(socket.AF_UNIX))
+    server.bind(str(folder / "server"))
+    server.listen()
+    SERVER.set_forkserver_preload(LIBRARIES)
+    # No daemon, which may have no children.
+    SERVER.Process(target=_serve, args=(server, folder, os.getpid())).start()
+    return folder
+
+
+_FOLDERS = ExitStack()
+util.Finalize(None, _FOLDERS.close, exitpriority=0)  # before processes are waited for
+
+
+def _serve(server: socket.socket, folder: Path, user: int) -> None:
+    """Forks a process for each client, while the folder and the process that uses it are there."""
+    while folder.exists() and psutil.pid_exists(user):
+        if not select.select([server], [], [], 0.5)[0]:
+            continue
+        client, _ = server.accept()
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if os.fork() == 0:
+            server.close()
+            _, streams, _, _ = socket.recv_fds(client, 1, 3)
+            with client.makefile("rb") as request:
+                folder, (module, *arguments), variables = json.load(request)
+            status = _run_module(streams, Path(folder), module, arguments, variables)
+            client.sendall(str(status).encode())
+            os._exit(status)
+        client.close()
+
+
 def _run(
     streams: Sequence[Path],
     folder: Path,
@@ -95,13 +148,25 @@ def _run(
     arguments: tuple[str, ...],
     variables: dict[str, str],
 ) -> None:
-    """Runs a module as `python -m` does, in a forked process."""
-    if streams:
-        create = os.O_WRONLY | os.O_CREAT
-        for number, flags in enumerate((os.O_RDONLY, create, create)):
-            os.dup2(os.open(streams[number], flags), number)
-    else:
+    """Runs a module in a forked process, and ends it."""
+    create = os.O_WRONLY | os.O_CREAT
+    flags = (os.O_RDONLY, create, create)
+    opened = [os.open(path, flag) for path, flag in zip(streams, flags, strict=False)]
+    if not opened:
         os.setsid()
+    os._exit(_run_module(opened, folder, module, arguments, variables))
+
+
+def _run_module(
+    streams: Sequence[int],
+    folder: Path,
+    module: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+) -> int:
+    """Runs a module as `python -m` does, in a forked process, and returns its exit status."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
@@ -128,7 +193,7 @@ def _run(
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    return status
 
 
 def free_port() -> int:

@@ -1,12 +1,13 @@
-"""Runs a stage and prints whether it has imported torch and transformers.
+"""Runs stages and prints after each whether torch and transformers have been imported.
 
-python -m tests.helpers.heavy_modules encode RAW ENCODED
+python -m tests.helpers.heavy_modules "encode RAW ENCODED" "baseline ENCODED LINEAR" ...
 """
 
 import sys
 from importlib import import_module
 
 if __name__ == "__main__":
-    del sys.argv[0]
-    import_module(f"stages.{sys.argv[0]}").main()
-    print("torch" in sys.modules, "transformers" in sys.modules)
+    for stage in sys.argv[1:]:
+        sys.argv = stage.split()
+        import_module(f"stages.{sys.argv[0]}").main()
+        print("torch" in sys.modules, "transformers" in sys.modules)

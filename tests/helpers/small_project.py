@@ -8,7 +8,7 @@ from pathlib import Path
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Relation
 from stages.toolkit.spans import Span
-from tests.helpers.commands import command
+from tests.helpers.commands import command, forked_programs
 from tests.helpers.params import put
 
 STAGES = [
@@ -39,8 +39,9 @@ def run(folder: Path, *arguments: str, fails: bool = False) -> str:
         *arguments: the module's name and its arguments.
         fails: whether it should.
     """
-    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    result = command(folder, *arguments, variables=os.environ | IDENTITY | {"PATH": scripts})
+    programs = os.pathsep.join(map(str, (forked_programs(), Path(sys.executable).parent)))
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    result = command(folder, *arguments, variables=os.environ | IDENTITY | {"PATH": path})
     assert (result.returncode != 0) == fails, result.stdout + result.stderr
     return result.stdout + result.stderr
 

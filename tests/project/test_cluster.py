@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stages.model import processes
-from tests.helpers.commands import free_port
+from tests.helpers.commands import forked_programs, free_port
 from tests.helpers.params import put
 from tests.helpers.small_project import dvc, ran
 
@@ -35,6 +35,7 @@ def test_the_slurm_script_reproduces_the_pipeline(
     put(folder, {"encode.seed": 22})
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "activate").write_text("")
+    scripts = Path(sys.executable).parent  # with torchrun
     slurm = {
         "SLURM_SUBMIT_DIR": str(folder),
         "SLURM_JOB_NODELIST": "two",
@@ -43,7 +44,7 @@ def test_the_slurm_script_reproduces_the_pipeline(
         "SLURM_GPUS_ON_NODE": "1",
         "PORT": str(free_port()),
         "OMP_NUM_THREADS": "1",
-        "PATH": f"{TOOLS}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": os.pathsep.join(map(str, (TOOLS, forked_programs(), scripts, os.environ["PATH"]))),
     }
     result = subprocess.run(
         ["bash", str(root / "profiles" / "cluster" / "finetune.sbatch")],

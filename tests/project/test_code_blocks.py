@@ -1,9 +1,9 @@
 """Code in pages: every block is run, or its command lines are parsed by what they call.
 
 Python blocks of the labs are run by tests/recipes/test_labs.py, those of docs/adding-a-task.md by
-test_adding_a_task.py; there are no others. Blocks of a console often need a run of minutes, a GPU
-or the network, so every command of theirs is parsed: by the parser of the module or of dvc that it
-calls, by the Makefile, by git's list of commands. What the README begins with is what CI runs.
+test_adding_a_task.py; there are no others. Blocks of a console are run by test_console_blocks.py,
+save what needs a GPU, the network or hours; here every command of theirs is parsed: by the parser
+of the module or of dvc that it calls, by the Makefile, by git's list of commands.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import pytest
 from analysis.grade import Statement
 from analysis.study import Study
 from recipes import labs, tables
+from stages.check import Settings
 from stages.common import settings
 
 ROOT = Path(__file__).parents[2]
@@ -130,13 +131,20 @@ def parse_module(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     if module.startswith("labs."):
         assert module.removeprefix("labs.") in labs.LABS and not arguments
         return
-    parse = argparse.ArgumentParser.parse_args
+    parser_class = argparse.ArgumentParser
+    parse, parse_known = parser_class.parse_args, parser_class.parse_known_args
 
     def parsed(parser: argparse.ArgumentParser, *given: object) -> None:
+        monkeypatch.setattr(parser_class, "parse_known_args", parse_known)
         parse(parser, *given)  # type: ignore[call-overload]
         raise Parsed
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
+    def known_parsed(parser: argparse.ArgumentParser, *given: object) -> None:
+        parse_known(parser, *given)  # type: ignore[call-overload]
+        raise Parsed
+
+    monkeypatch.setattr(parser_class, "parse_args", parsed)
+    monkeypatch.setattr(parser_class, "parse_known_args", known_parsed)
     monkeypatch.setattr(sys, "argv", [module, *arguments])
     with pytest.raises(Parsed):
         importlib.import_module(module).main()
@@ -145,9 +153,12 @@ def parse_module(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 def parse_dvc(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from dvc.cli import parse_args
 
-    parse_args(words)
+    for override in getattr(parse_args(words), "set_param", None) or ():
+        key = override.partition("=")[0]
+        assert key in KEYS, f"{key}: no key of params.yaml"
 
 
+KEYS = {*settings.leaves(Settings)}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -234,6 +245,7 @@ def test_the_command_lines_of_the_notebook_can_be_parsed(
         "$ make data TAKS=x",
         "$ dvc exp runn",
         "$ dvc repro --nothing",
+        "$ dvc exp run -S finetune.lora.rnk=2",
         "$ git comit",
         "$ python -m analysis.compare",
         "$ python -m analysis.ask --nothing",
