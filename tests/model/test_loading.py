@@ -196,9 +196,7 @@ def test_quantised_bases_answer_almost_alike(
 def test_rows_that_come_back_wrong_from_4_bits_are_refused(tmp_path: Path) -> None:
     """bitsandbytes 0.50.2 takes rows of 96 numbers back wrongly on CPUs."""
     tiny.model(tmp_path, intermediate=96)
-    with pytest.raises(
-        InputError, match="nf4: bitsandbytes .* takes rows of 96 numbers"
-    ):
+    with pytest.raises(InputError, match="nf4: bitsandbytes .* takes rows of 96 numbers"):
         load_base(model_settings(tmp_path, quantization="nf4"), CPU, FP32)
     assert load_base(model_settings(tmp_path), CPU, FP32) is not None
 
