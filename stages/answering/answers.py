@@ -18,7 +18,9 @@ from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
-PORTION = 128  # questions that are scored together; an interruption costs as many at the most
+# Questions that are answered together; an interruption costs as many at the most. Numbers take long,
+# for they are generated before their expectations are computed.
+SCORED, WITH_NUMBERS = 512, 128
 DIGITS = 6  # decimals of expectations
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
@@ -112,8 +114,9 @@ class Answerer:
             by_subtask.setdefault(question.subtask, []).append(question)
         for subtask, members in by_subtask.items():
             in_portions = self._in_portions(subtask)
-            for at in range(0, len(members) if in_portions else 0, PORTION):
-                portion = members[at : at + PORTION]
+            size = SCORED if subtask in self._closed else WITH_NUMBERS
+            for at in range(0, len(members) if in_portions else 0, size):
+                portion = members[at : at + size]
                 if in_portions and any(question.id not in finished for question in portion):
                     for question, answer in in_portions(portion):
                         if question.id not in finished:

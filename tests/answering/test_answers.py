@@ -128,7 +128,7 @@ def test_finished_ones_are_not_answered_again_and_portions_stay(
     tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of ten closed questions, in portions of three, the first five are finished, and the last."""
-    monkeypatch.setattr(answers, "PORTION", 3)
+    monkeypatch.setattr(answers, "SCORED", 3)
     encoder, _ = text_encoder(tiny_base)
     engine = Scripted({12: [5, END]})
     scored: list[list[int]] = []

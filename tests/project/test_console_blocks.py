@@ -49,7 +49,9 @@ set -eo pipefail
 dvc() {
   command dvc "$@"
   if [ "$1 $2" = "queue start" ]; then  # a worker in the background
-    while command dvc queue status | grep -E 'Queued|Running|[1-9] active' > /dev/null; do sleep 1; done
+    while command dvc queue status | grep -E 'Queued|Running|[1-9] active' > /dev/null; do
+      sleep 1
+    done
     if command dvc queue status | grep Failed; then false; fi
   fi
 }
