@@ -18,8 +18,8 @@ from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
-# Questions that are answered together; an interruption costs as many at the most. Numbers take long,
-# for they are generated before their expectations are computed.
+# Questions that are answered together; an interruption costs as many at the most. Those with
+# numbers take long: answers are generated before their expectations are computed.
 SCORED, WITH_NUMBERS = 512, 128
 DIGITS = 6  # decimals of expectations
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
