@@ -101,7 +101,7 @@ def audit(tools: Path) -> list[str]:
         log.info("advisories about %d versions of %s", len(found), CONSTRAINTS)
         problems += advisories(found)
     except InputError as error:
-        problems.append(f"{error}\nadvisories are looked up at pypi.org: is it within reach?")
+        problems.append(f"{error}\nadvisories are looked up on the network: is it within reach?")
     return problems
 
 

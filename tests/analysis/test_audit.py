@@ -1,5 +1,6 @@
 """What the audit says of licences and advisories, whatever its tools print."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,14 @@ import pytest
 from analysis.audit import advisories, asked, audit, licences
 from stages.common.command import InputError
 
+SAYS = Path(__file__).parents[1] / "helpers" / "bin" / "says"
 
-def tool(path: Path, script: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+
+def tool(path: Path, out: str, err: str = "", status: int = 0) -> Path:
+    """A program that prints something."""
+    shutil.copy(SAYS, path)
+    for ending, text in (("out", out), ("err", err), ("exit", str(status))):
+        path.with_name(f"{path.name}.{ending}").write_text(text)
     return path
 
 
@@ -43,17 +48,17 @@ def test_vulnerabilities_and_what_could_not_be_looked_up_are_told() -> None:
 @pytest.mark.process
 def test_without_the_network_the_licences_are_told_all_the_same(tmp_path: Path) -> None:
     unknown = '[{"Name": "other", "Version": "2.0", "License": "GPL"}]'
-    tool(tmp_path / "pip-licenses", f"echo '{unknown}'")
-    tool(tmp_path / "pip-audit", "echo Traceback >&2; echo no route to host >&2; exit 1")
+    tool(tmp_path / "pip-licenses", unknown)
+    tool(tmp_path / "pip-audit", "", "Traceback\nno route to host\n", status=1)
     assert audit(tmp_path) == [
         "other 2.0: the licence 'GPL' is not in the list of audit.py",
         "pip-audit has failed, and says: no route to host\n"
-        "advisories are looked up at pypi.org: is it within reach?",
+        "advisories are looked up on the network: is it within reach?",
     ]
 
 
 @pytest.mark.process
 def test_a_tool_that_prints_something_else_is_an_error(tmp_path: Path) -> None:
-    assert asked(tool(tmp_path / "a", "echo [1]; exit 1")) == [1]
+    assert asked(tool(tmp_path / "a", "[1]", status=1)) == [1]
     with pytest.raises(InputError, match=r"^b has failed, and says: nothing$"):
-        asked(tool(tmp_path / "b", "echo no; exit 0"))
+        asked(tool(tmp_path / "b", "no"))

@@ -21,12 +21,11 @@ import pytest
 
 from analysis.grade import Statement
 from analysis.study import Study
-from recipes import labs, tables
+from recipes import labs
 from stages.check import Settings
 from stages.common import settings
+from tests.helpers.pages import PAGES, ROOT
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*tables.pages(), ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("data/*/README.md"))]
 BLOCK = re.compile(r"^( *)(`{3,})([^\n]*)\n(.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
 FOLLOWED = "docs/adding-a-task.md"  # word for word, by a test of its own
 

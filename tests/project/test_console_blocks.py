@@ -23,9 +23,9 @@ from filelock import FileLock
 
 from analysis import grade
 from tests.helpers.commands import forked_programs
+from tests.helpers.pages import PAGES, ROOT
 from tests.helpers.params import put
 from tests.helpers.small_project import IDENTITY
-from tests.project.test_code_blocks import PAGES, ROOT
 
 MARK = r"<!-- not run(?:, `([^`]+)`)?: ([^>]+?) -->\n+"
 BLOCK = re.compile(rf"((?:{MARK})*)```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)

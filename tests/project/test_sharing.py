@@ -115,14 +115,7 @@ def tell(author: Path, hub: Path, folder: Path, remote: Remote) -> None:
     assert git(author, "status", "--porcelain") == ""
 
 
-EXTENSION = """
-import json, sys
-from dvc.cli import main
-for command in json.loads(sys.argv[1]):
-    code = main(command)
-    print(end=f"\\0{code}\\0", flush=True)
-"""
-"""Runs commands of DVC, and prints after each of them its exit status."""
+COMMANDS = Path(__file__).parents[1] / "helpers" / "dvc_commands.py"
 
 
 def refuse(constant: str) -> None:
@@ -145,7 +138,7 @@ def test_what_the_extension_of_vs_code_asks_is_answered_without_warnings(
     ]
     asked = json.dumps([command.split() for command in commands])
     done = subprocess.run(
-        [sys.executable, "-c", EXTENSION, asked], cwd=author, text=True, capture_output=True
+        [sys.executable, str(COMMANDS), asked], cwd=author, text=True, capture_output=True
     )
     assert done.stderr == ""
     said, codes = done.stdout.split("\0")[:-1:2], done.stdout.split("\0")[1::2]

@@ -110,7 +110,7 @@ def test_the_notebook_runs_on_the_small_base(root: Path, tmp_path: Path) -> None
     content = nbformat.read(root / "labs" / "colab.ipynb", as_version=4)
     (parameters,) = (c for c in content.cells if c.source.startswith("SMALL = False\n"))
     parameters.source = parameters.source.replace("SMALL = False", "SMALL = True", 1)
-    parameters.source += f"\nimport sys\nsys.executable = {str(forked_programs() / 'python')!r}"
+    parameters.source += f"\nimport sys; sys.executable = {str(forked_programs() / 'python')!r}"
     client = NotebookClient(content, timeout=500, resources={"metadata": {"path": str(tmp_path)}})
     executed = client.execute()
     outputs = [o for cell in executed.cells for o in cell.get("outputs", [])]
