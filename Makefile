@@ -118,7 +118,7 @@ quick-tests: $(VENV)/installed-test
 all-tests: $(VENV)/installed-test
 	$(PYTEST) -m 'not pages'
 
-test-pages: $(VENV)/installed-test ## run the commands of README.md and docs, as .ci/run does after make test
+test-pages: $(VENV)/installed-test ## run the commands of README.md and docs, page by page
 	$(PYTEST) -m pages
 
 test-gpu: $(VENV)/installed-test ## run the tests that need a GPU; without one they say so
