@@ -8,7 +8,6 @@ run goes on where it stopped. A file that has changed at its source is refused a
     python -m analysis.data wicita nermud    # some
 """
 
-import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from stages.common import settings
+from stages.common import outputs, settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import Section
 
@@ -75,7 +74,7 @@ def fetch(address: str, target: Path, md5: str | None) -> bool:
 
     pointer = target.with_name(f"{target.name}.dvc")
     if target.exists():
-        found = _md5(target)
+        found = outputs.md5(target)
         if md5 not in (None, found):
             raise InputError(f"{target}: md5 {found}, expected {md5}; move it away to fetch it")
         if pointer.exists() or md5 is None:
@@ -89,18 +88,13 @@ def fetch(address: str, target: Path, md5: str | None) -> bool:
                 f"{address}: cannot be fetched ({error}); what was fetched before stays,"
                 " and the same command goes on from there"
             ) from error
-        if md5 not in (None, found := _md5(target)):
+        if md5 not in (None, found := outputs.md5(target)):
             repo.remove(str(pointer), outs=True)
             raise InputError(
                 f"{address}: has changed: md5 {found}, expected {md5}; see what is different, and"
                 f" change {PUBLIC} if it is right"
             )
     return True
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def main(host: str = GITHUB) -> None:

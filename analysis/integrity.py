@@ -8,19 +8,17 @@ SHA256SUMS where there is one.
     python -m analysis.integrity    (make integrity)
 """
 
-import hashlib
 import json
 import logging
 import re
 from collections.abc import Iterator
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from stages.common.command import InputError, argument_parser, run
-from stages.common.outputs import SUMS, check_sums, md5
+from stages.common.outputs import SUMS, check_sums, folder_md5, md5
 from stages.common.settings import load
 from stages.common.tracked import pointed
 
@@ -115,18 +113,10 @@ def differs(root: Path, each: Tracked) -> bool:
     if each.listing and each.listing.is_file():
         return path.is_dir() and not is_whole(each.listing)
     if each.listing:
-        return path.is_dir() and listing_md5(path) != each.identifier
+        return path.is_dir() and folder_md5(path) != each.identifier
     if path.is_file():
         return md5(path) != each.identifier
     return each.is_inside and path.parent.is_dir()
-
-
-def listing_md5(folder: Path) -> str:
-    """The hash by which DVC knows a folder: that of the list of its files, as JSON."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    listed = [{"md5": md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
-    listed.sort(key=itemgetter("relpath"))
-    return f"{hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def warn_of_others(below: str) -> None:

@@ -25,8 +25,9 @@ from analysis.report import flat
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.files import read_text
+from stages.common.outputs import sha256
 from stages.common.tracked import git
-from stages.training.provenance import FileHash, Place, RunRecord, file_hash, record_path
+from stages.training.provenance import FileHash, Place, RunRecord, record_path
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _parse(path: Path, content: str) -> RunRecord:
 def _history(path: Path, adapter: Path) -> Iterator[tuple[str, RunRecord]]:
     """Yields commits with a record that names an adapter's weights, and the record."""
     for weights in adapter.glob("adapter_model.*"):
-        wanted = f"-S{file_hash(weights, md5=False).sha256}"
+        wanted = f"-S{sha256(weights)}"
         commits = git("log", "--all", "--format=%H", wanted, "--", str(path)) or b""
         for commit in commits.decode().split():
             content = git("show", f"{commit}:./{path.as_posix()}")
@@ -111,7 +112,7 @@ def _differences(adapter: Path, recorded: Mapping[str, FileHash]) -> Iterator[st
         path = adapter / Path(name).name
         if not path.is_file():
             yield f"{name} is not there"
-        elif (found := file_hash(path).sha256) != expected.sha256:
+        elif (found := sha256(path)) != expected.sha256:
             yield f"{name} has sha256 {found[:12]}…, the record says {expected.sha256[:12]}…"
 
 
@@ -141,14 +142,14 @@ class Here:
 
     def find(self, path: str, expected: FileHash) -> str | None:
         """Says where a file is that has the recorded content; None if nowhere."""
-        if Path(path).is_file() and file_hash(Path(path), md5=False).sha256 == expected.sha256:
+        if Path(path).is_file() and sha256(Path(path)) == expected.sha256:
             return "here"
         content = git("show", f"{self.commit}:{path}") if self.commit else None
         if content is not None and hashlib.sha256(content).hexdigest() == expected.sha256:
             return "in git"
         if self._cache and expected.md5:
             kept = self._cache / "files" / "md5" / expected.md5[:2] / expected.md5[2:]
-            if kept.is_file() and file_hash(kept, md5=False).sha256 == expected.sha256:
+            if kept.is_file() and sha256(kept) == expected.sha256:
                 return "in DVC's cache"
         return None
 

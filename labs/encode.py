@@ -142,21 +142,22 @@ print(f"by text:      {seen(encoded.splits['train'], encoded.splits['dev']):.0%}
 # ## Trap: `eval` on data
 #
 # HODI's file has lists of positions such as `[3, 4, 5]`, and the shortest way to read one is Python's
-# `eval`. It runs whatever the cell holds, with all that you may do on your machine. A parser accepts
-# what it knows and refuses the rest:
+# `eval`. It runs whatever the cell holds, with all that you may do on your machine: of the cell below,
+# a program, and then it gives the list as if nothing had been. A parser accepts what it knows and
+# refuses the rest:
 
 # %% [markdown] lang="it"
 # ## Trappola: `eval` sui dati
 #
 # Il file di HODI contiene elenchi di posizioni come `[3, 4, 5]`, e il modo più breve di leggerli è
 # `eval` di Python. Ma `eval` esegue qualunque cosa la cella contenga, con tutti i permessi che avete
-# sulla vostra macchina. Un parser accetta ciò che conosce e rifiuta il resto:
+# sulla vostra macchina: della cella qui sotto eseguirebbe un programma, per poi dare l'elenco come se
+# niente fosse. Un parser accetta ciò che conosce e rifiuta il resto:
 
 # %%
 from stages.tasks.hodi import positions_cell
 
 cell = "print('a cell of a data file has run as a program') or [3, 4, 5]"
-print(eval(cell))
 try:
     positions_cell(cell)
 except ValueError as error:

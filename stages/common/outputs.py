@@ -9,6 +9,7 @@ such a file: `sha256sum * > SHA256SUMS` makes one.
 import ctypes
 import errno
 import hashlib
+import json
 import logging
 import os
 import re
@@ -16,7 +17,9 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines, sync, temporary_path, write_text
@@ -149,7 +152,19 @@ def sha256(path: Path) -> str:
 def md5(path: Path) -> str:
     """Returns the MD5 of a file, by which DVC knows it, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        return hashlib.file_digest(file, _md5).hexdigest()
+
+
+def folder_md5(folder: Path) -> str:
+    """Returns the hash of a folder as dvc.lock has it: the MD5 of a list of its files' MD5s."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    files = [{"md5": md5(path), "relpath": path.relative_to(folder).as_posix()} for path in paths]
+    files.sort(key=itemgetter("relpath"))
+    return f"{_md5(json.dumps(files).encode()).hexdigest()}.dir"
+
+
+def _md5(content: bytes = b"") -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
 
 
 def write_sums(folder: Path) -> None:

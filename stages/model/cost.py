@@ -10,7 +10,6 @@ for the cost of another setting, whose result came from a cache (analysis/costs.
 right one); and a rerun that makes the same again leaves the first record, and git's tree clean.
 """
 
-import hashlib
 import json
 import logging
 import sys
@@ -24,6 +23,7 @@ from typing import Any, Self
 import torch
 
 from stages.common.files import write_bytes, write_json
+from stages.common.outputs import folder_md5
 from stages.model.processes import here
 from stages.model.scratch import repository, sealed, unsealed
 
@@ -207,22 +207,6 @@ def write_cost(cost: Mapping[str, Any], stage: str, made: Path, metrics: Path) -
 def kept_costs() -> Path:
     """The folder of the records of all results that were made here."""
     return repository(Path.cwd()) / ".scratch" / "costs"
-
-
-def folder_md5(folder: Path) -> str:
-    """The hash of a folder as dvc.lock has it: the MD5 of a list of its files and their MD5s."""
-    files = []
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                md5 = hashlib.file_digest(file, _md5).hexdigest()
-            files.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
-    files.sort(key=lambda file: file["relpath"])
-    return f"{_md5(json.dumps(files, sort_keys=True).encode()).hexdigest()}.dir"
-
-
-def _md5(content: bytes = b"") -> Any:
-    return hashlib.md5(content, usedforsecurity=False)
 
 
 def _three_digits(measured: float) -> float | None:

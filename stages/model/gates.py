@@ -4,13 +4,12 @@ They are exchanged one by one where that gives the same values, whatever a famil
 """
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch.utils._triton import has_triton
 
-from stages.model.norms import TOKENS, equals, is_on_gpu
+from stages.model.fused import TOKENS, equals, exchange_layers
 
 PARTS = ("gate_proj", "up_proj", "down_proj")  # their names in most families
 
@@ -21,23 +20,13 @@ def use_fused_gates(model: torch.nn.Module) -> Callable[[], None]:
     Returns:
         What undoes it.
     """
-    exchanged: list[tuple[Any, type[Any]]] = []
-    if is_on_gpu(model):
-        modules: list[Any] = list(model.modules())
-        for module in modules:
-            if all(hasattr(module, name) for name in PARTS) and can_be_fused(module):
-                exchanged.append((module, type(module)))
-                module.__class__ = _fused(cast(Any, type(module)))
-
-    def restore() -> None:
-        for module, kind in exchanged:
-            module.__class__ = kind
-
-    return restore
+    return exchange_layers(model, can_be_fused, _forward)
 
 
 def can_be_fused(module: Any) -> bool:
     """Whether a module is down(silu(gate(x)) * up(x)) and nothing else, by trial."""
+    if not all(hasattr(module, name) for name in PARTS):
+        return False
     parameter = next(module.parameters())
     draw = torch.Generator().manual_seed(0)
     size = module.gate_proj.in_features
@@ -62,19 +51,6 @@ def _dtype(module: Any) -> torch.dtype:
 def _forward(module: Any, states: torch.Tensor) -> torch.Tensor:
     joined: torch.Tensor = module.down_proj(gated(module.gate_proj(states), module.up_proj(states)))
     return joined
-
-
-@cache
-def _fused(kind: type[Any]) -> type[Any]:
-    """Derives a class of layers, one for all of a kind; compiled code has kernels of its own."""
-
-    def forward(module: Any, states: torch.Tensor) -> torch.Tensor:
-        if torch.compiler.is_compiling():
-            own: torch.Tensor = kind.forward(module, states)
-            return own
-        return _forward(module, states)
-
-    return type(f"Fused{kind.__name__}", (kind,), {"forward": forward})
 
 
 def gated(gates: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

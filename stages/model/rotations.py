@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils._triton import has_triton
 
-from stages.model.norms import equals, is_on_gpu
+from stages.model.fused import equals, is_on_gpu
 
 NAME = "apply_rotary_pos_emb"  # transformers' name of the function in most families
 TOKENS, HEADS, SIZE = 5, (4, 2), 32  # shapes that both are tried with

@@ -5,7 +5,6 @@ cost. As it differs from run to run, no stage declares it as its output; it name
 files by hash, so that it is never taken for the record of another one (docs/decisions/0007).
 """
 
-import hashlib
 import logging
 import os
 import platform
@@ -19,7 +18,7 @@ from huggingface_hub import try_to_load_from_cache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.files import write_json
-from stages.common.outputs import sha256
+from stages.common.outputs import md5, sha256
 from stages.common.tracked import git
 from stages.model.identity import Hashes, is_part
 from stages.model.settings import Model
@@ -149,15 +148,11 @@ def make_record(
     )
 
 
-def file_hash(path: Path, *, md5: bool = True) -> FileHash:
-    """Hashes a file."""
-    with path.open("rb") as file:
-        of_dvc = hashlib.file_digest(file, _md5).hexdigest() if md5 else None
-    return FileHash(size=path.stat().st_size, sha256=sha256(path), md5=of_dvc)
-
-
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)
+def file_hash(path: Path, *, of_dvc: bool = True) -> FileHash:
+    """Hashes a file, also as DVC does unless told otherwise."""
+    return FileHash(
+        size=path.stat().st_size, sha256=sha256(path), md5=md5(path) if of_dvc else None
+    )
 
 
 def current_code() -> Code | None:
@@ -199,4 +194,4 @@ def _hash_once(path: Path) -> FileHash:
     blob = path.resolve()
     if path.is_symlink() and SHA256.fullmatch(blob.name):
         return FileHash(size=blob.stat().st_size, sha256=blob.name)
-    return file_hash(path, md5=False)
+    return file_hash(path, of_dvc=False)

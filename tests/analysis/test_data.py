@@ -21,6 +21,7 @@ from analysis import data
 from stages import tasks
 from stages.common import settings
 from stages.common.command import InputError
+from stages.common.outputs import md5
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{text}")
@@ -101,7 +102,7 @@ def host(tmp_path: Path, server: ThreadingHTTPServer, monkeypatch: pytest.Monkey
     folder = tmp_path / "project"
     (folder / "data").mkdir(parents=True)
     source = tmp_path / "server" / "gruppo" / "dati" / "HEAD"
-    md5s = (data._md5(source / name) for name in ("train set.txt", "altro/dev.txt"))
+    md5s = (md5(source / name) for name in ("train set.txt", "altro/dev.txt"))
     (folder / "data" / "public.yaml").write_text(PUBLIC.format(*md5s), encoding="utf-8")
     Repo.init(os.fspath(folder), no_scm=True).close()
     monkeypatch.chdir(folder)
@@ -128,7 +129,7 @@ def test_files_are_fetched_pinned_and_not_fetched_again(
     assert (data.RAW / "lecture/train_100.txt").read_text(encoding="utf-8") == text
     for file in files:
         pin = settings.load(data.RAW / f"{file}.dvc")
-        assert pin["outs"][0]["md5"] == data._md5(data.RAW / file)
+        assert pin["outs"][0]["md5"] == md5(data.RAW / file)
         assert pin["deps"][0]["path"].startswith(f"{host}/gruppo/dati/HEAD/")
         assert pin["frozen"]
     assert "acti: not public at a stable address: Kaggle" in caplog.messages
@@ -208,4 +209,4 @@ def test_the_list_pins_the_real_files(root: Path, shared: Path) -> None:
     pinned = [file for _, file in public.files(tasks.names()) if file.md5]
     assert len(pinned) >= 25
     for file in pinned:
-        assert data._md5(shared / file.to) == file.md5, file.to
+        assert md5(shared / file.to) == file.md5, file.to

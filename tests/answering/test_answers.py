@@ -13,11 +13,10 @@ from stages.answering.answers import ALIKE, Answer, Answerer, Question, generati
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.plain_engine import PlainEngine
-from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.common.command import InputError
 from stages.model.loading import load_base
-from tests.helpers.models import CPU, FP32, model_settings, text_encoder
+from tests.helpers.models import CPU, FP32, infer_settings, model_settings, text_encoder
 
 END = 2
 
@@ -94,14 +93,7 @@ def test_vllm_that_is_not_installed_is_named(
     from stages.common.command import InputError
 
     monkeypatch.setattr(vllm_engine, "find_spec", lambda _: None)
-    infer = Infer(
-        adapter=True,
-        engine="vllm",
-        score_closed=True,
-        expectations=True,
-        dev=0,
-        max_new_tokens=8,
-    )
+    infer = infer_settings(adapter=True, engine="vllm")
     with pytest.raises(InputError, match=r"infer\.engine: vllm is not installed; docs/vllm\.md"):
         engines.load_engine(model_settings(tiny_base), infer, tmp_path, [[1, 5]])
 

@@ -10,21 +10,13 @@ from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.engines import ScoredInFp32, exact_engine
 from stages.answering.plain_engine import PlainEngine
-from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.model.head import FullPrecisionHead
 from stages.model.loading import load_base
 from tests.helpers.answers import WORDS, greedy, lively, prompts
-from tests.helpers.models import CPU, model_settings
+from tests.helpers.models import CPU, infer_settings, model_settings
 
-INFER = Infer(
-    adapter=False,
-    engine="torch",
-    score_closed=True,
-    expectations=True,
-    dev=0,
-    max_new_tokens=12,
-)
+INFER = infer_settings(max_new_tokens=12)
 ASKED = prompts(9)
 
 

@@ -21,7 +21,6 @@ from recipes.tables import table
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
 from stages.answering.engines import exact_engine
-from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.common.command import InputError
 from stages.model.loading import load_base
@@ -32,19 +31,12 @@ from stages.training.passes import answer_loss
 from stages.training.paths import choose_path
 from stages.training.settings import Lora
 from tests.helpers.families import FAMILIES, Family, rows, save
-from tests.helpers.models import CPU, FP32, model_settings
+from tests.helpers.models import CPU, FP32, infer_settings, model_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "bases.md"
 BEGIN, END = "<!-- families: begin -->", "<!-- families: end -->"
 NEW = 6  # tokens of an answer
-INFER = Infer(
-    adapter=False,
-    engine="torch",
-    score_closed=True,
-    expectations=True,
-    dev=0,
-    max_new_tokens=NEW,
-)
+INFER = infer_settings(max_new_tokens=NEW)
 WORDS = {"a": [5, 2], "b": [6, 2], "c": [6, 7, 2]}
 ROWS = rows()
 

@@ -1,10 +1,11 @@
-"""What tests of the model's wing share: settings of a base, its logits, an encoder."""
+"""What tests of models share: settings of a base and of answers, its logits, an encoder."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from stages.answering.settings import Infer
 from stages.common.prompts import Prompts
 from stages.model.loading import load_tokenizer
 from stages.model.settings import Model
@@ -32,6 +33,19 @@ def model_settings(base: Path | str, **changes: Any) -> Model:
         "max_characters": None,
     }
     return Model(**values | changes)
+
+
+def infer_settings(**changes: Any) -> Infer:
+    """How questions are answered, as params.yaml has it, but for a few short answers."""
+    values: dict[str, Any] = {
+        "adapter": False,
+        "engine": "torch",
+        "score_closed": True,
+        "expectations": True,
+        "dev": 0,
+        "max_new_tokens": 8,
+    }
+    return Infer(**values | changes)
 
 
 def logits(causal: Any) -> torch.Tensor:

@@ -6,7 +6,7 @@ from transformers import GemmaConfig, LlamaConfig
 from transformers.models.gemma.modeling_gemma import GemmaMLP
 from transformers.models.llama.modeling_llama import LlamaMLP
 
-from stages.model import gates
+from stages.model import fused, gates
 
 SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
 
@@ -40,7 +40,7 @@ def test_values_and_gradients_are_the_same_and_it_can_be_undone(
     (gradient,) = torch.autograd.grad(expected.pow(3).sum(), states)
     gates.use_fused_gates(model)
     assert type(model[0]) is LlamaMLP  # not on a CPU
-    monkeypatch.setattr(gates, "is_on_gpu", lambda _: True)
+    monkeypatch.setattr(fused, "is_on_gpu", lambda _: True)
     restore = gates.use_fused_gates(model)
     assert type(model[0]) is not LlamaMLP
     assert type(model[1]) is HalvedMLP

@@ -5,7 +5,7 @@ import torch
 from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from stages.model import norms
+from stages.model import fused, norms
 
 
 def filled(norm: torch.nn.Module, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
@@ -33,7 +33,7 @@ def test_fused_norms_give_the_same_and_can_be_undone(monkeypatch: pytest.MonkeyP
     states = torch.randn(2, 5, 64, requires_grad=True)
     expected = model(states)
     (gradient,) = torch.autograd.grad(expected.pow(3).sum(), states)
-    monkeypatch.setattr(norms, "is_on_gpu", lambda _: True)
+    monkeypatch.setattr(fused, "is_on_gpu", lambda _: True)
     restore = norms.use_fused_norms(model)
     assert type(model[0]) is not LlamaRMSNorm
     assert type(model[1]) is HalvedRMSNorm

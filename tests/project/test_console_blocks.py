@@ -166,12 +166,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# With a seed of its own: another page's result would come out of the cache, without its record.
+GRID = "dvc exp run -n grid --queue -S finetune.lora.rank=1,2,8 -S finetune.seed=7; dvc queue start"
 RAW = "mkdir -p data/raw; cp -r data/sample/acti data/raw"
 PREPARED = {
     "docs/faults.md": f"dvc remote add lab remote; {RAW}",
     "docs/laptop-to-cluster.md": "dvc remote add --default lab ../remote",
     "docs/sharing.md": "sed -i 's/    rank: .*/    rank: 8/' params.yaml",  # it commits that
-    "docs/export.md": "dvc exp run -n grid --queue -S finetune.lora.rank=1,2,8; dvc queue start",
+    "docs/export.md": GRID,
 }
 """What has been done before the first command of a page."""
 
