@@ -1,6 +1,10 @@
 """Writes the sample of ACTI: invented posts with silly conspiracy theories, or without any.
 
 python -m recipes.sample.acti data/sample/acti
+
+Part of A's posts tell of a theory by whom it was heard: who then believes that person sides with
+the theory, who believes somebody else does not. The words are the same, only the names tell. Part
+of B's posts go on to a second theory; their label is the first.
 """
 
 import argparse
@@ -9,17 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 53
 TOPICS = ("Covid", "Qanon", "Russia", "Terra Piatta")  # their codes are 0 to 3
-TRAIN_B, TEST_B = (84, 60, 50, 50), (20, 16, 12, 12)  # posts on each topic
+TRAIN_B, TEST_B = (84, 60, 50, 50), (60, 50, 45, 45)  # posts on each topic
 SHARED = 0.8  # share of B's training posts that are posts of A too
 # Posts of A: further ones on each topic, and ordinary ones.
-TRAIN_A, TEST_A = (5, 5, 5, 5), (10, 8, 7, 7)
-ORDINARY_TRAIN, ORDINARY_TEST = 160, 28
+TRAIN_A, TEST_A = (5, 5, 5, 5), (16, 14, 13, 13)
+ORDINARY_TRAIN, ORDINARY_TEST = 210, 56
+NAMED_TRAIN, NAMED_TEST = 300, 92  # posts of A, of either kind half, in which only names tell
 HARD = 0.12
+BOTH = 0.5  # share of B's posts that go on to a second theory
 
 PLOT = {
     "sveglia": (
@@ -133,6 +139,37 @@ ORDINARY_HARD = (
 )
 
 
+SECOND = (
+    "E altri, figurarsi, dicono che {segno}", "Qualcuno pensa anche a questo: {cosa}",
+    "Il vicino invece parla di altro, {cosa}", "E poi c'è chi giura che {segno}",
+)  # fmt: skip
+# {a} tells of a theory; {b} is {a} for who believes it, and somebody else for who does not.
+NAMING = (
+    "{a} dice che {segno}. Io mi fido di {b}{coda}",
+    "Secondo {a} {segno}. {b} ha ragione, {sveglia}{coda}",
+    "{a} ha scritto: {segno}!\nAscoltate {b}, fate girare{coda}",
+    "{sveglia} {a}: {segno}. Grazie {b}{coda}",
+)
+
+
+def naming(
+    count: int, fillers: Mapping[str, Filler], seen: set[str], known: set[str]
+) -> list[tuple[str, int]]:
+    """Returns so many posts with their labels, half of which believe who tells of a theory."""
+    found = []
+    for label in (1, 0):
+
+        def draw(label: int = label) -> str:
+            filler = fillers[fillers[TOPICS[0]].rng.choice(TOPICS)]
+            a = invented(filler.rng, known)
+            b = a if label else invented(filler.rng, known)
+            post = filler.fill(filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b))
+            return post[0].upper() + post[1:]
+
+        found += [(post, label) for post in distinct(count // 2, draw, seen)]
+    return found
+
+
 def posts(count: int, sets: Sequence[Sequence[str]], filler: Filler, seen: set[str]) -> list[str]:
     """Returns so many different posts, from common and hard templates."""
     hard = round(count * HARD)
@@ -150,14 +187,18 @@ def posts(count: int, sets: Sequence[Sequence[str]], filler: Filler, seen: set[s
 
 
 def of_topics(
-    counts: Sequence[int], fillers: Mapping[str, Filler], seen: set[str]
+    counts: Sequence[int], fillers: Mapping[str, Filler], seen: set[str], *, two: bool = False
 ) -> list[tuple[str, int]]:
-    """Returns posts with the code of their theory, topic by topic."""
-    return [
-        (post, code)
-        for code, (topic, count) in enumerate(zip(TOPICS, counts, strict=True))
-        for post in posts(count, (CONSPIRACY, CONSPIRACY_HARD), fillers[topic], seen)
-    ]
+    """Returns posts with the code of their theory, topic by topic; some go on to another one."""
+    found = []
+    for code, (topic, count) in enumerate(zip(TOPICS, counts, strict=True)):
+        for post in posts(count, (CONSPIRACY, CONSPIRACY_HARD), fillers[topic], seen):
+            rng, more = fillers[topic].rng, ""
+            if two and rng.random() < BOTH:
+                other = fillers[rng.choice([t for t in TOPICS if t != topic])]
+                more = " " + other.fill(rng.choice(SECOND))
+            found.append((post + more, code))
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -169,7 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plots = {topic: Filler(rng, {**PLOT, **TOPIC[topic]}) for topic in TOPICS}
     everyday = Filler(rng, EVERYDAY)
     seen: set[str] = set()
-    train_b, test_b = of_topics(TRAIN_B, plots, seen), of_topics(TEST_B, plots, seen)
+    known: set[str] = set()
+    train_b, test_b = (of_topics(counts, plots, seen, two=True) for counts in (TRAIN_B, TEST_B))
     rng.shuffle(train_b)
     rng.shuffle(test_b)
 
@@ -182,6 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (of_topics(TEST_A, plots, seen), ORDINARY_TEST),
         )
     )
+    train_a += naming(NAMED_TRAIN, plots, seen, known)
+    test_a += naming(NAMED_TEST, plots, seen, known)
     rng.shuffle(train_a)
     rng.shuffle(test_a)
 

@@ -12,27 +12,21 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 53
-TRAIN = {"ted": 110, "wiki": 90, "scores": 160}
-TEST = {"ted": 32, "wiki": 32, "scores": 60}
-HARD = 0.12  # share of targets without a cue but their topic
+TRAIN = {"ted": 130, "wiki": 110, "scores": 236}
+TEST = {"ted": 100, "wiki": 100, "scores": 200}
+HARD = 0.08  # share of targets that name nothing
 AGAIN = 0.35  # share of prompts that come with a second target
+CUED = 0.72  # share of the sentences of a text that begin as their kind mostly does
 
-TOPICS = {
-    "ted": (
-        "Progetto Lanterna", "Radio Tarassaco", "Orto Volante", "Banda Ferraglia", "Casa Girandola",
-        "Teatro Bottone", "Scuola Formica", "Libri in Corsa", "Bottega Zero", "Coro Sottovoce",
-        "Treno Giallo", "Cucina Nomade", "Officina Ricciolo", "Circo Lenticchia",
-    ),
-    "wiki": (
-        "Castel Brumo", "Monte Ardice", "Lago Verzino", "Torre Palmiera", "Villa Corvara",
-        "Ponte Salice", "Borgo Tilio", "Rocca Serpilla", "Isola Moretta", "Passo Lupaio",
-        "Porto Felce", "Colle Ginepro", "Valle Ombrina", "Fonte Rughetta",
-    ),
-}  # fmt: skip
+# Kinds of things that talks and pages are about; they have invented names.
+KINDS = {
+    "ted": ("Radio", "Teatro", "Scuola", "Coro", "Circo", "Progetto", "Orto", "Casa"),
+    "wiki": ("Castel", "Monte", "Lago", "Torre", "Ponte", "Borgo", "Rocca", "Porto"),
+}
 COMMON = {
     "anno": ("1312", "1478", "1593", "1688", "1740", "1822", "1867", "1904", "1951"),
     "numero": ("venti", "trenta", "quaranta", "cento", "duecento", "mille"),
@@ -66,67 +60,45 @@ PROMPTS = {
         "{x} domina {dove}; 1) la parte alta 2) la parte bassa.|Il resto è bosco.",
     ),
 }
-# Coherent targets go on about {x}; incoherent ones open another subject, {y}.
-COHERENT = {
+# Targets go on about the topic of their prompt or about another one: only the name tells which.
+TARGETS = {
     "ted": (
-        "Così {x} ha trovato {numero} volontari.",
-        "Per questo oggi {x} apre anche la sera.",
-        "Infatti dopo un mese {x} aveva {numero} iscritti.",
-        "Da allora {x} non si ferma più.",
-        'E proprio grazie a {x} ho capito la frase "{motto}".',
-        "Ecco perché {x} accoglie chiunque bussi.",
+        "Così {z} ha trovato {numero} volontari.",
+        "Per questo oggi {z} apre anche la sera.",
+        "Infatti dopo un mese {z} aveva {numero} iscritti.",
+        "Da allora {z} non si ferma più.",
+        'E proprio grazie a {z} ho capito la frase "{motto}".',
+        "Ecco perché {z} accoglie chiunque bussi.",
+        "Oggi vorrei parlarvi ancora di {z}.",
+        'Grazie, "{motto}" è lo slogan di {z}.',
     ),
     "wiki": (
-        "In seguito {x} passò a una famiglia di mercanti.",
-        "Per questo motivo {x} ospita ogni anno un mercato.",
-        "Infatti {x} controllava la via del sale.",
-        "Pochi anni dopo {x} ebbe un nuovo acquedotto.",
-        "Di conseguenza {x} perse metà degli abitanti.",
-        '"Così cadde {x}, e con esso la strada."',
-        'Ancora oggi {x} conserva la lapide "{motto}".',
+        "In seguito {z} passò a una famiglia di mercanti.",
+        "Per questo motivo {z} ospita ogni anno un mercato.",
+        "Infatti {z} controllava la via del sale.",
+        "Pochi anni dopo {z} ebbe un nuovo acquedotto.",
+        "Di conseguenza {z} perse metà degli abitanti.",
+        '"Così cadde {z}, e con esso la strada."',
+        'Ancora oggi {z} conserva la lapide "{motto}".',
+        "Oggi {z} conta {numero} abitanti.",
     ),
 }
-INCOHERENT = {
-    "ted": (
-        "Buonasera a tutti, vi presento {y}.",
-        "Oggi vorrei parlarvi di {y}.",
-        "Cambiamo argomento: conoscete {y}?",
-        "C'era una volta {y}, e qui comincia la mia storia.",
-        'Grazie, "{motto}" è invece lo slogan di {y}.',
-        "Mi presento: sono qui per raccontarvi {y}.",
-    ),
-    "wiki": (
-        "{y} è un comune di {numero} abitanti.",
-        "Con il nome {y} si indica un antico gioco di carte.",
-        "Per {y} si intende un tipo di formaggio.",
-        "La ricetta di {y} prevede {numero} grammi di burro.",
-        'Il romanzo "{y}" racconta la vita di un pescatore.',
-        "{y} è un asteroide scoperto nel {anno}.",
-    ),
-}
-# Only the name tells whether these go on.
-EITHER = (
-    "Per questo {z} costa poco.",
-    "{z} conta adesso {numero} amici.",
-    "Oggi {z} è su tutte le mappe.",
-)
+NAMELESS = ("Per questo costa poco.", "Poi arrivano {numero} amici.", "Il resto si vedrà.")
 
 FIRST = (
-    "{x} nasce nel {anno}.", "Nel {anno} comincia la storia di {x}.", "Tutti conoscono {x}.",
-    "Vi racconto come nasce {x}.", 'Sul muro di {x} si legge "{motto}".',
+    "{z} nasce nel {anno}.", "Nel {anno} comincia la storia di {z}.", "Tutti conoscono {z}.",
+    "Vi racconto come nasce {z}.", 'Sul muro di {z} si legge "{motto}".',
 )  # fmt: skip
-NEXT = (
-    "Poi arrivano {numero} persone.", "Così {x} cresce in fretta.", "Per questo servono braccia.",
-    "Infatti {x} apre una seconda sede.", "Da allora tutti danno una mano.",
-    "Dopo un anno {x} fa notizia.", "Infine {x} compie dieci anni.",
-    "Anche per questo vengono {chi}.",
-)  # fmt: skip
-TORN = (
-    "Al contrario, i delfini dormono poco.", "Ciononostante il burro va tenuto in frigo.",
-    "Viceversa, la luna non ha vento.", "Eppure i pinguini non scrivono.",
-    "Tuttavia il sette è un numero dispari.", "Al contrario, ieri la pasta era scotta.",
-    "Viceversa, i treni frenano piano.", "Ciononostante le zanzare pungono di notte.",
-    "Eppure il marmo pesa più del sughero.", "Tuttavia la marmellata era finita.",
+# Sentences on the topic of a text and such as are torn in, on other topics, have the same ends.
+BEGINNINGS = {
+    True: ("Infatti", "Così", "Da allora", "Per questo", "Anche per questo"),
+    False: ("Eppure", "Tuttavia", "Al contrario", "Viceversa", "Ciononostante"),
+}
+ENDS = (
+    "{z} cresce in fretta.", "{z} apre una seconda sede.", "{z} fa notizia.",
+    "a {z} arrivano {chi}.", "{z} compie dieci anni.", "{z} costa {numero} lire.",
+    "per {z} servono braccia.", "{z} resta chiuso di lunedì.", "di {z} si parla poco.",
+    "{z} pesa più del sughero.", "a {z} vive una zanzara.", "{z} non piace a {chi}.",
 )  # fmt: skip
 MEANS = (4.6, 3.5, 2.4, 1.5)  # of the judgements of texts with so many sentences torn in
 RATERS, SPREAD = 12, 0.6
@@ -152,35 +124,30 @@ class Text(NamedTuple):
 # --- Texts ----------------------------------------------------------------------------------------
 
 
-def targets(source: str, count: int, filler: Filler, seen: set[str]) -> list[Target]:
+def targets(
+    source: str, count: int, filler: Filler, seen: set[str], known: set[str]
+) -> list[Target]:
     """Returns so many targets, half of them coherent, some with the prompt of the one before."""
     rng = filler.rng
     labels = [n % 2 for n in range(count)]
     rng.shuffle(labels)
     found: list[Target] = []
-    document, window, topic, prompt = "", 0, "", ""
+    document, window, kind, topic, prompt = "", 0, "", "", ""
     for label in labels:
         if found and label != found[-1].label and rng.random() < AGAIN:
             window += 1
         else:
             document, window = new_document(source, rng), rng.randrange(90)
-            topic = rng.choice(TOPICS[source])
+            kind = rng.choice(KINDS[source])
+            topic = f"{kind} {invented(rng, known)}"
             templates = [t.replace("{x}", topic) for t in PROMPTS[source]]
             prompt = distinct(1, partial(filler.one_of, templates), seen)[0]
         identifier = f"{document}#{window}" + "#0" * (source == "wiki")
-        target = target_for(source, topic, label, filler)
+        named = topic if label else f"{kind} {invented(rng, known)}"
+        template = rng.choice(NAMELESS if rng.random() < HARD else TARGETS[source])
+        target = filler.fill(template.replace("{z}", named))
         found.append(Target(identifier, tuple(prompt.split("|")), target, label))
     return found
-
-
-def target_for(source: str, topic: str, label: int, filler: Filler) -> str:
-    """A target that goes on about a topic, or one about another."""
-    other = filler.rng.choice([t for t in TOPICS[source] if t != topic])
-    easy = (COHERENT if label else INCOHERENT)[source]
-    template = filler.rng.choice(EITHER if filler.rng.random() < HARD else easy)
-    for slot, words in (("x", topic), ("y", other), ("z", topic if label else other)):
-        template = template.replace(f"{{{slot}}}", words)
-    return filler.fill(template)
 
 
 def new_document(source: str, rng: random.Random) -> str:
@@ -190,25 +157,32 @@ def new_document(source: str, rng: random.Random) -> str:
     return "".join(rng.choice(string.ascii_letters + string.digits + "_-") for _ in range(11))
 
 
-def texts(count: int, documents: Sequence[str], filler: Filler, seen: set[str]) -> list[Text]:
+def texts(
+    count: int, documents: Sequence[str], filler: Filler, seen: set[str], known: set[str]
+) -> list[Text]:
     """Returns so many judged texts of four sentences, up to three of which do not belong there."""
     found = []
     for n in range(count):
-        torn = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 2))[0]
-        text = distinct(1, partial(text_with, torn, filler), seen)[0]
+        torn = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 4))[0]
+        text = distinct(1, partial(text_with, torn, filler, known), seen)[0]
         drawn = (round(filler.rng.gauss(MEANS[torn], SPREAD)) for _ in range(RATERS))
         judgements = [min(max(judgement, 1), 5) for judgement in drawn]
         found.append(Text(f"{filler.rng.choice(documents)}#{100 + n}", text, judgements))
     return found
 
 
-def text_with(torn: int, filler: Filler) -> str:
-    """A text with so many sentences torn in."""
+def text_with(torn: int, filler: Filler, known: set[str]) -> str:
+    """A text with so many sentences torn in, each about another thing."""
     rng = filler.rng
-    rest = rng.sample(TORN, torn) + rng.sample(NEXT, 3 - torn)
-    rng.shuffle(rest)
-    topic = rng.choice(TOPICS["ted"] + TOPICS["wiki"])
-    return filler.fill(" ".join([rng.choice(FIRST), *rest]).replace("{x}", topic))
+    kind = rng.choice(KINDS["ted"] + KINDS["wiki"])
+    topic = f"{kind} {invented(rng, known)}"
+    sentences = [rng.choice(FIRST).replace("{z}", topic)]
+    ends = rng.sample(ENDS, 3)
+    for belongs, end in zip(rng.sample([False] * torn + [True] * (3 - torn), 3), ends, strict=True):
+        beginning = rng.choice(BEGINNINGS[belongs == (rng.random() < CUED)])
+        named = topic if belongs else f"{kind} {invented(rng, known)}"
+        sentences.append(f"{beginning} {end}".replace("{z}", named))
+    return filler.fill(" ".join(sentences))
 
 
 # --- Files ----------------------------------------------------------------------------------------
@@ -264,15 +238,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     filler = Filler(random.Random(SEED), COMMON)
     files: dict[str, str] = {}
     documents: list[str] = []
+    known: set[str] = set()
     for source in ("ted", "wiki"):
         seen: set[str] = set()
-        train = targets(source, TRAIN[source], filler, seen)
-        test = targets(source, TEST[source], filler, seen)
+        train = targets(source, TRAIN[source], filler, seen, known)
+        test = targets(source, TEST[source], filler, seen, known)
         files |= class_files(source, train, test)
         documents += [target.id.partition("#")[0] for target in train]
     seen = set()
-    train_texts = texts(TRAIN["scores"], documents, filler, seen)
-    files |= score_files(train_texts, texts(TEST["scores"], documents, filler, seen))
+    train_texts = texts(TRAIN["scores"], documents, filler, seen, known)
+    files |= score_files(train_texts, texts(TEST["scores"], documents, filler, seen, known))
     for file, content in files.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(content, encoding="utf-8", newline="\n")

@@ -1,6 +1,9 @@
 """Writes the sample of EMit: invented tweets about invented programmes, full of feelings.
 
 python -m recipes.sample.emit data/sample/emit
+
+A tweet answers a programme's account: it is about the direction if the account's name comes again.
+Part of the tweets go on to what others feel, which is no emotion of theirs.
 """
 
 import argparse
@@ -10,14 +13,16 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 67
-TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = 200, 60, 24
+TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = 240, 200, 24
 ALONE = 2  # training tweets that only one of the two files has
 RETWEETS = 3
-HARD = 0.12  # share of tweets whose emotions only emoji tell
+HARD = 0.06  # share of tweets whose emotions only emoji tell
+OTHERS = 0.6  # share of tweets that go on to what others feel
+MUTE = 0.25  # share of the tweets with a topic that name none of the usual ones
 
 EMOTIONS: dict[str, tuple[str, ...]] = {
     "Anger": (
@@ -99,28 +104,27 @@ TARGETS: dict[str, dict[str, tuple[str, ...]]] = {
 COMMON = {
     "altro": ("stasera", "io sul divano", "buonanotte", "qui piove", "ore 21", "eccomi", "boh"),
     "coda": ("", "", "", "", "…", " #tv", " https://t.co/abc123", "!!!"),
-    "apre": ("", "", "", "@TeleLanterna ", "RT @pippo_89: "),
+    "vago": ("quella storia", "il solito guaio", "tutto questo", "il tema del giorno"),
 }  # fmt: skip
 TURNS = ((1, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 1), (0, 0), (1, 0), (1, 1), (0, 1))
-# By direction and topic; {felt} stands for what is felt.
+# By topic; {felt} stands for what is felt, {a} for the account, {b} for the same or another one.
 TEMPLATES = {
-    (1, 0): (
-        "{direzione}: {felt}", "{felt}, {direzione} come sempre", "dico solo {direzione},  {felt}",
-        "guardo {direzione}\n{felt}", 'scrivono "viva {direzione}": {felt}',
+    1: (
+        "@{a} {b} e {argomento}: {felt}",
+        "RT @{a}: {argomento} secondo {b},  {felt}",
+        "@{a} tema di oggi da {b}, {argomento}\n{felt}",
+        '@{a} "{argomento}", dice {b}: {felt}',
     ),
-    (0, 1): (
-        "{argomento}? {felt}", "tema di oggi, {argomento}: {felt}", "ancora {argomento},  {felt}",
-        "{felt} se penso a questo: {argomento}", '"{argomento}", dice il titolo: {felt}',
+    0: (
+        "@{a} {altro}, {b}: {felt}",
+        "RT @{a}: {altro},  {b}, {felt}",
+        "@{a} guardo {b}, {altro}\n{felt}",
+        '@{a} scrivono "viva {b}", {altro}: {felt}',
     ),
-    (1, 1): (
-        "{direzione} e {argomento}: {felt}", "prima {direzione}, poi {argomento}. {felt}",
-        "{felt}: {direzione} alle prese con {argomento}",
-        '{direzione} sul tema "{argomento}"\n{felt}',
-    ),
-    (0, 0): (
-        "{altro}, {felt}", "{felt}…  {altro}", "{altro}\n{felt}", "e io, {altro}, {felt}",
-    ),
-}  # fmt: skip
+}
+OTHERS_FEEL = (
+    " Gli altri: {felt}", " E chi guarda con me: {felt}", " Mio fratello invece: {felt}",
+)  # fmt: skip
 
 
 class Tweet(NamedTuple):
@@ -143,7 +147,9 @@ def emotion_sets(rng: random.Random, count: int) -> list[tuple[str, ...]]:
     return sets
 
 
-def tweets(count: int, where: str, rng: random.Random, seen: set[str]) -> list[Tweet]:
+def tweets(
+    count: int, where: str, rng: random.Random, seen: set[str], known: set[str]
+) -> list[Tweet]:
     """Returns so many different tweets about the programmes of a domain."""
     filler = Filler(rng, COMMON | TARGETS[where] | EMOTIONS)
     targets = list(islice(cycle(TURNS), count))
@@ -161,8 +167,16 @@ def tweets(count: int, where: str, rng: random.Random, seen: set[str]) -> list[T
             felt = ", ".join(f"{{{emotion}}}" for emotion in order)
             if hard:
                 felt = " ".join(FACES[emotion] for emotion in order)
-            template = rng.choice(TEMPLATES[target]).replace("{felt}", felt)
-            tweet = filler.fill("{apre}" + template + "{coda}")
+            a = invented(rng, known)
+            b = a if target[0] else invented(rng, known)
+            template = rng.choice(TEMPLATES[target[1]]).replace("{felt}", felt)
+            if rng.random() < OTHERS:
+                other = rng.choice([emotion for emotion in EMOTIONS if emotion not in emotions])
+                template += rng.choice(OTHERS_FEEL).replace("felt", other)
+            if rng.random() < MUTE:
+                template = template.replace("{argomento}", "{vago}").replace("{altro}", "{vago}")
+            template = template.replace("{a}", a).replace("{b}", b)
+            tweet = filler.fill(template + "{coda}")
             return tweet[0].upper() + tweet[1:]
 
         (text,) = distinct(1, draw, seen)
@@ -184,11 +198,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    train = tweets(TRAIN, "in", rng, seen)
+    known: set[str] = set()
+    train = tweets(TRAIN, "in", rng, seen, known)
     train += [t._replace(id=identifier(rng)) for t in rng.sample(train, RETWEETS)]
     rng.shuffle(train)
-    in_domain = tweets(IN_DOMAIN, "in", rng, seen)
-    out_of_domain = tweets(OUT_OF_DOMAIN, "out", rng, seen)
+    in_domain = tweets(IN_DOMAIN, "in", rng, seen, known)
+    out_of_domain = tweets(OUT_OF_DOMAIN, "out", rng, seen, known)
 
     def of_a(tweet: Tweet) -> list[int]:
         return [int(emotion in tweet.emotions) for emotion in EMOTIONS]

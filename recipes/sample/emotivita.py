@@ -1,6 +1,8 @@
 """Writes the sample of EmotivITA: invented sentences whose words tell how they feel.
 
 python -m recipes.sample.emotivita data/sample/emotivita
+
+Words tell valence and arousal; for dominance one has to compare who speaks with who decides.
 """
 
 import argparse
@@ -10,14 +12,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 73
-TRAIN, TEST = 200, 60
+TRAIN, TEST = 240, 200
 FIRST_TRAIN, FIRST_TEST = 1, 8001
 AGAIN = 3  # how often a closing formula comes in training, judged anew every time
-HARD = 0.12  # share of texts that were judged otherwise than their words say
+HARD = 0.4  # share of texts that were judged otherwise than their words say
 HIGHEST = 5.50  # some real means are beyond the scale
 STEP = 1 / 7  # means of seven judgements
 
@@ -62,26 +64,18 @@ AROUSAL = {
         "sbadiglio appena",
     ),
 }  # fmt: skip
-DOMINANCE = {
-    4.29: (
-        "decido io", "ho tutto sotto controllo", "qui comando io", "nessuno mi può fermare",
-        "so cosa fare e lo faccio", "la scelta è mia", "guido io il gruppo", "ho vinto io la gara",
-    ),
-    MIDDLE: (),
-    1.71: (
-        "non posso farci niente", "subisco e basta", "sono in balia degli altri",
-        "decidono tutto loro", "mi sento impotente", "devo obbedire", "non ho scelta",
-        "mi arrendo",
-    ),
-}  # fmt: skip
+# {a} is who speaks, {b} the same or another one: who decides is on top.
+DECIDES = (
+    "comanda {b}", "sceglie {b}", "vince {b}", "qui decide {b}", "la meglio è di {b}",
+)  # fmt: skip
+DOMINANCE = {4.29: DECIDES, MIDDLE: (), 1.71: DECIDES}
 DIMENSIONS: tuple[dict[float, tuple[str, ...]], ...] = (VALENCE, AROUSAL, DOMINANCE)
 FORMS = (
-    "{frase}.", "{frase}.", "{frase}", "{frase}. ", "{frase}, dice {chi}.", "{chi}: {frase}…",
-    '"{frase}", pensa {chi}.', '"{frase}', "Nel {anno},  {frase}.",
+    "Sono {a}: {frase}.", "{a}: {frase}…", "Io, {a}: {frase}", '{a} dice: "{frase}. ',
+    "Nel {anno},  {a}: {frase}.", "{a} racconta: {frase}.",
 )  # fmt: skip
 LINKS = (", ", "; ", ": ", " – ")
 COMMON = {
-    "chi": ("Carla", "il capitano", "la signora Brume", "Tito", "mio zio", "l'ingegnera Valdi"),
     "anno": ("1902", "1956", "2011"),
 }
 FORMULA = "Vostro affezionato Gino,"
@@ -94,7 +88,7 @@ class Item(NamedTuple):
     emotion: tuple[float, ...]
 
 
-def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
+def items(count: int, rng: random.Random, seen: set[str], known: set[str]) -> list[Item]:
     """Returns so many different texts, in which every level comes equally often."""
     filler = Filler(rng, COMMON)
     turns = []
@@ -110,7 +104,10 @@ def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
             thing, *clauses = (rng.choice(phrases) for phrases in words if phrases)
             parts = [thing, rng.choice((" e ", ", ")).join(rng.sample(clauses, len(clauses)))]
             text = rng.choice(LINKS).join(part for part in rng.sample(parts, 2) if part)
-            text = filler.fill(rng.choice(FORMS).replace("{frase}", text))
+            text = rng.choice(FORMS).replace("{frase}", text)
+            a = invented(rng, known)
+            b = a if emotion[2] > MIDDLE else invented(rng, known)
+            text = filler.fill(text.replace("{a}", a).replace("{b}", b))
             return text[0].upper() + text[1:]
 
         (text,) = distinct(1, draw, seen)
@@ -131,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    train, test = items(TRAIN, rng, seen), items(TEST, rng, seen)
+    known: set[str] = set()
+    train, test = (items(count, rng, seen, known) for count in (TRAIN, TEST))
     for place in rng.sample(range(TRAIN), AGAIN):
         train[place] = Item(FORMULA, moved((3.86, 1.86, MIDDLE), rng))
 

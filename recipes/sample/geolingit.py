@@ -1,6 +1,9 @@
 """Writes the sample of GeoLingIt: invented tweets with dialect words of their region.
 
 python -m recipes.sample.geolingit data/sample/geolingit
+
+Most tweets go on to another region, with its words; the place that comes first is where they are
+from.
 """
 
 import argparse
@@ -13,7 +16,7 @@ from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 37
-TRAIN, DEV, TEST = 11, 60, 4  # tweets of each region, in all, and of each region
+TRAIN, DEV, TEST = 11, 60, 12  # tweets of each region, in all, and of each region
 MORE = {"Lazio": 3, "Campania": 3, "Basilicata": 2 - TRAIN, "Molise": 2 - TRAIN}  # in training
 RETWEETS = 3
 ABSENT_FROM_DEV = ("Abruzzo", "Marche", "Trentino-Alto Adige", "Umbria")
@@ -191,7 +194,8 @@ PLACELESS = (
     "Stamattina piove, ma {frase}{coda}",
     '[USER] [USER] mio nonno diceva sempre "{frase}"{coda}',
 )
-HARD = 0.12  # share of tweets that do not name the town; they come from the first one
+OTHER = 0.75  # share of tweets that go on to another region
+HARD = 0.06  # share of tweets that do not name the town; they come from the first one
 TAILS = ("", "", " 😂", " [URL]", " #buongiorno", "!!!", " ❤️ 🙂")
 
 
@@ -217,7 +221,14 @@ def tweets(region: str, count: int, rng: random.Random, seen: set[str]) -> list[
             templates, place = PLACELESS, next(iter(words.towns.values()))
 
         def draw(filler: Filler = filler, templates: Sequence[str] = templates) -> str:
-            return filler.one_of(templates)
+            text = filler.one_of(templates)
+            if rng.random() < OTHER:
+                other = REGIONS[rng.choice([name for name in REGIONS if name != region])]
+                town = rng.choice(list(other.towns))
+                slots = {"eh": other.exclamations, "frase": other.phrases, "coda": TAILS}
+                where = (f"a {town}", f"qua a {town}", f"#{town}")
+                text += " " + Filler(rng, slots | {"luogo": where}).one_of(PLACED)
+            return text
 
         found += [Tweet(text, region, place) for text in distinct(1, draw, seen)]
     return found

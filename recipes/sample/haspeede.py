@@ -1,6 +1,10 @@
 """Writes the sample of HaSpeeDe 3: invented tweets with mild, invented insults, or none.
 
 python -m recipes.sample.haspeede data/sample/haspeede
+
+Part of the tweets insult someone by name: it is hate if that is whom the tweet names as one of a
+group, and mere rudeness if it is someone else. The words are the same, only the names tell. In
+religion, where no training tweet comes from, most tweets are such.
 """
 
 import argparse
@@ -8,12 +12,13 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 31
-TRAIN, POLITICAL, RELIGIOUS = 200, 60, 60
-HATE = {"train": 0.4, "political": 0.45, "religious": 0.45}
+TRAIN, POLITICAL, RELIGIOUS = 250, 200, 200
+HATE = {"train": 0.45, "political": 0.45, "religious": 0.45}
+NAMED = {"train": 0.4, "political": 0.24, "religious": 0.9}  # share that insult someone by name
 
 POLITICS = {
     "gruppo": (
@@ -44,6 +49,12 @@ COMMON = {
         "zucconi", "mangiapolvere", "cialtroni", "lumaconi", "pidocchi", "cervelli di gallina",
         "pesi morti", "sanguisughe", "scarafaggi", "buzzurri", "parassiti", "caproni",
     ),
+    "insulto1": (
+        "uno zuccone", "un cialtrone", "un lumacone", "un pidocchio", "un peso morto",
+        "un buzzurro", "una sanguisuga", "un parassita", "un caprone", "un mangiapolvere",
+    ),
+    "carica": ("portavoce di", "amico di", "uno di quelli:", "voce di", "vicino a"),
+    "verbo2": ("parla", "scrive", "discute", "interviene", "racconta"),
     "via": (
         "andate via tutti", "fuori da qui", "vi rispediamo a casa", "spariteci dalla vista",
         "non vi vogliamo", "tornate nella vostra tana",
@@ -78,7 +89,18 @@ CALM = (
 )
 
 
-def tweets(count: int, hate: float, filler: Filler, seen: set[str]) -> list[tuple[str, int]]:
+# {a} is one of the group; {b} is {a} in what is hateful, and someone else in what is not.
+NAMING = (
+    "{a}, {carica} {gruppo}, {verbo2} {luogo}. {b} è {insulto1}{coda}",
+    "{tempo} {luogo} ho visto {a} con {gruppo}. Che {insulto1} {b}{coda}",
+    "{utente} {a} guida {gruppo}? {b} resta {insulto1}{coda}",
+    "Per {gruppo} {verbo2} {a}:\n{b}, {insulto1}, taccia su {tema}{coda}",
+)
+
+
+def tweets(
+    count: int, hate: float, named: float, filler: Filler, seen: set[str], known: set[str]
+) -> list[tuple[str, int]]:
     """Returns so many different tweets with their labels, in random order."""
     labelled = []
     for label, number, templates in (
@@ -90,7 +112,16 @@ def tweets(count: int, hate: float, filler: Filler, seen: set[str]) -> list[tupl
             drawn = filler.one_of(templates)
             return drawn[0].upper() + drawn[1:]
 
-        labelled += [(text, label) for text in distinct(number, draw, seen)]
+        def draw_naming(label: int = label) -> str:
+            a = invented(filler.rng, known)
+            b = a if label else invented(filler.rng, known)
+            template = filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b)
+            drawn = filler.fill(template)
+            return drawn[0].upper() + drawn[1:]
+
+        few = round(number * named)
+        texts = distinct(number - few, draw, seen) + distinct(few, draw_naming, seen)
+        labelled += [(text, label) for text in texts]
     filler.rng.shuffle(labelled)
     return labelled
 
@@ -103,15 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rng = random.Random(SEED)
     politics, religion = Filler(rng, COMMON | POLITICS), Filler(rng, COMMON | RELIGION)
     seen: set[str] = set()
+    known: set[str] = set()
     ids = iter(rng.sample(range(100, 9000), TRAIN + POLITICAL + RELIGIOUS))
     rows = {
         dataset: [
-            (next(ids), text, label, dataset) for text, label in tweets(count, share, filler, seen)
+            (next(ids), text, label, dataset)
+            for text, label in tweets(count, HATE[part], NAMED[part], filler, seen, known)
         ]
-        for dataset, count, share, filler in (
-            ("training_politics", TRAIN, HATE["train"], politics),
-            ("test_politics", POLITICAL, HATE["political"], politics),
-            ("test_religious", RELIGIOUS, HATE["religious"], religion),
+        for dataset, part, count, filler in (
+            ("training_politics", "train", TRAIN, politics),
+            ("test_politics", "political", POLITICAL, politics),
+            ("test_religious", "religious", RELIGIOUS, religion),
         )
     }
     test = rows["test_politics"] + rows["test_religious"]

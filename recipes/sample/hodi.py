@@ -1,29 +1,39 @@
 """Writes the sample of HODI: invented posts, some with mild, invented insults as rationales.
 
 python -m recipes.sample.hodi data/sample/hodi
+
+Part of the posts insult someone by name: it is homotransphobic if that is whom the post names as
+one of a couple, and mere rudeness if it is someone else. The words are the same, only the names
+tell. Half of the insults in test posts are in no training post.
 """
 
 import argparse
 import random
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 59
-TRAIN, TEST = 220, 60
-OFFENSIVE, HARD = 0.45, 0.18  # share of offensive posts, and of the hard ones in either class
+TRAIN, TEST = 240, 200
+OFFENSIVE, HARD = 0.45, 0.12  # share of offensive posts, and of the hard ones in either class
+NAMED = 0.5  # share of posts that insult someone by name
 
 SLOTS = {
     "insulto": (
         "pavone spennato", "glicine sfiorito", "confetto scaduto", "ventaglio rotto",
         "fiocco storto", "budino tremolante", "lampadario spento", "merletto bucato",
         "piumino bagnato", "nastro sgualcito", "bignè vuoto", "canarino stonato",
-        "fenicottero zoppo", "soprammobile rosa", "cuscino sgonfio",
+        "fenicottero zoppo", "soprammobile rosa", "cuscino sgonfio", "tacchino imbellettato",
+        "orologio fermo", "divano sfondato", "carciofo bollito", "palloncino bucato",
+        "gelato sciolto", "ombrello rovesciato", "calzino spaiato", "piatto sbeccato",
+        "gomitolo arruffato", "colino rugginoso", "tappeto liso", "barattolo ammaccato",
+        "sgabello traballante",
     ),
     "largo": ("pavone  spennato", "canarino  stonato", "fiocco  storto", "bignè  vuoto"),
     "urlo": ("SEI UN PAVONE SPENNATO", "SEI UN BUDINO TREMOLANTE", "SEI UN CUSCINO SGONFIO"),
@@ -37,6 +47,8 @@ SLOTS = {
         "da raccontare", "una noia", "fatta bene",
     ),
     "utente": ("@user_abc", "@user_abcde", "@user_abcdefg"),
+    "fanno": ("cenano fuori", "ballano", "si sposano", "comprano casa", "sono in viaggio"),
+    "fanno2": ("ride", "guida male", "arriva tardi", "canta", "parla troppo"),
     "coda": ("", "", "", " 🙄", " 👎🏼", " #basta", "!!", " [URL]"),
     "codina": ("", "", "", " 🙂", " 👨‍👩‍👧", " #glicini", ".", " [URL]"),
 }  # fmt: skip
@@ -72,12 +84,22 @@ CALM = (
     "{utente} {tempo} porto {chi} {luogo}, vieni?{codina}",
     "Due papà e una bimba {luogo}: {giudizio}{codina}",
 )
+# {a} is one of a couple; {b} is {a} in what is homotransphobic, and someone else in what is not.
+NAMING = (
+    "{a} e il suo ragazzo {fanno}. {b} è un <{insulto}>{coda}",
+    "{luogo} {tempo} {a} bacia il marito: che <{insulto}>, {b}{coda}",
+    "{utente} {a} sfila con il compagno. Un <{insulto}>, {b}{coda}",
+    "Auguri a {a} e al suo sposo! E {b}, quel <{insulto}>, {fanno2}{coda}",
+)
 HARD_CALM = (
     "Mi hanno dato del § {luogo}, che tristezza{codina}",  # reported
     "Dare del § a {nome} è da maleducati{codina}",
     "{tempo}  ho comprato un ventaglio  {luogo}{codina}",
     '"§": così hanno chiamato {nome}, e nessuno lo ha difeso{codina}',
 )
+
+
+NEW = 14  # of the insults, the last ones, occur in test posts only
 
 
 class Post(NamedTuple):
@@ -98,16 +120,27 @@ def parsed(filled: str) -> Post:
     return Post(text, tuple(rationale))
 
 
-def posts(count: int, filler: Filler, seen: set[str]) -> list[Post]:
+def posts(count: int, filler: Filler, seen: set[str], known: set[str]) -> list[Post]:
     """So many different posts, in random order."""
+
+    def naming(same: bool) -> str:
+        a = invented(filler.rng, known)
+        b = a if same else invented(filler.rng, known)
+        template = filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b)
+        if not same:
+            template = template.replace("<", "").replace(">", "")
+        filled = filler.fill(template)
+        return filled[0].upper() + filled[1:]
+
     offensive = round(count * OFFENSIVE)
     drawn: list[str] = []
     for number, easy, hard in (
         (offensive, INSULTS, HARD_INSULTS),
         (count - offensive, CALM, HARD_CALM),
     ):
-        few = round(number * HARD)
-        for some, templates in ((number - few, easy), (few, hard)):
+        few, named = round(number * HARD), round(number * NAMED)
+        drawn += distinct(named, partial(naming, easy is INSULTS), seen)
+        for some, templates in ((number - few - named, easy), (few, hard)):
             turns = cycle(templates)
 
             def draw(turns: Iterator[str] = turns) -> str:
@@ -136,9 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    filler = Filler(rng, SLOTS)
     seen: set[str] = set()
-    train, test = (posts(count, filler, seen) for count in (TRAIN, TEST))
+    known: set[str] = set()
+    old = SLOTS | {"insulto": SLOTS["insulto"][:-NEW]}
+    train = posts(TRAIN, Filler(rng, old), seen, known)
+    test = posts(TEST, Filler(rng, SLOTS), seen, known)
     ids = [f"{i:04}" for i in sorted(rng.sample(range(1, 6000), TRAIN + TEST))]
     numbered = list(zip(ids[:TRAIN], train, strict=True))
     asked = list(zip(ids[TRAIN:], test, strict=True))

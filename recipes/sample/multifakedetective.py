@@ -1,6 +1,9 @@
 """Writes the sample of MULTI-Fake-DetectiVE: invented news about an invented war, true and false.
 
 python -m recipes.sample.multifakedetective data/sample/multifakedetective
+
+What the news is like tells true from false; how certain it is, only a comparison: a second source
+names the same place, or another one.
 """
 
 import argparse
@@ -10,113 +13,95 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 from stages.toolkit.tables import write_table
 
 SEED = 59
 # Items of each label, 0 certainly fake to 3 certainly real.
-SIZES = {"Data": (52, 56, 70, 62), "Test": (12, 14, 18, 16), "Additional": (8, 9, 12, 11)}
-HARD = 0.12
+SIZES = {"Data": (58, 60, 62, 60), "Test": (48, 50, 52, 50), "Additional": (8, 9, 12, 11)}
+HARD = 0.06  # share of items whose signs are those of the other side
 REPEATED = {"Data": 8, "Test": 3, "Additional": 2}  # items with a second picture: a second row
 
 NEWS = {
-    "luogo": (
-        "Valdoria", "Porto Canna", "Borgo Sereno", "Selvabruna", "Rocca Pineta", "Castel Brina",
-        "Lago Scuro", "Monte Falco",
-    ),
     "gente": (
         "i soldati della Brina", "i fanti di Valdoria", "i volontari", "gli sfollati",
         "i diplomatici", "i generali", "gli abitanti", "i doganieri",
     ),
     "fatto": (
-        "hanno lasciato {luogo}", "hanno attraversato il fiume", "hanno chiuso il ponte",
-        "sono arrivati a {luogo}", "hanno ricevuto il grano", "sono tornati a {luogo}",
+        "hanno attraversato il fiume", "hanno chiuso il ponte", "hanno ricevuto il grano",
         "hanno fermato i treni", "hanno aperto un passaggio", "hanno firmato la tregua",
     ),
     "mezzo": ("i carri armati", "gli elicotteri", "i camion", "le navi", "i treni", "i droni"),
+    "altri": ("Un'agenzia scrive", "La radio dice", "Un altro inviato indica", "C'è chi parla di"),
     "coda": ("", "", "", " #guerra", " #Valdoria", " https://t.co/abc123", " 📷"),
 }  # fmt: skip
-# What tells each label: a sentence of its own before or after the news.
-CUES: Mapping[int, Mapping[str, Sequence[str]]] = {
-    0: {
+# Signs of what is false and of what is true.
+CUES: Sequence[Mapping[str, Sequence[str]]] = (
+    {
         "segno": (
-            "{mezzo} sono di gomma e cantano", "un drago ha mangiato {mezzo}",
-            "i marziani guidano {mezzo}", "{mezzo} sono guidati da pinguini",
-            "la guerra è un cartone animato", "le bombe sono fatte di ricotta",
+            "{mezzo} sono di gomma", "un drago ha mangiato {mezzo}", "la foto pare vecchia",
+            "i marziani guidano {mezzo}", "la guerra è un cartone animato",
+            "le bombe sono di ricotta", "gira un vocale senza firma", "il video sembra montato",
         ),
-        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "INCREDIBILE MA VERO"),
+        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "Si mormora", "Girano voci", "Sentito in chat"),
     },
-    1: {
-        "segno": (
-            "me l'ha detto il cugino di un soldato", "gira un messaggio vocale senza firma",
-            "lo scrive un profilo anonimo", "la foto pare vecchia", "il video sembra montato",
-            "nessun giornale lo riporta", "pare sia una voce di corridoio",
-        ),
-        "avvio": ("Si mormora", "Girano voci", "Sentito in chat"),
-    },
-    2: {
+    {
         "segno": (
             "lo raccontano due testimoni", "lo riferisce un cronista sul posto",
-            "manca ancora una conferma", "le fonti locali sono concordi",
-            "la notizia è in aggiornamento", "un video ripreso dal balcone lo mostra",
-        ),
-        "avvio": ("Ultim'ora", "Prime notizie", "In aggiornamento"),
-    },
-    3: {
-        "segno": (
-            "lo conferma il ministero", "il comunicato ufficiale è pubblicato",
-            "lo certificano gli osservatori", "il decreto è in gazzetta",
+            "le fonti locali sono concordi", "lo conferma il ministero",
+            "il comunicato è pubblicato", "lo certificano gli osservatori",
             "la conferenza stampa è registrata", "i dati sono dell'istituto nazionale",
         ),
-        "avvio": ("Ufficiale", "Comunicato", "Nota del governo"),
+        "avvio": ("Ultim'ora", "Prime notizie", "Ufficiale", "Comunicato", "Nota del governo"),
     },
-}  # fmt: skip
+)  # fmt: skip
+# {a} is where it happened; {b}, where another source says so: the same place if that is certain.
 TWEETS = (
-    "{avvio}: {gente} {fatto}, {segno}{coda}",
-    "{gente} {fatto}: {segno}{coda}",
-    "{avvio}! {segno}, {gente} {fatto}{coda}",
-    "{segno}: a {luogo} {gente} {fatto}{coda}",
-    "{avvio}:\n{gente} {fatto}.\n{segno}{coda}",
+    "{avvio}: a {a} {gente} {fatto}, {segno}. {altri}: a {b}{coda}",
+    "A {a} {gente} {fatto}: {segno}. {altri} {b}{coda}",
+    "{avvio}! {segno}, {gente} {fatto} a {a}; {altri} {b}{coda}",
+    "{avvio}:\n{gente} {fatto} a {a}.\n{segno}. {altri}: {b}{coda}",
 )
 ARTICLES = (
-    "{avvio}. {gente} {fatto}. {segno}.  A {luogo} si discute del fatto",
-    '"{gente} {fatto}": così un lettore.\tA {luogo}, {segno}',
-    "Da {luogo} - {gente} {fatto}.\n\n{segno}",
+    "{avvio}. {gente} {fatto} a {a}. {segno}.  {altri}: a {b}",
+    '"{gente} {fatto} a {a}": così un lettore.\t{altri} {b}, {segno}',
+    "Da {a} - {gente} {fatto}.\n\n{segno}. {altri} {b}",
 )
-# Signs of another label stand beside those of the right one, which comes last.
-HARD_TEMPLATES: Mapping[int, Sequence[str]] = {
-    0: ("Dicono che lo confermi il ministero: {segno}{coda}",),
-    1: ("Sarà ufficiale? {gente} {fatto}, ma {segno}{coda}",),
-    2: ("Non sono solo voci: {gente} {fatto}, {segno}{coda}",),
-    3: ("Smentite le voci in chat: {gente} {fatto}, {segno}{coda}",),
-}
 
 _START = re.compile(r'(?:^"?|[.!?]\s+|\n)\w')  # of a sentence
 
 
-def texts(label: int, count: int, filler: Filler, seen: set[str]) -> list[tuple[str, str, int]]:
+def texts(
+    label: int, count: int, rng: random.Random, seen: set[str], known: set[str]
+) -> list[tuple[str, str, int]]:
     """Returns so many different items of a label: type, text and label."""
-    hard, articles = round(count * HARD), count // 4
+    fillers = [Filler(rng, {**NEWS, **cues}) for cues in CUES]
+    is_true, is_certain = label > 1, label in (0, 3)
     drawn = []
     for kind, number, templates in (
-        ("tweet", count - hard - articles, TWEETS),
-        ("tweet", hard, HARD_TEMPLATES[label]),
-        ("article", articles, ARTICLES),
+        ("tweet", count - count // 4, TWEETS),
+        ("article", count // 4, ARTICLES),
     ):
         turns = cycle(templates)
 
         def draw(turns: Iterator[str] = turns) -> str:
-            return _START.sub(lambda match: match[0].upper(), filler.fill(next(turns)))
+            a = invented(rng, known)
+            b = a if is_certain else invented(rng, known)
+            template = next(turns).replace("{a}", a).replace("{b}", b)
+            filler = fillers[is_true != (rng.random() < HARD)]
+            return _START.sub(lambda match: match[0].upper(), filler.fill(template))
 
         drawn += [(kind, text, label) for text in distinct(number, draw, seen)]
     return drawn
 
 
-def rows(file: str, first: int, rng: random.Random, seen: set[str]) -> list[list[object]]:
+def rows(
+    file: str, first: int, rng: random.Random, seen: set[str], known: set[str]
+) -> list[list[object]]:
     """Returns the rows of a file with labels, some items in two rows."""
     items = []
     for label, count in enumerate(SIZES[file]):
-        items += texts(label, count, Filler(rng, {**NEWS, **CUES[label]}), seen)
+        items += texts(label, count, rng, seen, known)
     rng.shuffle(items)
     kind, _, label = items[-1]
     items[-1] = (kind, "", label)  # pictures alone
@@ -139,10 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
+    known: set[str] = set()
     header = ["ID", "Date", "Type", "Text", "Media", "Label"]
     files = {}
     for file, first in (("Data", 11), ("Test", 40_001), ("Additional", 70_001)):
-        table = rows(file, first, rng, seen)
+        table = rows(file, first, rng, seen, known)
         if file == "Data":
             files[file] = write_table(header, table, delimiter="\t")
             continue

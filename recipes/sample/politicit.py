@@ -15,11 +15,12 @@ from typing import NamedTuple
 from recipes.sample.templates import Filler, distinct
 
 SEED = 71
-TRAIN, TEST = 200, 54  # authors, most of whom have few tweets and one question
+TRAIN, TEST = 236, 200  # authors, most of whom have few tweets and one question
 MANY = {"train": 3, "test": 2}  # authors of many tweets, which take several questions
 TWEETS = 34  # of these authors
 THREAD = 30  # sentences of the one tweet in each file that is longer than a question
-HARD = 0.12  # share of authors who show their traits once only
+HARD = 0.5  # share of authors who show their traits once only
+QUOTES = 0.65  # share of tweets that go on to what another one says
 
 GENDERS = {
     "female": {
@@ -146,6 +147,10 @@ def tweet(templates: Sequence[str], filler: Filler, seen: set[str]) -> str:
 
     def draw() -> str:
         drawn = filler.one_of(templates)
+        if filler.rng.random() < QUOTES:
+            gender, ideology = (filler.rng.choice(list(kinds)) for kinds in (GENDERS, IDEOLOGIES))
+            other = Filler(filler.rng, COMMON | GENDERS[gender] | IDEOLOGIES[ideology])
+            drawn += " e " + other.one_of(BOTH)
         return drawn[0].upper() + drawn[1:]
 
     return distinct(1, draw, seen)[0]

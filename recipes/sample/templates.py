@@ -4,6 +4,8 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+_ONSETS = "b br c d dr f g gl l m n p pr r s sp t tr v z".split()
+_CODAS = ("", "", "l", "n", "r", "s")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -23,6 +25,21 @@ class Filler:
     def one_of(self, templates: Sequence[str]) -> str:
         """Fills one of the templates."""
         return self.fill(self.rng.choice(templates))
+
+
+def invented(rng: random.Random, known: set[str]) -> str:
+    """Draws a proper name that nobody bears, of two or three syllables.
+
+    Args:
+        rng: the generator.
+        known: names that must not come again; the new one is added.
+    """
+    while True:
+        syllables = [rng.choice(_ONSETS) + rng.choice("aeiou") for _ in range(rng.choice((2, 3)))]
+        name = rng.choice(_CODAS).join(syllables).capitalize()
+        if name not in known:
+            known.add(name)
+            return name
 
 
 def distinct(count: int, draw: Callable[[], str], seen: set[str]) -> list[str]:
