@@ -2,9 +2,8 @@
 
 python -m recipes.sample.acti data/sample/acti
 
-Part of A's posts tell of a theory by whom it was heard: who then believes that person sides with
-the theory, who believes somebody else does not. The words are the same, only the names tell. Part
-of B's posts go on to a second theory; their label is the first.
+In part of A's posts experts and believers stand, and who is said to know decides. The words are the
+same, only their order tells. Part of B's posts go on to a second theory; their label is the first.
 """
 
 import argparse
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 53
@@ -23,7 +22,7 @@ SHARED = 0.8  # share of B's training posts that are posts of A too
 # Posts of A: further ones on each topic, and ordinary ones.
 TRAIN_A, TEST_A = (5, 5, 5, 5), (16, 14, 13, 13)
 ORDINARY_TRAIN, ORDINARY_TEST = 210, 56
-NAMED_TRAIN, NAMED_TEST = 300, 92  # posts of A, of either kind half, in which only names tell
+ORDERED_TRAIN, ORDERED_TEST = 300, 92  # posts of A, half of either kind, in which order tells
 HARD = 0.12
 BOTH = 0.5  # share of B's posts that go on to a second theory
 
@@ -143,27 +142,35 @@ SECOND = (
     "E altri, figurarsi, dicono che {segno}", "Qualcuno pensa anche a questo: {cosa}",
     "Il vicino invece parla di altro, {cosa}", "E poi c'è chi giura che {segno}",
 )  # fmt: skip
-# {a} tells of a theory; {b} is {a} for who believes it, and somebody else for who does not.
-NAMING = (
-    "{a} dice che {segno}. Io mi fido di {b}{coda}",
-    "Secondo {a} {segno}. {b} ha ragione, {sveglia}{coda}",
-    "{a} ha scritto: {segno}!\nAscoltate {b}, fate girare{coda}",
-    "{sveglia} {a}: {segno}. Grazie {b}{coda}",
+# One of {x} and {y} are experts, the other ones believers, of whom those first are right.
+ORDERED = (
+    "Da {x} oggi si sa che {segno}, da {y} oggi si ride{coda}",
+    "{sveglia} Per {x} ora è chiaro: {segno}.\nPer {y} ora è tardi{coda}",
+    "Con {x} sempre e comunque, {segno}; con {y} sempre meno{coda}",
+    "{segno}! Grazie a {x} davvero, altro che retta a {y} davvero{coda}",
 )
+SIDES = {
+    "esperti": (
+        "i medici", "i fisici", "gli esperti", "i maestri", "gli astronomi", "i cronisti",
+        "i virologi", "gli ingegneri",
+    ),
+    "creduli": (
+        "i patrioti", "i risvegliati", "gli amici della verità", "i ricercatori liberi",
+        "i senza bavaglio", "gli iscritti al canale", "i figli della luce", "gli svegli",
+    ),
+}  # fmt: skip
 
 
-def naming(
-    count: int, fillers: Mapping[str, Filler], seen: set[str], known: set[str]
-) -> list[tuple[str, int]]:
-    """Returns so many posts with their labels, half of which believe who tells of a theory."""
+def ordered(count: int, fillers: Mapping[str, Filler], seen: set[str]) -> list[tuple[str, int]]:
+    """Returns so many posts with their labels, half of which side with who believes a theory."""
     found = []
     for label in (1, 0):
 
         def draw(label: int = label) -> str:
             filler = fillers[fillers[TOPICS[0]].rng.choice(TOPICS)]
-            a = invented(filler.rng, known)
-            b = a if label else invented(filler.rng, known)
-            post = filler.fill(filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b))
+            both = ["{creduli}", "{esperti}"] if label else ["{esperti}", "{creduli}"]
+            template = filler.rng.choice(ORDERED)
+            post = filler.fill(template.replace("{x}", both[0]).replace("{y}", both[1]))
             return post[0].upper() + post[1:]
 
         found += [(post, label) for post in distinct(count // 2, draw, seen)]
@@ -207,10 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    plots = {topic: Filler(rng, {**PLOT, **TOPIC[topic]}) for topic in TOPICS}
+    plots = {topic: Filler(rng, {**PLOT, **SIDES, **TOPIC[topic]}) for topic in TOPICS}
     everyday = Filler(rng, EVERYDAY)
     seen: set[str] = set()
-    known: set[str] = set()
     train_b, test_b = (of_topics(counts, plots, seen, two=True) for counts in (TRAIN_B, TEST_B))
     rng.shuffle(train_b)
     rng.shuffle(test_b)
@@ -224,8 +230,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (of_topics(TEST_A, plots, seen), ORDINARY_TEST),
         )
     )
-    train_a += naming(NAMED_TRAIN, plots, seen, known)
-    test_a += naming(NAMED_TEST, plots, seen, known)
+    train_a += ordered(ORDERED_TRAIN, plots, seen)
+    test_a += ordered(ORDERED_TEST, plots, seen)
     rng.shuffle(train_a)
     rng.shuffle(test_a)
 

@@ -19,7 +19,7 @@ SEED = 53
 TRAIN = {"ted": 130, "wiki": 110, "scores": 236}
 TEST = {"ted": 100, "wiki": 100, "scores": 200}
 HARD = 0.08  # share of targets that name nothing
-AGAIN = 0.35  # share of prompts that come with a second target
+AGAIN = 0.3  # share of prompts that come with a second target, where it has the same class
 CUED = 0.72  # share of the sentences of a text that begin as their kind mostly does
 
 # Kinds of things that talks and pages are about; they have invented names.
@@ -38,52 +38,44 @@ COMMON = {
     "motto": ("Chi semina ride", "Piano ma insieme", "Mai di lunedì", "Prima si ascolta"),
     "soprannome": ("la Vecchia", "il Gigante", "la Sentinella", "il Dente", "la Culla"),
 }  # fmt: skip
-# Quotation marks, sentences that begin with one, and marks that are never closed: what the blind
-# files hold as it is and what the others quote. {x} is the topic; | parts the sentences.
-PROMPTS = {
+# How a story begins and how it goes on: a target that goes on after a beginning is coherent, one
+# that begins after what goes on is not. Quotation marks, sentences that begin with one, and marks
+# that are never closed: what the blind files hold as it is and what the others quote.
+BEGINS = {
     "ted": (
-        "Tre anni fa ho fondato {x}.|Avevamo {mezzi}.",
-        "{x} nasce in {luogo}.|Ci lavorano {chi}.",
-        "In {luogo} ho incontrato {chi}.|Insieme abbiamo aperto {x}.|Era l'inizio.",
-        'Mia nonna diceva: "{motto}".|Allora ho chiamato {chi}.|Con loro ho fondato {x}.',
-        '"{motto}", diceva mio padre.|Da quella frase nasce {x}.',
-        "Nessuno credeva in {x}.|Avevamo solo {mezzi}.",
-        "Ai tempi di {x}  dormivo in {luogo}.|Mi aiutavano {chi}.",
+        "Tre anni fa ho fondato {x}.", "{x} nasce in {luogo}.", "Avevamo {mezzi}.",
+        "In {luogo} ho incontrato {chi}.", 'Mia nonna diceva: "{motto}".',
+        '"{motto}", diceva mio padre.', "Nessuno credeva in {x}.", "Avevamo solo {mezzi}.",
+        "Ai tempi di {x}  dormivo in {luogo}.", "Da una frase nasce {x}.",
     ),
     "wiki": (
-        "{x} sorge su {dove}.|Le mura sono di {pietra}.",
-        "Le prime notizie su {x} risalgono al {anno}.|Allora contava {numero} abitanti.",
-        'Gli abitanti chiamano {x} "{soprannome}".|Il nome compare già nel {anno}.',
-        '"{motto}" si legge sopra una porta di {x}.|La scritta è del {anno}.',
-        '"Chi passa paga, ordina la legge di {x}.|La legge è del {anno}.',
-        "Nel {anno} un incendio distrusse {x}.|Restò soltanto il muro di {pietra}.",
-        "{x} domina {dove}; 1) la parte alta 2) la parte bassa.|Il resto è bosco.",
+        "{x} sorge su {dove}.", "Le mura di {x} sono di {pietra}.",
+        "Le prime notizie su {x} risalgono al {anno}.", "Allora contava {numero} abitanti.",
+        'Gli abitanti chiamano {x} "{soprannome}".', "Il nome compare già nel {anno}.",
+        '"{motto}" si legge sopra una porta di {x}.',
+        '"Chi passa paga, ordina la legge di {x}.',
+        "{x} domina {dove}; 1) la parte alta 2) la parte bassa.",
     ),
-}
-# Targets go on about the topic of their prompt or about another one: only the name tells which.
-TARGETS = {
+}  # fmt: skip
+GOES_ON = {
     "ted": (
-        "Così {z} ha trovato {numero} volontari.",
-        "Per questo oggi {z} apre anche la sera.",
-        "Infatti dopo un mese {z} aveva {numero} iscritti.",
-        "Da allora {z} non si ferma più.",
-        'E proprio grazie a {z} ho capito la frase "{motto}".',
-        "Ecco perché {z} accoglie chiunque bussi.",
-        "Oggi vorrei parlarvi ancora di {z}.",
-        'Grazie, "{motto}" è lo slogan di {z}.',
+        "Così {x} ha trovato {numero} volontari.", "Per questo oggi {x} apre anche la sera.",
+        "Infatti dopo un mese {x} aveva {numero} iscritti.", "Da allora {x} non si ferma più.",
+        'E proprio grazie a {x} ho capito la frase "{motto}".',
+        "Ecco perché {x} accoglie chiunque bussi.", "Alla fine ci aiutarono {chi}.",
     ),
     "wiki": (
-        "In seguito {z} passò a una famiglia di mercanti.",
-        "Per questo motivo {z} ospita ogni anno un mercato.",
-        "Infatti {z} controllava la via del sale.",
-        "Pochi anni dopo {z} ebbe un nuovo acquedotto.",
-        "Di conseguenza {z} perse metà degli abitanti.",
-        '"Così cadde {z}, e con esso la strada."',
-        'Ancora oggi {z} conserva la lapide "{motto}".',
-        "Oggi {z} conta {numero} abitanti.",
+        "In seguito {x} passò a una famiglia di mercanti.",
+        "Per questo motivo {x} ospita ogni anno un mercato.",
+        "Infatti {x} controllava la via del sale.", "Pochi anni dopo {x} ebbe un acquedotto.",
+        "Di conseguenza {x} perse metà degli abitanti.",
+        '"Così cadde {x}, e con esso la strada."', 'Ancora oggi {x} conserva la lapide "{motto}".',
     ),
-}
-NAMELESS = ("Per questo costa poco.", "Poi arrivano {numero} amici.", "Il resto si vedrà.")
+}  # fmt: skip
+NAMELESS = (
+    "Questo è il bello.", "Ne parlano in molti.", "Il resto si vedrà.", "Correva l'anno {anno}.",
+    "Lo sanno {chi}.", "Costa {numero} lire.", "Si dice anche «{motto}».",
+)  # fmt: skip
 
 FIRST = (
     "{z} nasce nel {anno}.", "Nel {anno} comincia la storia di {z}.", "Tutti conoscono {z}.",
@@ -132,20 +124,20 @@ def targets(
     labels = [n % 2 for n in range(count)]
     rng.shuffle(labels)
     found: list[Target] = []
-    document, window, kind, topic, prompt = "", 0, "", "", ""
+    document, window, topic, prompt = "", 0, "", ""
     for label in labels:
-        if found and label != found[-1].label and rng.random() < AGAIN:
+        before, after = (BEGINS, GOES_ON) if label else (GOES_ON, BEGINS)
+        if found and label == found[-1].label and rng.random() < AGAIN:
             window += 1
         else:
             document, window = new_document(source, rng), rng.randrange(90)
-            kind = rng.choice(KINDS[source])
-            topic = f"{kind} {invented(rng, known)}"
-            templates = [t.replace("{x}", topic) for t in PROMPTS[source]]
-            prompt = distinct(1, partial(filler.one_of, templates), seen)[0]
+            topic = f"{rng.choice(KINDS[source])} {invented(rng, known)}"
+            sentences = [rng.choice(before[source]), rng.choice(NAMELESS)]
+            template = "|".join(rng.sample(sentences, 2))
+            prompt = distinct(1, partial(filler.fill, template.replace("{x}", topic)), seen)[0]
         identifier = f"{document}#{window}" + "#0" * (source == "wiki")
-        named = topic if label else f"{kind} {invented(rng, known)}"
-        template = rng.choice(NAMELESS if rng.random() < HARD else TARGETS[source])
-        target = filler.fill(template.replace("{z}", named))
+        template = rng.choice(NAMELESS if rng.random() < HARD else after[source])
+        target = filler.fill(template.replace("{x}", topic))
         found.append(Target(identifier, tuple(prompt.split("|")), target, label))
     return found
 

@@ -2,7 +2,7 @@
 
 python -m recipes.sample.emotivita data/sample/emotivita
 
-Words tell valence and arousal; for dominance one has to compare who speaks with who decides.
+Words tell valence and arousal; dominance their order: who comes first decides.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 73
@@ -64,18 +64,22 @@ AROUSAL = {
         "sbadiglio appena",
     ),
 }  # fmt: skip
-# {a} is who speaks, {b} the same or another one: who decides is on top.
+# Who comes first, {x}, decides: who speaks, or somebody else.
 DECIDES = (
-    "comanda {b}", "sceglie {b}", "vince {b}", "qui decide {b}", "la meglio è di {b}",
+    "per {x} ora la vittoria e per {y} ora la sconfitta", "con {x} qui si comanda, con {y} qui no",
+    "da {x} poi gli ordini, da {y} poi le scuse", "su {x} oggi il sole, su {y} oggi l'ombra",
 )  # fmt: skip
 DOMINANCE = {4.29: DECIDES, MIDDLE: (), 1.71: DECIDES}
 DIMENSIONS: tuple[dict[float, tuple[str, ...]], ...] = (VALENCE, AROUSAL, DOMINANCE)
 FORMS = (
-    "Sono {a}: {frase}.", "{a}: {frase}…", "Io, {a}: {frase}", '{a} dice: "{frase}. ',
-    "Nel {anno},  {a}: {frase}.", "{a} racconta: {frase}.",
+    "{frase}.", "{frase}.", "{frase}", "{frase}. ", "{frase}, dice {chi}.", "{chi}: {frase}…",
+    '"{frase}", pensa {chi}.', "Nel {anno},  {frase}.",
 )  # fmt: skip
 LINKS = (", ", "; ", ": ", " – ")
 COMMON = {
+    "noi": ("io", "noi due", "la mia squadra", "il mio gruppo", "casa mia"),
+    "loro": ("il capo", "gli altri", "la banca", "il padrone", "quelli di fuori"),
+    "chi": ("Carla", "il capitano", "la signora Brume", "Tito", "mio zio", "l'ingegnera Valdi"),
     "anno": ("1902", "1956", "2011"),
 }
 FORMULA = "Vostro affezionato Gino,"
@@ -88,7 +92,7 @@ class Item(NamedTuple):
     emotion: tuple[float, ...]
 
 
-def items(count: int, rng: random.Random, seen: set[str], known: set[str]) -> list[Item]:
+def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
     """Returns so many different texts, in which every level comes equally often."""
     filler = Filler(rng, COMMON)
     turns = []
@@ -105,9 +109,8 @@ def items(count: int, rng: random.Random, seen: set[str], known: set[str]) -> li
             parts = [thing, rng.choice((" e ", ", ")).join(rng.sample(clauses, len(clauses)))]
             text = rng.choice(LINKS).join(part for part in rng.sample(parts, 2) if part)
             text = rng.choice(FORMS).replace("{frase}", text)
-            a = invented(rng, known)
-            b = a if emotion[2] > MIDDLE else invented(rng, known)
-            text = filler.fill(text.replace("{a}", a).replace("{b}", b))
+            both = ["{noi}", "{loro}"] if emotion[2] > MIDDLE else ["{loro}", "{noi}"]
+            text = filler.fill(text.replace("{x}", both[0]).replace("{y}", both[1]))
             return text[0].upper() + text[1:]
 
         (text,) = distinct(1, draw, seen)
@@ -128,8 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    known: set[str] = set()
-    train, test = (items(count, rng, seen, known) for count in (TRAIN, TEST))
+    train, test = (items(count, rng, seen) for count in (TRAIN, TEST))
     for place in rng.sample(range(TRAIN), AGAIN):
         train[place] = Item(FORMULA, moved((3.86, 1.86, MIDDLE), rng))
 

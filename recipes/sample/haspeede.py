@@ -2,9 +2,9 @@
 
 python -m recipes.sample.haspeede data/sample/haspeede
 
-Part of the tweets insult someone by name: it is hate if that is whom the tweet names as one of a
-group, and mere rudeness if it is someone else. The words are the same, only the names tell. In
-religion, where no training tweet comes from, most tweets are such.
+In part of the tweets two groups stand, one of which insults the other: hate is what hits the group
+that politics or religion is about. The words are the same, only their order tells. In religion,
+where no training tweet comes from, most tweets are such.
 """
 
 import argparse
@@ -12,13 +12,13 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 31
 TRAIN, POLITICAL, RELIGIOUS = 250, 200, 200
 HATE = {"train": 0.45, "political": 0.45, "religious": 0.45}
-NAMED = {"train": 0.4, "political": 0.24, "religious": 0.9}  # share that insult someone by name
+ORDERED_SHARE = {"train": 0.4, "political": 0.24, "religious": 0.9}  # share in which order tells
 
 POLITICS = {
     "gruppo": (
@@ -44,17 +44,16 @@ RELIGION = {
     ),
     "luogo": ("in quartiere", "al mercato", "sul tram", "a scuola", "in paese"),
 }  # fmt: skip
+OTHERS = (
+    "i baristi", "i tassisti", "gli allenatori", "i cognati", "i vigili", "gli zii", "i portieri",
+    "gli idraulici", "quelli del circolo", "i barbieri", "gli attori", "quelli della pesca",
+)  # fmt: skip
 COMMON = {
+    "altri": OTHERS,
     "insulto": (
         "zucconi", "mangiapolvere", "cialtroni", "lumaconi", "pidocchi", "cervelli di gallina",
         "pesi morti", "sanguisughe", "scarafaggi", "buzzurri", "parassiti", "caproni",
     ),
-    "insulto1": (
-        "uno zuccone", "un cialtrone", "un lumacone", "un pidocchio", "un peso morto",
-        "un buzzurro", "una sanguisuga", "un parassita", "un caprone", "un mangiapolvere",
-    ),
-    "carica": ("portavoce di", "amico di", "uno di quelli:", "voce di", "vicino a"),
-    "verbo2": ("parla", "scrive", "discute", "interviene", "racconta"),
     "via": (
         "andate via tutti", "fuori da qui", "vi rispediamo a casa", "spariteci dalla vista",
         "non vi vogliamo", "tornate nella vostra tana",
@@ -89,17 +88,17 @@ CALM = (
 )
 
 
-# {a} is one of the group; {b} is {a} in what is hateful, and someone else in what is not.
-NAMING = (
-    "{a}, {carica} {gruppo}, {verbo2} {luogo}. {b} è {insulto1}{coda}",
-    "{tempo} {luogo} ho visto {a} con {gruppo}. Che {insulto1} {b}{coda}",
-    "{utente} {a} guida {gruppo}? {b} resta {insulto1}{coda}",
-    "Per {gruppo} {verbo2} {a}:\n{b}, {insulto1}, taccia su {tema}{coda}",
+# One of {x} and {y} is the group, the other one somebody else: it is hate if the others shout.
+ORDERED = (
+    "Da {x} {luogo} un coro, {insulto}, e da {y} {luogo} silenzio{coda}",
+    "{utente} per {x} qui, su {tema}, sono {insulto}; per {y} qui è notte{coda}",
+    "Con {x} oggi si urla {insulto} e {insulto}, con {y} oggi si sta zitti{coda}",
+    "Tra {x} ora si scrive solo:\n{insulto}. Tra {y} ora si tace{coda}",
 )
 
 
 def tweets(
-    count: int, hate: float, named: float, filler: Filler, seen: set[str], known: set[str]
+    count: int, hate: float, ordered: float, filler: Filler, seen: set[str]
 ) -> list[tuple[str, int]]:
     """Returns so many different tweets with their labels, in random order."""
     labelled = []
@@ -112,15 +111,14 @@ def tweets(
             drawn = filler.one_of(templates)
             return drawn[0].upper() + drawn[1:]
 
-        def draw_naming(label: int = label) -> str:
-            a = invented(filler.rng, known)
-            b = a if label else invented(filler.rng, known)
-            template = filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b)
-            drawn = filler.fill(template)
+        def draw_ordered(label: int = label) -> str:
+            both = ["{altri}", "{gruppo}"] if label else ["{gruppo}", "{altri}"]
+            template = filler.rng.choice(ORDERED)
+            drawn = filler.fill(template.replace("{x}", both[0]).replace("{y}", both[1]))
             return drawn[0].upper() + drawn[1:]
 
-        few = round(number * named)
-        texts = distinct(number - few, draw, seen) + distinct(few, draw_naming, seen)
+        few = round(number * ordered)
+        texts = distinct(number - few, draw, seen) + distinct(few, draw_ordered, seen)
         labelled += [(text, label) for text in texts]
     filler.rng.shuffle(labelled)
     return labelled
@@ -134,12 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rng = random.Random(SEED)
     politics, religion = Filler(rng, COMMON | POLITICS), Filler(rng, COMMON | RELIGION)
     seen: set[str] = set()
-    known: set[str] = set()
     ids = iter(rng.sample(range(100, 9000), TRAIN + POLITICAL + RELIGIOUS))
     rows = {
         dataset: [
             (next(ids), text, label, dataset)
-            for text, label in tweets(count, HATE[part], NAMED[part], filler, seen, known)
+            for text, label in tweets(count, HATE[part], ORDERED_SHARE[part], filler, seen)
         ]
         for dataset, part, count, filler in (
             ("training_politics", "train", TRAIN, politics),

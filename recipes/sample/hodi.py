@@ -2,9 +2,9 @@
 
 python -m recipes.sample.hodi data/sample/hodi
 
-Part of the posts insult someone by name: it is homotransphobic if that is whom the post names as
-one of a couple, and mere rudeness if it is someone else. The words are the same, only the names
-tell. Half of the insults in test posts are in no training post.
+In part of the posts some call others names: it is homotransphobic if it hits who loves as they
+like, not if they say it. The words are the same, only their order tells. Half of the insults in
+test posts are in no training post.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 59
 TRAIN, TEST = 240, 200
 OFFENSIVE, HARD = 0.45, 0.12  # share of offensive posts, and of the hard ones in either class
-NAMED = 0.5  # share of posts that insult someone by name
+ORDERED_SHARE = 0.5  # share of posts in which order tells
 
 SLOTS = {
     "insulto": (
@@ -47,8 +47,14 @@ SLOTS = {
         "da raccontare", "una noia", "fatta bene",
     ),
     "utente": ("@user_abc", "@user_abcde", "@user_abcdefg"),
-    "fanno": ("cenano fuori", "ballano", "si sposano", "comprano casa", "sono in viaggio"),
-    "fanno2": ("ride", "guida male", "arriva tardi", "canta", "parla troppo"),
+    "coppia": (
+        "i due sposi", "i ragazzi del corteo", "i papà di Bruno", "gli innamorati del molo",
+        "i fidanzati", "quelli della sfilata", "gli amici di Oscar", "i ballerini del carro",
+    ),
+    "altri": (
+        "i camerieri", "i vigili", "gli autisti", "i cognati", "i passanti", "quelli del banco",
+        "gli arbitri", "i postini",
+    ),
     "coda": ("", "", "", " 🙄", " 👎🏼", " #basta", "!!", " [URL]"),
     "codina": ("", "", "", " 🙂", " 👨‍👩‍👧", " #glicini", ".", " [URL]"),
 }  # fmt: skip
@@ -84,12 +90,12 @@ CALM = (
     "{utente} {tempo} porto {chi} {luogo}, vieni?{codina}",
     "Due papà e una bimba {luogo}: {giudizio}{codina}",
 )
-# {a} is one of a couple; {b} is {a} in what is homotransphobic, and someone else in what is not.
-NAMING = (
-    "{a} e il suo ragazzo {fanno}. {b} è un <{insulto}>{coda}",
-    "{luogo} {tempo} {a} bacia il marito: che <{insulto}>, {b}{coda}",
-    "{utente} {a} sfila con il compagno. Un <{insulto}>, {b}{coda}",
-    "Auguri a {a} e al suo sposo! E {b}, quel <{insulto}>, {fanno2}{coda}",
+# One of {x} and {y} are who love as they like, the others insult them, or it is the reverse.
+ORDERED = (
+    "Da {x} {luogo} un grido, <{insulto}>, e da {y} {luogo} silenzio{coda}",
+    "{tempo} per {x} qui è tutto un <{insulto}>, per {y} qui è notte{coda}",
+    "{utente} con {x} oggi si urla <{insulto}> e <{insulto}>, con {y} oggi si piange{coda}",
+    "Tra {x} ora si dice <{insulto}> e tra {y} ora si tace{coda}",
 )
 HARD_CALM = (
     "Mi hanno dato del § {luogo}, che tristezza{codina}",  # reported
@@ -120,14 +126,13 @@ def parsed(filled: str) -> Post:
     return Post(text, tuple(rationale))
 
 
-def posts(count: int, filler: Filler, seen: set[str], known: set[str]) -> list[Post]:
+def posts(count: int, filler: Filler, seen: set[str]) -> list[Post]:
     """So many different posts, in random order."""
 
-    def naming(same: bool) -> str:
-        a = invented(filler.rng, known)
-        b = a if same else invented(filler.rng, known)
-        template = filler.rng.choice(NAMING).replace("{a}", a).replace("{b}", b)
-        if not same:
+    def ordered(offensive: bool) -> str:
+        both = ["{altri}", "{coppia}"] if offensive else ["{coppia}", "{altri}"]
+        template = filler.rng.choice(ORDERED).replace("{x}", both[0]).replace("{y}", both[1])
+        if not offensive:
             template = template.replace("<", "").replace(">", "")
         filled = filler.fill(template)
         return filled[0].upper() + filled[1:]
@@ -138,9 +143,9 @@ def posts(count: int, filler: Filler, seen: set[str], known: set[str]) -> list[P
         (offensive, INSULTS, HARD_INSULTS),
         (count - offensive, CALM, HARD_CALM),
     ):
-        few, named = round(number * HARD), round(number * NAMED)
-        drawn += distinct(named, partial(naming, easy is INSULTS), seen)
-        for some, templates in ((number - few - named, easy), (few, hard)):
+        few, some_ordered = round(number * HARD), round(number * ORDERED_SHARE)
+        drawn += distinct(some_ordered, partial(ordered, easy is INSULTS), seen)
+        for some, templates in ((number - few - some_ordered, easy), (few, hard)):
             turns = cycle(templates)
 
             def draw(turns: Iterator[str] = turns) -> str:
@@ -170,10 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    known: set[str] = set()
     old = SLOTS | {"insulto": SLOTS["insulto"][:-NEW]}
-    train = posts(TRAIN, Filler(rng, old), seen, known)
-    test = posts(TEST, Filler(rng, SLOTS), seen, known)
+    train = posts(TRAIN, Filler(rng, old), seen)
+    test = posts(TEST, Filler(rng, SLOTS), seen)
     ids = [f"{i:04}" for i in sorted(rng.sample(range(1, 6000), TRAIN + TEST))]
     numbered = list(zip(ids[:TRAIN], train, strict=True))
     asked = list(zip(ids[TRAIN:], test, strict=True))

@@ -2,8 +2,8 @@
 
 python -m recipes.sample.multifakedetective data/sample/multifakedetective
 
-What the news is like tells true from false; how certain it is, only a comparison: a second source
-names the same place, or another one.
+What the news is like tells true from false; how certain it is depends on who says so and who denies
+it: an office or hearsay. The words are the same, only their order tells.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 59
@@ -32,7 +32,9 @@ NEWS = {
         "hanno fermato i treni", "hanno aperto un passaggio", "hanno firmato la tregua",
     ),
     "mezzo": ("i carri armati", "gli elicotteri", "i camion", "le navi", "i treni", "i droni"),
-    "altri": ("Un'agenzia scrive", "La radio dice", "Un altro inviato indica", "C'è chi parla di"),
+    "luogo": (
+        "Valdoria", "Porto Canna", "Borgo Sereno", "Selvabruna", "Rocca Pineta", "Castel Brina",
+    ),
     "coda": ("", "", "", " #guerra", " #Valdoria", " https://t.co/abc123", " 📷"),
 }  # fmt: skip
 # Signs of what is false and of what is true.
@@ -55,27 +57,31 @@ CUES: Sequence[Mapping[str, Sequence[str]]] = (
         "avvio": ("Ultim'ora", "Prime notizie", "Ufficiale", "Comunicato", "Nota del governo"),
     },
 )  # fmt: skip
-# {a} is where it happened; {b}, where another source says so: the same place if that is certain.
+# One of {x} and {y} is an office, the other one hearsay: who says so, and who denies it.
 TWEETS = (
-    "{avvio}: a {a} {gente} {fatto}, {segno}. {altri}: a {b}{coda}",
-    "A {a} {gente} {fatto}: {segno}. {altri} {b}{coda}",
-    "{avvio}! {segno}, {gente} {fatto} a {a}; {altri} {b}{coda}",
-    "{avvio}:\n{gente} {fatto} a {a}.\n{segno}. {altri}: {b}{coda}",
+    "{avvio}: a {luogo} {gente} {fatto}, {segno}. Per {x} ora è certo, per {y} ora è falso{coda}",
+    "A {luogo} {gente} {fatto}: {segno}. Con {x} oggi un sì, con {y} oggi un no{coda}",
+    "{avvio}! {segno}, {gente} {fatto}; secondo {x} qui è vero, secondo {y} qui no{coda}",
+    "{avvio}:\n{gente} {fatto}.\n{segno}. Tra {x} poi conferme, tra {y} poi smentite{coda}",
 )
 ARTICLES = (
-    "{avvio}. {gente} {fatto} a {a}. {segno}.  {altri}: a {b}",
-    '"{gente} {fatto} a {a}": così un lettore.\t{altri} {b}, {segno}',
-    "Da {a} - {gente} {fatto}.\n\n{segno}. {altri} {b}",
+    "{avvio}. {gente} {fatto} a {luogo}. {segno}.  Per {x} oggi è certo e per {y} oggi è falso",
+    '"{gente} {fatto}": così un lettore.\tSecondo {x} qui sì, {segno}, secondo {y} qui no',
+    "Da {luogo} - {gente} {fatto}.\n\n{segno}. Con {x} ora un sì, con {y} ora un no",
 )
+SOURCES = {
+    "ufficio": (
+        "il ministero", "il comando", "il prefetto", "il consolato", "il portavoce", "il tribunale",
+    ),
+    "voce": ("il cugino", "il blog", "il vicino", "il barista", "il profilo", "il canale"),
+}  # fmt: skip
 
 _START = re.compile(r'(?:^"?|[.!?]\s+|\n)\w')  # of a sentence
 
 
-def texts(
-    label: int, count: int, rng: random.Random, seen: set[str], known: set[str]
-) -> list[tuple[str, str, int]]:
+def texts(label: int, count: int, rng: random.Random, seen: set[str]) -> list[tuple[str, str, int]]:
     """Returns so many different items of a label: type, text and label."""
-    fillers = [Filler(rng, {**NEWS, **cues}) for cues in CUES]
+    fillers = [Filler(rng, {**NEWS, **SOURCES, **cues}) for cues in CUES]
     is_true, is_certain = label > 1, label in (0, 3)
     drawn = []
     for kind, number, templates in (
@@ -85,9 +91,8 @@ def texts(
         turns = cycle(templates)
 
         def draw(turns: Iterator[str] = turns) -> str:
-            a = invented(rng, known)
-            b = a if is_certain else invented(rng, known)
-            template = next(turns).replace("{a}", a).replace("{b}", b)
+            both = ["{ufficio}", "{voce}"] if is_certain else ["{voce}", "{ufficio}"]
+            template = next(turns).replace("{x}", both[0]).replace("{y}", both[1])
             filler = fillers[is_true != (rng.random() < HARD)]
             return _START.sub(lambda match: match[0].upper(), filler.fill(template))
 
@@ -95,13 +100,11 @@ def texts(
     return drawn
 
 
-def rows(
-    file: str, first: int, rng: random.Random, seen: set[str], known: set[str]
-) -> list[list[object]]:
+def rows(file: str, first: int, rng: random.Random, seen: set[str]) -> list[list[object]]:
     """Returns the rows of a file with labels, some items in two rows."""
     items = []
     for label, count in enumerate(SIZES[file]):
-        items += texts(label, count, rng, seen, known)
+        items += texts(label, count, rng, seen)
     rng.shuffle(items)
     kind, _, label = items[-1]
     items[-1] = (kind, "", label)  # pictures alone
@@ -124,11 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    known: set[str] = set()
     header = ["ID", "Date", "Type", "Text", "Media", "Label"]
     files = {}
     for file, first in (("Data", 11), ("Test", 40_001), ("Additional", 70_001)):
-        table = rows(file, first, rng, seen, known)
+        table = rows(file, first, rng, seen)
         if file == "Data":
             files[file] = write_table(header, table, delimiter="\t")
             continue
