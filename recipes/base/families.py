@@ -665,95 +665,6 @@ def compare(w: Writer) -> Draft | None:
     return Draft(question, " ".join([*a, m, *b]), answer)
 
 
-def _naming(w: Writer, names: list[str]) -> str:
-    """Returns a sentence into which names are put, in their order."""
-    tokens = w.sentence(w.pick(("everyday", "news", "opinion", "social"))).split()
-    places = sorted(w.integer(0, len(tokens)) for _ in names)
-    for place, name in reversed(list(zip(places, names, strict=True))):
-        tokens.insert(place, name)
-    return " ".join(tokens)
-
-
-def _names(w: Writer, count: int) -> list[str]:
-    """Returns different invented names, of persons or of places."""
-    out: list[str] = []
-    while len(out) < count:
-        name = w.surname() if w.random() < 0.7 else w.city()
-        if not any(name in other or other in name for other in out):
-            out.append(name)
-    return out
-
-
-def shared_name(w: Writer) -> Draft:
-    """Says whether two parts name the same person or place."""
-    a, b, *others = _names(w, 4)
-    share = w.random() < 0.5
-    first = [a, *others[: w.random() < 0.3]]
-    second = [a if share else b, *others[1 : 1 + (w.random() < 0.3)]]
-    w.rng.shuffle(first)
-    w.rng.shuffle(second)
-    m = markers(w, 1)[0] if w.random() < 0.6 else w.pick(("", "|", "/", "-"))
-    yes, no = ("sì", "no") if w.random() < 0.7 else options(w, 2)
-    where = f"le parti divise da {m}" if m else "le due frasi"
-    question = w.pick(
-        (
-            f"Un nome proprio è comune a tutte e due {where}? {yes} se c'è, {no} se no.",
-            f"Confronta {where}: rispondi {yes} se un nome torna in entrambe, altrimenti {no}.",
-            f"Rispondi {yes} se {where} nominano lo stesso luogo o la stessa persona, {no} "
-            "altrimenti.",
-            f"La fine parla di chi è nominato all'inizio? Scrivi {yes} o {no}.",
-            f"Scrivi {no} se i nomi sono tutti diversi, {yes} se uno si ripete.",
-        )
-    )
-    parts = [_naming(w, first), m, _naming(w, second)]
-    if w.random() < 0.4:
-        parts = [" ".join(first), m or "|", " ".join(second)]
-    return Draft(question, " ".join(filter(None, parts)), yes if share else no)
-
-
-def repeated_name(w: Writer) -> Draft:
-    """Copies the only name that stands in two sentences, if there is one."""
-    names = _names(w, w.integer(2, 4))
-    again = w.random() < 0.55
-    kept = [[name] for name in names]
-    if again:
-        kept.insert(w.integer(1, len(kept)), [names[0]])
-    text = " ".join(_naming(w, part) for part in kept)
-    if w.random() < 0.3:
-        text = " ".join(name for part in kept for name in part)
-    none = "no" if w.random() < 0.4 else options(w, 1)[0]
-    question = w.pick(
-        (
-            f"Quale nome compare due volte? Se nessuno, {none}.",
-            f"Copia il nome proprio che si ripete; scrivi {none} se sono tutti diversi.",
-            f"Se un nome torna una seconda volta scrivilo, altrimenti {none}.",
-            f"Chi o che cosa è nominato in due frasi? {none} se non c'è.",
-        )
-    )
-    return Draft(question, text, names[0] if again else none, (names[0],) if again else ())
-
-
-def naming_sentences(w: Writer) -> Draft:
-    """Counts the sentences that name what the first one names."""
-    size = w.integer(1, 3)
-    topic, *others = _names(w, size + 1)
-    again = w.integer(0, size)
-    rest = [topic] * again + others[: size - again]
-    w.rng.shuffle(rest)
-    text = " ".join(_naming(w, [name]) for name in (topic, *rest))
-    two = w.random() < 0.5
-    tail = "con due decimali" if two else "con una cifra"
-    name = w.pick(("il primo nome", "il nome iniziale", topic))
-    question = w.pick(
-        (
-            f"Quante altre frasi nominano {name}? Rispondi {tail}.",
-            f"Conta le frasi, dopo la prima, in cui torna {name}, e rispondi {tail}.",
-            f"Quante volte si ripete {name}? Scrivilo {tail}.",
-        )
-    )
-    return Draft(question, text, f"{again}.00" if two else str(again))
-
-
 def marked_words(w: Writer) -> Draft | None:
     """Says whether two words between markers are written alike, begin alike or end alike."""
     a, b, m = _halves(w)
@@ -1265,15 +1176,12 @@ FAMILIES: dict[str, tuple[Family, int]] = {
     "count": (count, 3),
     "decimals": (decimals, 1),
     "compare": (compare, 6),
-    "shared_name": (shared_name, 26),
-    "repeated_name": (repeated_name, 16),
-    "naming_sentences": (naming_sentences, 8),
     "marked_words": (marked_words, 3),
     "sort_numbers": (sort_numbers, 2),
     "nearest_number": (nearest_number, 4),
     "mapping": (mapping, 6),
     "category_list": (category_list, 3),
-    "pairs": (pairs, 28),
+    "pairs": (pairs, 44),
     "marked_list": (marked_list, 6),
     "typed_list": (typed_list, 6),
     "record": (record, 2),
