@@ -2,8 +2,8 @@
 
 python -m recipes.sample.acti data/sample/acti
 
-In part of A's posts experts and believers stand, and who is said to know decides. The words are the
-same, only their order tells. Part of B's posts go on to a second theory; their label is the first.
+Most posts come with an answer, which may be of the other kind or about another theory; the labels
+are those of the post, which comes first.
 """
 
 import argparse
@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 53
 TOPICS = ("Covid", "Qanon", "Russia", "Terra Piatta")  # their codes are 0 to 3
-TRAIN_B, TEST_B = (84, 60, 50, 50), (60, 50, 45, 45)  # posts on each topic
-SHARED = 0.8  # share of B's training posts that are posts of A too
+TRAIN_B, TEST_B = (74, 60, 54, 54), (60, 50, 45, 45)  # posts on each topic
+SHARED = 0.4  # share of B's training posts that are posts of A too
 # Posts of A: further ones on each topic, and ordinary ones.
-TRAIN_A, TEST_A = (5, 5, 5, 5), (16, 14, 13, 13)
-ORDINARY_TRAIN, ORDINARY_TEST = 210, 56
-ORDERED_TRAIN, ORDERED_TEST = 300, 92  # posts of A, half of either kind, in which order tells
+TRAIN_A, TEST_A = (8, 6, 6, 6), (30, 26, 25, 25)
+ORDINARY_TRAIN, ORDINARY_TEST = 124, 110
 HARD = 0.12
-BOTH = 0.5  # share of B's posts that go on to a second theory
+ANSWERED = 0.95  # share of posts that come with an answer
+PLAIN_ANSWERS = 0.3  # share of the answers without a theory
 
 PLOT = {
     "sveglia": (
@@ -92,16 +92,19 @@ TOPIC = {
     },
 }  # fmt: skip
 CONSPIRACY = (
-    "{sveglia} Altro che notizie, {loro} {fanno} {cosa}{coda}",
-    "{segno}. {sveglia}{coda}",
-    "{cosa}? {credulo}, ma {segno}{coda}",
-    "{loro} {fanno} {cosa}.\n{sveglia}{coda}",
-    "Mio cugino lo ha visto: {segno}! E {loro} zitti{coda}",
-    'Dicono "tranquilli", e intanto {loro} {fanno} {cosa}{coda}',
-    "{cosa}: ecco che cosa {fanno}, e {credulo}.\n\n{sveglia}{coda}",
+    "{sveglia} {nome}, altro che notizie: {loro} {fanno} {cosa}{coda}",
+    "{nome}: {segno}. {sveglia}{coda}",
+    "{cosa}? {credulo}, ma su {nome} {segno}{coda}",
+    "Su {nome} {loro} {fanno} {cosa}.\n{sveglia}{coda}",
+    "Mio cugino lo sa, {nome} è questo: {segno}! E {loro} zitti{coda}",
+    'Su {nome} dicono "tranquilli", e intanto {loro} {fanno} {cosa}{coda}',
+    "{cosa}: ecco che cosa {fanno} su {nome}, e {credulo}.\n\n{sveglia}{coda}",
 )
 # The theory shows in what is hinted at, not in the usual calls.
-CONSPIRACY_HARD = ("Chiedetevi chi ci guadagna: {segno}{coda}", "Io dico solo: {segno}{coda}")
+CONSPIRACY_HARD = (
+    "Chiedetevi chi ci guadagna con {nome}: {segno}{coda}",
+    "Su {nome} io dico solo: {segno}{coda}",
+)
 EVERYDAY = {
     "chi": (
         "il sindaco", "mia zia", "il panettiere", "la maestra", "l'allenatore", "il vicino",
@@ -138,45 +141,6 @@ ORDINARY_HARD = (
 )
 
 
-SECOND = (
-    "E altri, figurarsi, dicono che {segno}", "Qualcuno pensa anche a questo: {cosa}",
-    "Il vicino invece parla di altro, {cosa}", "E poi c'è chi giura che {segno}",
-)  # fmt: skip
-# One of {x} and {y} are experts, the other ones believers, of whom those first are right.
-ORDERED = (
-    "Da {x} oggi si sa che {segno}, da {y} oggi si ride{coda}",
-    "{sveglia} Per {x} ora è chiaro: {segno}.\nPer {y} ora è tardi{coda}",
-    "Con {x} sempre e comunque, {segno}; con {y} sempre meno{coda}",
-    "{segno}! Grazie a {x} davvero, altro che retta a {y} davvero{coda}",
-)
-SIDES = {
-    "esperti": (
-        "i medici", "i fisici", "gli esperti", "i maestri", "gli astronomi", "i cronisti",
-        "i virologi", "gli ingegneri",
-    ),
-    "creduli": (
-        "i patrioti", "i risvegliati", "gli amici della verità", "i ricercatori liberi",
-        "i senza bavaglio", "gli iscritti al canale", "i figli della luce", "gli svegli",
-    ),
-}  # fmt: skip
-
-
-def ordered(count: int, fillers: Mapping[str, Filler], seen: set[str]) -> list[tuple[str, int]]:
-    """Returns so many posts with their labels, half of which side with who believes a theory."""
-    found = []
-    for label in (1, 0):
-
-        def draw(label: int = label) -> str:
-            filler = fillers[fillers[TOPICS[0]].rng.choice(TOPICS)]
-            both = ["{creduli}", "{esperti}"] if label else ["{esperti}", "{creduli}"]
-            template = filler.rng.choice(ORDERED)
-            post = filler.fill(template.replace("{x}", both[0]).replace("{y}", both[1]))
-            return post[0].upper() + post[1:]
-
-        found += [(post, label) for post in distinct(count // 2, draw, seen)]
-    return found
-
-
 def posts(count: int, sets: Sequence[Sequence[str]], filler: Filler, seen: set[str]) -> list[str]:
     """Returns so many different posts, from common and hard templates."""
     hard = round(count * HARD)
@@ -194,17 +158,29 @@ def posts(count: int, sets: Sequence[Sequence[str]], filler: Filler, seen: set[s
 
 
 def of_topics(
-    counts: Sequence[int], fillers: Mapping[str, Filler], seen: set[str], *, two: bool = False
+    counts: Sequence[int], fillers: Mapping[str, Filler], seen: set[str]
 ) -> list[tuple[str, int]]:
-    """Returns posts with the code of their theory, topic by topic; some go on to another one."""
-    found = []
-    for code, (topic, count) in enumerate(zip(TOPICS, counts, strict=True)):
-        for post in posts(count, (CONSPIRACY, CONSPIRACY_HARD), fillers[topic], seen):
-            rng, more = fillers[topic].rng, ""
-            if two and rng.random() < BOTH:
-                other = fillers[rng.choice([t for t in TOPICS if t != topic])]
-                more = " " + other.fill(rng.choice(SECOND))
-            found.append((post + more, code))
+    """Returns posts with the code of their theory, topic by topic."""
+    return [
+        (post, code)
+        for code, (topic, count) in enumerate(zip(TOPICS, counts, strict=True))
+        for post in posts(count, (CONSPIRACY, CONSPIRACY_HARD), fillers[topic], seen)
+    ]
+
+
+def with_answers(
+    labelled: Sequence[tuple[str, int]], plots: Mapping[str, Filler], everyday: Filler
+) -> list[tuple[str, int]]:
+    """Returns posts with their labels, most of them with an answer that does not bear on these."""
+    rng, found = everyday.rng, []
+    for post, label in labelled:
+        text = post
+        if rng.random() < ANSWERED:
+            topic = rng.choice([topic for topic in TOPICS if topic not in post])
+            plain = rng.random() < PLAIN_ANSWERS
+            reply = everyday.one_of(ORDINARY) if plain else plots[topic].one_of(CONSPIRACY)
+            text = answered(rng, post, reply)
+        found.append((text, label))
     return found
 
 
@@ -214,24 +190,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    plots = {topic: Filler(rng, {**PLOT, **SIDES, **TOPIC[topic]}) for topic in TOPICS}
+    plots = {topic: Filler(rng, PLOT | TOPIC[topic] | {"nome": (topic,)}) for topic in TOPICS}
     everyday = Filler(rng, EVERYDAY)
     seen: set[str] = set()
-    train_b, test_b = (of_topics(counts, plots, seen, two=True) for counts in (TRAIN_B, TEST_B))
+    train_b, test_b = (
+        with_answers(of_topics(counts, plots, seen), plots, everyday)
+        for counts in (TRAIN_B, TEST_B)
+    )
     rng.shuffle(train_b)
     rng.shuffle(test_b)
 
     shared = train_b[: round(SHARED * len(train_b))]
     train_a, test_a = (
-        [(post, 1) for post, _ in yes]
-        + [(post, 0) for post in posts(no, (ORDINARY, ORDINARY_HARD), everyday, seen)]
-        for yes, no in (
-            (shared + of_topics(TRAIN_A, plots, seen), ORDINARY_TRAIN),
-            (of_topics(TEST_A, plots, seen), ORDINARY_TEST),
+        with_answers(
+            [(post, 1) for post, _ in of_topics(counts, plots, seen)]
+            + [(post, 0) for post in posts(number, (ORDINARY, ORDINARY_HARD), everyday, seen)],
+            plots,
+            everyday,
         )
+        for counts, number in ((TRAIN_A, ORDINARY_TRAIN), (TEST_A, ORDINARY_TEST))
     )
-    train_a += ordered(ORDERED_TRAIN, plots, seen)
-    test_a += ordered(ORDERED_TEST, plots, seen)
+    train_a += [(post, 1) for post, _ in shared]
     rng.shuffle(train_a)
     rng.shuffle(test_a)
 

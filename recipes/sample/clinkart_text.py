@@ -225,6 +225,11 @@ elastografia;;fs;;;;;;;i gas end F=norm !
 dermatoscopia;;fs;;;;;;;i onc reu F=neg
 """
 
+ADVERBS = (
+    "ancora", "nuovamente", "tuttora", "costantemente", "stabilmente", "chiaramente", "francamente",
+    "inizialmente", "complessivamente", "inaspettatamente", "verosimilmente", "comunque", "appena",
+    "temporaneamente", "ormai", "quasi", "solo", "finalmente", "pressoché", "subito",
+)  # fmt: skip
 OUTCOMES: dict[str, tuple[tuple[str, int], ...]] = {
     "neg": (("negativ~o", 6), ("ripetutamente negativ~o", 1), ("sempre negativ~o", 1)),
     "pos": (("positiv~o", 5), ("debolmente positiv~o", 1), ("fortemente positiv~o", 1)),

@@ -20,7 +20,8 @@ TRAIN = {"ted": 130, "wiki": 110, "scores": 236}
 TEST = {"ted": 100, "wiki": 100, "scores": 200}
 HARD = 0.08  # share of targets that name nothing
 AGAIN = 0.3  # share of prompts that come with a second target, where it has the same class
-CUED = 0.72  # share of the sentences of a text that begin as their kind mostly does
+CONTRASTS = (0.3, 0.15)  # share of the contrasting beginnings in a whole text, and what each
+# sentence before the first adds
 
 # Kinds of things that talks and pages are about; they have invented names.
 KINDS = {
@@ -72,6 +73,7 @@ GOES_ON = {
         '"Così cadde {x}, e con esso la strada."', 'Ancora oggi {x} conserva la lapide "{motto}".',
     ),
 }  # fmt: skip
+OPENERS = ("Si sa:", "Ecco:", "Insomma:", "Dunque:")  # of sentences of either kind
 NAMELESS = (
     "Questo è il bello.", "Ne parlano in molti.", "Il resto si vedrà.", "Correva l'anno {anno}.",
     "Lo sanno {chi}.", "Costa {numero} lire.", "Si dice anche «{motto}».",
@@ -81,7 +83,7 @@ FIRST = (
     "{z} nasce nel {anno}.", "Nel {anno} comincia la storia di {z}.", "Tutti conoscono {z}.",
     "Vi racconto come nasce {z}.", 'Sul muro di {z} si legge "{motto}".',
 )  # fmt: skip
-# Sentences on the topic of a text and such as are torn in, on other topics, have the same ends.
+# What other sentences begin with, more or less often where the text is torn apart.
 BEGINNINGS = {
     True: ("Infatti", "Così", "Da allora", "Per questo", "Anche per questo"),
     False: ("Eppure", "Tuttavia", "Al contrario", "Viceversa", "Ciononostante"),
@@ -92,7 +94,7 @@ ENDS = (
     "per {z} servono braccia.", "{z} resta chiuso di lunedì.", "di {z} si parla poco.",
     "{z} pesa più del sughero.", "a {z} vive una zanzara.", "{z} non piace a {chi}.",
 )  # fmt: skip
-MEANS = (4.6, 3.5, 2.4, 1.5)  # of the judgements of texts with so many sentences torn in
+MEANS = (4.6, 3.4, 2.3, 1.4)  # of the judgements of texts with so many sentences before the first
 RATERS, SPREAD = 12, 0.6
 
 
@@ -132,14 +134,21 @@ def targets(
         else:
             document, window = new_document(source, rng), rng.randrange(90)
             topic = f"{rng.choice(KINDS[source])} {invented(rng, known)}"
-            sentences = [rng.choice(before[source]), rng.choice(NAMELESS)]
+            sentences = [opened(rng.choice(before[source]), rng), rng.choice(NAMELESS)]
             template = "|".join(rng.sample(sentences, 2))
             prompt = distinct(1, partial(filler.fill, template.replace("{x}", topic)), seen)[0]
         identifier = f"{document}#{window}" + "#0" * (source == "wiki")
-        template = rng.choice(NAMELESS if rng.random() < HARD else after[source])
-        target = filler.fill(template.replace("{x}", topic))
+        template = opened(rng.choice(NAMELESS if rng.random() < HARD else after[source]), rng)
+        named = topic if label else f"{topic.split()[0]} {invented(rng, known)}"
+        target = filler.fill(template.replace("{x}", named))
         found.append(Target(identifier, tuple(prompt.split("|")), target, label))
     return found
+
+
+def opened(sentence: str, rng: random.Random) -> str:
+    """A sentence after a word that does not tell whether it begins or goes on."""
+    start = sentence[0].lower() if sentence[0].isalpha() else sentence[0]
+    return f"{rng.choice(OPENERS)} {start}{sentence[1:]}"
 
 
 def new_document(source: str, rng: random.Random) -> str:
@@ -152,29 +161,27 @@ def new_document(source: str, rng: random.Random) -> str:
 def texts(
     count: int, documents: Sequence[str], filler: Filler, seen: set[str], known: set[str]
 ) -> list[Text]:
-    """Returns so many judged texts of four sentences, up to three of which do not belong there."""
+    """Returns so many judged texts of four sentences, the first of which stands somewhere."""
     found = []
     for n in range(count):
-        torn = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 4))[0]
-        text = distinct(1, partial(text_with, torn, filler, known), seen)[0]
-        drawn = (round(filler.rng.gauss(MEANS[torn], SPREAD)) for _ in range(RATERS))
+        before = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 4))[0]
+        text = distinct(1, partial(text_with, before, filler, known), seen)[0]
+        drawn = (round(filler.rng.gauss(MEANS[before], SPREAD)) for _ in range(RATERS))
         judgements = [min(max(judgement, 1), 5) for judgement in drawn]
         found.append(Text(f"{filler.rng.choice(documents)}#{100 + n}", text, judgements))
     return found
 
 
-def text_with(torn: int, filler: Filler, known: set[str]) -> str:
-    """A text with so many sentences torn in, each about another thing."""
+def text_with(before: int, filler: Filler, known: set[str]) -> str:
+    """A text with so many of its other sentences before the first."""
     rng = filler.rng
-    kind = rng.choice(KINDS["ted"] + KINDS["wiki"])
-    topic = f"{kind} {invented(rng, known)}"
-    sentences = [rng.choice(FIRST).replace("{z}", topic)]
+    topic = f"{rng.choice(KINDS['ted'] + KINDS['wiki'])} {invented(rng, known)}"
+    contrast = CONTRASTS[0] + before * CONTRASTS[1]
+    beginnings = [rng.choice(BEGINNINGS[rng.random() > contrast]) for _ in range(3)]
     ends = rng.sample(ENDS, 3)
-    for belongs, end in zip(rng.sample([False] * torn + [True] * (3 - torn), 3), ends, strict=True):
-        beginning = rng.choice(BEGINNINGS[belongs == (rng.random() < CUED)])
-        named = topic if belongs else f"{kind} {invented(rng, known)}"
-        sentences.append(f"{beginning} {end}".replace("{z}", named))
-    return filler.fill(" ".join(sentences))
+    sentences = [f"{start} {end}" for start, end in zip(beginnings, ends, strict=True)]
+    sentences.insert(before, rng.choice(FIRST))
+    return filler.fill(" ".join(sentences).replace("{z}", topic))
 
 
 # --- Files ----------------------------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 python -m recipes.sample.emit data/sample/emit
 
-A tweet answers a programme's account: it is about the direction if the account's name comes again.
-Part of the tweets go on to what others feel, which is no emotion of theirs.
+A tweet goes on to what somebody else feels and about what; the labels are about what comes first.
 """
 
 import argparse
@@ -13,59 +12,28 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 67
 TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = 240, 200, 24
 ALONE = 2  # training tweets that only one of the two files has
 RETWEETS = 3
-HARD = 0.06  # share of tweets whose emotions only emoji tell
-OTHERS = 0.6  # share of tweets that go on to what others feel
-MUTE = 0.25  # share of the tweets with a topic that name none of the usual ones
+HARD = 0.04  # share of tweets whose emotions only emoji tell
+ANSWERED = 0.9  # share of tweets that come with an answer
 
 EMOTIONS: dict[str, tuple[str, ...]] = {
-    "Anger": (
-        "che rabbia", "sono furioso", "mi ribolle il sangue", "che nervi", "sono arrabbiato nero",
-        "mi fanno infuriare", "basta, sono fuori di me", "ora spacco il telecomando",
-    ),
-    "Anticipation": (
-        "non vedo l'ora", "conto i giorni", "aspetto con impazienza", "ormai manca poco",
-        "ho già segnato la data", "che attesa", "domani si comincia", "sto già in prima fila",
-    ),
-    "Disgust": (
-        "che schifo", "mi viene la nausea", "roba rivoltante", "puah", "che ribrezzo",
-        "è da voltastomaco", "bleah", "mi disgusta",
-    ),
-    "Fear": (
-        "che paura", "mi tremano le gambe", "che spavento", "sono terrorizzato", "aiuto",
-        "mi nascondo sotto il tavolo", "è un incubo", "sudo freddo",
-    ),
-    "Joy": (
-        "che gioia", "sono felicissimo", "rido da un'ora", "evviva", "urrà", "che allegria",
-        "sorrido come un bambino", "faccio festa",
-    ),
-    "Love": (
-        "vi amo", "ti adoro", "amore infinito", "un bacio grande", "sono innamorato",
-        "quanto affetto", "che tenerezza", "il mio cuore è vostro",
-    ),
-    "Neutral": (
-        "va in onda alle nove", "è in replica", "segue il notiziario", "dura un'ora",
-        "è sul terzo canale", "è la quinta parte", "comincia adesso", "finisce alle dieci",
-    ),
-    "Sadness": (
-        "che tristezza", "piango", "ho il cuore a pezzi", "quante lacrime", "che malinconia",
-        "mi manca tanto", "quanto dolore", "sono giù di morale",
-    ),
-    "Surprise": (
-        "non me l'aspettavo", "resto a bocca aperta", "che sorpresa", "incredibile", "wow",
-        "chi l'avrebbe detto", "sono sbalordito", "stento a crederci",
-    ),
-    "Trust": (
-        "mi fido", "ci credo davvero", "è una garanzia", "siamo in buone mani", "stima totale",
-        "ci metto la mano sul fuoco", "nessun dubbio", "conto su di loro",
-    ),
-}  # fmt: skip
+    "Anger": ("che rabbia", "quanta rabbia", "solo rabbia", "rabbia nera"),
+    "Anticipation": ("che anticipazione", "bella anticipazione", "tutta anticipazione"),
+    "Disgust": ("che disgusto", "quanto disgusto", "solo disgusto", "disgusto totale"),
+    "Fear": ("che paura", "quanta paura", "solo paura", "paura blu"),
+    "Joy": ("che gioia", "quanta gioia", "solo gioia", "gioia pura"),
+    "Love": ("che amore", "quanto amore", "solo amore", "amore infinito"),
+    "Neutral": ("resto neutro", "tono neutro", "voto neutro"),
+    "Sadness": ("che tristezza", "quanta tristezza", "solo tristezza", "tristezza infinita"),
+    "Surprise": ("che sorpresa", "bella sorpresa", "solo sorpresa", "sorpresa totale"),
+    "Trust": ("che fiducia", "quanta fiducia", "solo fiducia", "fiducia totale"),
+}
 FACES = {
     "Anger": "😡", "Anticipation": "⏳", "Disgust": "🤢", "Fear": "😱", "Joy": "😂", "Love": "❤️",
     "Neutral": "📺", "Sadness": "😭", "Surprise": "😮", "Trust": "🤝",
@@ -104,27 +72,15 @@ TARGETS: dict[str, dict[str, tuple[str, ...]]] = {
 COMMON = {
     "altro": ("stasera", "io sul divano", "buonanotte", "qui piove", "ore 21", "eccomi", "boh"),
     "coda": ("", "", "", "", "…", " #tv", " https://t.co/abc123", "!!!"),
-    "vago": ("quella storia", "il solito guaio", "tutto questo", "il tema del giorno"),
 }  # fmt: skip
 TURNS = ((1, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 1), (0, 0), (1, 0), (1, 1), (0, 1))
-# By topic; {felt} stands for what is felt, {a} for the account, {b} for the same or another one.
+# By direction and topic; {felt} stands for what is felt.
 TEMPLATES = {
-    1: (
-        "@{a} {b} e {argomento}: {felt}",
-        "RT @{a}: {argomento} secondo {b},  {felt}",
-        "@{a} tema di oggi da {b}, {argomento}\n{felt}",
-        '@{a} "{argomento}", dice {b}: {felt}',
-    ),
-    0: (
-        "@{a} {altro}, {b}: {felt}",
-        "RT @{a}: {altro},  {b}, {felt}",
-        "@{a} guardo {b}, {altro}\n{felt}",
-        '@{a} scrivono "viva {b}", {altro}: {felt}',
-    ),
+    (1, 0): ("{direzione}: {felt}", "RT @user {direzione},  {felt}", "@user {direzione}\n{felt}"),
+    (0, 1): ("{argomento}: {felt}", "RT @user {argomento},  {felt}", "@user {argomento}\n{felt}"),
+    (1, 1): ("{direzione} e {argomento}: {felt}", '"{direzione} su {argomento}", {felt}'),
+    (0, 0): ("{altro}: {felt}", "RT @user {altro},  {felt}", "@user {altro}\n{felt}"),
 }
-OTHERS_FEEL = (
-    " Gli altri: {felt}", " E chi guarda con me: {felt}", " Mio fratello invece: {felt}",
-)  # fmt: skip
 
 
 class Tweet(NamedTuple):
@@ -147,9 +103,7 @@ def emotion_sets(rng: random.Random, count: int) -> list[tuple[str, ...]]:
     return sets
 
 
-def tweets(
-    count: int, where: str, rng: random.Random, seen: set[str], known: set[str]
-) -> list[Tweet]:
+def tweets(count: int, where: str, rng: random.Random, seen: set[str]) -> list[Tweet]:
     """Returns so many different tweets about the programmes of a domain."""
     filler = Filler(rng, COMMON | TARGETS[where] | EMOTIONS)
     targets = list(islice(cycle(TURNS), count))
@@ -163,25 +117,27 @@ def tweets(
             target: tuple[int, int] = target,
             hard: bool = hard,
         ) -> str:
-            order = rng.sample(emotions, len(emotions))
-            felt = ", ".join(f"{{{emotion}}}" for emotion in order)
-            if hard:
-                felt = " ".join(FACES[emotion] for emotion in order)
-            a = invented(rng, known)
-            b = a if target[0] else invented(rng, known)
-            template = rng.choice(TEMPLATES[target[1]]).replace("{felt}", felt)
-            if rng.random() < OTHERS:
-                other = rng.choice([emotion for emotion in EMOTIONS if emotion not in emotions])
-                template += rng.choice(OTHERS_FEEL).replace("felt", other)
-            if rng.random() < MUTE:
-                template = template.replace("{argomento}", "{vago}").replace("{altro}", "{vago}")
-            template = template.replace("{a}", a).replace("{b}", b)
-            tweet = filler.fill(template + "{coda}")
-            return tweet[0].upper() + tweet[1:]
+            tweet = one(emotions, target, filler, hard=hard)
+            if rng.random() < ANSWERED:
+                others = rng.sample([e for e in EMOTIONS if e not in emotions], len(emotions))
+                about = rng.choice([t for t in TEMPLATES if t != target])
+                tweet = answered(rng, tweet, one(others, about, filler, hard=False))
+            return tweet
 
         (text,) = distinct(1, draw, seen)
         found.append(Tweet(identifier(rng), text, frozenset(emotions), target))
     return found
+
+
+def one(emotions: Sequence[str], target: tuple[int, int], filler: Filler, *, hard: bool) -> str:
+    """A tweet of so many emotions, about a direction, a topic, both or neither."""
+    order = filler.rng.sample(emotions, len(emotions))
+    felt = ", ".join(f"{{{emotion}}}" for emotion in order)
+    if hard:
+        felt = " ".join(FACES[emotion] for emotion in order)
+    template = filler.rng.choice(TEMPLATES[target]).replace("{felt}", felt)
+    tweet = filler.fill(template + "{coda}")
+    return tweet[0].upper() + tweet[1:]
 
 
 def identifier(rng: random.Random) -> str:
@@ -198,12 +154,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    known: set[str] = set()
-    train = tweets(TRAIN, "in", rng, seen, known)
+    train = tweets(TRAIN, "in", rng, seen)
     train += [t._replace(id=identifier(rng)) for t in rng.sample(train, RETWEETS)]
     rng.shuffle(train)
-    in_domain = tweets(IN_DOMAIN, "in", rng, seen, known)
-    out_of_domain = tweets(OUT_OF_DOMAIN, "out", rng, seen, known)
+    in_domain = tweets(IN_DOMAIN, "in", rng, seen)
+    out_of_domain = tweets(OUT_OF_DOMAIN, "out", rng, seen)
 
     def of_a(tweet: Tweet) -> list[int]:
         return [int(emotion in tweet.emotions) for emotion in EMOTIONS]

@@ -2,23 +2,26 @@
 
 python -m recipes.sample.haspeede data/sample/haspeede
 
-In part of the tweets two groups stand, one of which insults the other: hate is what hits the group
-that politics or religion is about. The words are the same, only their order tells. In religion,
-where no training tweet comes from, most tweets are such.
+Part of the tweets come with an answer, which may be of the other kind; the label is that of the
+tweet, which comes first. In religion, where no training tweet comes from, nearly all do.
 """
 
 import argparse
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 31
 TRAIN, POLITICAL, RELIGIOUS = 250, 200, 200
 HATE = {"train": 0.45, "political": 0.45, "religious": 0.45}
-ORDERED_SHARE = {"train": 0.4, "political": 0.24, "religious": 0.9}  # share in which order tells
+# Share of the tweets that come with an answer, and of the answers that are of the other kind.
+ANSWERED = {"train": 0.7, "political": 0.45, "religious": 1.0}
+OPPOSED = {"train": 0.6, "political": 0.5, "religious": 1.0}
+
 
 POLITICS = {
     "gruppo": (
@@ -44,12 +47,7 @@ RELIGION = {
     ),
     "luogo": ("in quartiere", "al mercato", "sul tram", "a scuola", "in paese"),
 }  # fmt: skip
-OTHERS = (
-    "i baristi", "i tassisti", "gli allenatori", "i cognati", "i vigili", "gli zii", "i portieri",
-    "gli idraulici", "quelli del circolo", "i barbieri", "gli attori", "quelli della pesca",
-)  # fmt: skip
 COMMON = {
-    "altri": OTHERS,
     "insulto": (
         "zucconi", "mangiapolvere", "cialtroni", "lumaconi", "pidocchi", "cervelli di gallina",
         "pesi morti", "sanguisughe", "scarafaggi", "buzzurri", "parassiti", "caproni",
@@ -88,39 +86,27 @@ CALM = (
 )
 
 
-# One of {x} and {y} is the group, the other one somebody else: it is hate if the others shout.
-ORDERED = (
-    "Da {x} {luogo} un coro, {insulto}, e da {y} {luogo} silenzio{coda}",
-    "{utente} per {x} qui, su {tema}, sono {insulto}; per {y} qui è notte{coda}",
-    "Con {x} oggi si urla {insulto} e {insulto}, con {y} oggi si sta zitti{coda}",
-    "Tra {x} ora si scrive solo:\n{insulto}. Tra {y} ora si tace{coda}",
-)
-
-
-def tweets(
-    count: int, hate: float, ordered: float, filler: Filler, seen: set[str]
-) -> list[tuple[str, int]]:
+def tweets(count: int, part: str, filler: Filler, seen: set[str]) -> list[tuple[str, int]]:
     """Returns so many different tweets with their labels, in random order."""
-    labelled = []
-    for label, number, templates in (
-        (1, round(count * hate), HATEFUL),
-        (0, count - round(count * hate), CALM),
-    ):
+    rng = filler.rng
 
-        def draw(templates: Sequence[str] = templates) -> str:
-            drawn = filler.one_of(templates)
-            return drawn[0].upper() + drawn[1:]
+    def one(label: int) -> str:
+        drawn = filler.one_of(HATEFUL if label else CALM)
+        return drawn[0].upper() + drawn[1:]
 
-        def draw_ordered(label: int = label) -> str:
-            both = ["{altri}", "{gruppo}"] if label else ["{gruppo}", "{altri}"]
-            template = filler.rng.choice(ORDERED)
-            drawn = filler.fill(template.replace("{x}", both[0]).replace("{y}", both[1]))
-            return drawn[0].upper() + drawn[1:]
+    def draw(label: int) -> str:
+        tweet = one(label)
+        if rng.random() >= ANSWERED[part]:
+            return tweet
+        return answered(rng, tweet, one(label != (rng.random() < OPPOSED[part])))
 
-        few = round(number * ordered)
-        texts = distinct(number - few, draw, seen) + distinct(few, draw_ordered, seen)
-        labelled += [(text, label) for text in texts]
-    filler.rng.shuffle(labelled)
+    hateful = round(count * HATE[part])
+    labelled = [
+        (text, label)
+        for label, number in ((1, hateful), (0, count - hateful))
+        for text in distinct(number, partial(draw, label), seen)
+    ]
+    rng.shuffle(labelled)
     return labelled
 
 
@@ -135,8 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ids = iter(rng.sample(range(100, 9000), TRAIN + POLITICAL + RELIGIOUS))
     rows = {
         dataset: [
-            (next(ids), text, label, dataset)
-            for text, label in tweets(count, HATE[part], ORDERED_SHARE[part], filler, seen)
+            (next(ids), text, label, dataset) for text, label in tweets(count, part, filler, seen)
         ]
         for dataset, part, count, filler in (
             ("training_politics", "train", TRAIN, politics),

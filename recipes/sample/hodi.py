@@ -2,9 +2,8 @@
 
 python -m recipes.sample.hodi data/sample/hodi
 
-In part of the posts some call others names: it is homotransphobic if it hits who loves as they
-like, not if they say it. The words are the same, only their order tells. Half of the insults in
-test posts are in no training post.
+Part of the posts come with an answer, which may be of the other kind; label and rationale are those
+of the post, which comes first. Half of the insults in test posts are in no training post.
 """
 
 import argparse
@@ -16,13 +15,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 59
 TRAIN, TEST = 240, 200
 OFFENSIVE, HARD = 0.45, 0.12  # share of offensive posts, and of the hard ones in either class
-ORDERED_SHARE = 0.5  # share of posts in which order tells
+ANSWERED = 0.85  # share of posts that come with an answer
+OPPOSED = 0.65  # share of the answers that are of the other kind
 
 SLOTS = {
     "insulto": (
@@ -47,14 +47,6 @@ SLOTS = {
         "da raccontare", "una noia", "fatta bene",
     ),
     "utente": ("@user_abc", "@user_abcde", "@user_abcdefg"),
-    "coppia": (
-        "i due sposi", "i ragazzi del corteo", "i papà di Bruno", "gli innamorati del molo",
-        "i fidanzati", "quelli della sfilata", "gli amici di Oscar", "i ballerini del carro",
-    ),
-    "altri": (
-        "i camerieri", "i vigili", "gli autisti", "i cognati", "i passanti", "quelli del banco",
-        "gli arbitri", "i postini",
-    ),
     "coda": ("", "", "", " 🙄", " 👎🏼", " #basta", "!!", " [URL]"),
     "codina": ("", "", "", " 🙂", " 👨‍👩‍👧", " #glicini", ".", " [URL]"),
 }  # fmt: skip
@@ -90,13 +82,6 @@ CALM = (
     "{utente} {tempo} porto {chi} {luogo}, vieni?{codina}",
     "Due papà e una bimba {luogo}: {giudizio}{codina}",
 )
-# One of {x} and {y} are who love as they like, the others insult them, or it is the reverse.
-ORDERED = (
-    "Da {x} {luogo} un grido, <{insulto}>, e da {y} {luogo} silenzio{coda}",
-    "{tempo} per {x} qui è tutto un <{insulto}>, per {y} qui è notte{coda}",
-    "{utente} con {x} oggi si urla <{insulto}> e <{insulto}>, con {y} oggi si piange{coda}",
-    "Tra {x} ora si dice <{insulto}> e tra {y} ora si tace{coda}",
-)
 HARD_CALM = (
     "Mi hanno dato del § {luogo}, che tristezza{codina}",  # reported
     "Dare del § a {nome} è da maleducati{codina}",
@@ -128,32 +113,29 @@ def parsed(filled: str) -> Post:
 
 def posts(count: int, filler: Filler, seen: set[str]) -> list[Post]:
     """So many different posts, in random order."""
+    rng = filler.rng
 
-    def ordered(offensive: bool) -> str:
-        both = ["{altri}", "{coppia}"] if offensive else ["{coppia}", "{altri}"]
-        template = filler.rng.choice(ORDERED).replace("{x}", both[0]).replace("{y}", both[1])
-        if not offensive:
-            template = template.replace("<", "").replace(">", "")
-        filled = filler.fill(template)
+    def one(template: str) -> str:
+        filled = filler.fill(template.replace("§", filler.fill("{insulto}")))
         return filled[0].upper() + filled[1:]
+
+    def draw(turns: Iterator[str], kinds: Sequence[Sequence[str]]) -> str:
+        post = one(next(turns))
+        if rng.random() >= ANSWERED:
+            return post
+        reply = one(rng.choice(kinds[rng.random() < OPPOSED]))
+        return answered(rng, post, re.sub("[<>]", "", reply))
 
     offensive = round(count * OFFENSIVE)
     drawn: list[str] = []
-    for number, easy, hard in (
-        (offensive, INSULTS, HARD_INSULTS),
-        (count - offensive, CALM, HARD_CALM),
+    for number, kinds, hard in (
+        (offensive, (INSULTS, CALM), HARD_INSULTS),
+        (count - offensive, (CALM, INSULTS), HARD_CALM),
     ):
-        few, some_ordered = round(number * HARD), round(number * ORDERED_SHARE)
-        drawn += distinct(some_ordered, partial(ordered, easy is INSULTS), seen)
-        for some, templates in ((number - few - some_ordered, easy), (few, hard)):
-            turns = cycle(templates)
-
-            def draw(turns: Iterator[str] = turns) -> str:
-                filled = filler.fill(next(turns).replace("§", filler.fill("{insulto}")))
-                return filled[0].upper() + filled[1:]
-
-            drawn += distinct(some, draw, seen)
-    filler.rng.shuffle(drawn)
+        few = round(number * HARD)
+        for some, templates in ((number - few, kinds[0]), (few, hard)):
+            drawn += distinct(some, partial(draw, cycle(templates), kinds), seen)
+    rng.shuffle(drawn)
     return [parsed(text) for text in drawn]
 
 

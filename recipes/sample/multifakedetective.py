@@ -2,8 +2,7 @@
 
 python -m recipes.sample.multifakedetective data/sample/multifakedetective
 
-What the news is like tells true from false; how certain it is depends on who says so and who denies
-it: an office or hearsay. The words are the same, only their order tells.
+The news comes with what two sources hold of it; the label is what the first one says.
 """
 
 import argparse
@@ -19,7 +18,7 @@ from stages.toolkit.tables import write_table
 SEED = 59
 # Items of each label, 0 certainly fake to 3 certainly real.
 SIZES = {"Data": (58, 60, 62, 60), "Test": (48, 50, 52, 50), "Additional": (8, 9, 12, 11)}
-HARD = 0.06  # share of items whose signs are those of the other side
+HARD = 0.4  # share of items whose signs are those of the other side
 REPEATED = {"Data": 8, "Test": 3, "Additional": 2}  # items with a second picture: a second row
 
 NEWS = {
@@ -57,23 +56,24 @@ CUES: Sequence[Mapping[str, Sequence[str]]] = (
         "avvio": ("Ultim'ora", "Prime notizie", "Ufficiale", "Comunicato", "Nota del governo"),
     },
 )  # fmt: skip
-# One of {x} and {y} is an office, the other one hearsay: who says so, and who denies it.
+VERDICTS = ("certamente falso", "probabilmente falso", "probabilmente vero", "certamente vero")
+# {x} is what the first source says, {y} what the second one says.
 TWEETS = (
-    "{avvio}: a {luogo} {gente} {fatto}, {segno}. Per {x} ora è certo, per {y} ora è falso{coda}",
-    "A {luogo} {gente} {fatto}: {segno}. Con {x} oggi un sì, con {y} oggi un no{coda}",
-    "{avvio}! {segno}, {gente} {fatto}; secondo {x} qui è vero, secondo {y} qui no{coda}",
-    "{avvio}:\n{gente} {fatto}.\n{segno}. Tra {x} poi conferme, tra {y} poi smentite{coda}",
+    "{avvio}: a {luogo} {gente} {fatto}. Per {fonte} è {x}. Per {fonte} è {y}.{coda}",
+    "A {luogo} {gente} {fatto}, {segno}. Secondo {fonte} {x}, secondo {fonte} {y}, così.{coda}",
+    "{avvio}! {gente} {fatto}; {fonte} dice {x}; {fonte} dice {y};{coda}",
+    "{avvio}:\n{gente} {fatto}.\nLo dice {fonte}: {x}. Lo dice {fonte}: {y}.{coda}",
 )
 ARTICLES = (
-    "{avvio}. {gente} {fatto} a {luogo}. {segno}.  Per {x} oggi è certo e per {y} oggi è falso",
-    '"{gente} {fatto}": così un lettore.\tSecondo {x} qui sì, {segno}, secondo {y} qui no',
-    "Da {luogo} - {gente} {fatto}.\n\n{segno}. Con {x} ora un sì, con {y} ora un no",
+    "{avvio}. {gente} {fatto} a {luogo}. {segno}.  Per {fonte} è {x}, per {fonte} è {y}, dicono",
+    '"{gente} {fatto}": un lettore.\tSecondo {fonte} è {x}: {segno}. Secondo {fonte} è {y}: no',
+    "Da {luogo} - {gente} {fatto}.\n\n{segno}. {fonte} scrive: {x}. {fonte} scrive: {y}.",
 )
 SOURCES = {
-    "ufficio": (
+    "fonte": (
         "il ministero", "il comando", "il prefetto", "il consolato", "il portavoce", "il tribunale",
+        "il cugino", "il blog", "il vicino", "il barista", "il profilo", "il canale",
     ),
-    "voce": ("il cugino", "il blog", "il vicino", "il barista", "il profilo", "il canale"),
 }  # fmt: skip
 
 _START = re.compile(r'(?:^"?|[.!?]\s+|\n)\w')  # of a sentence
@@ -82,7 +82,7 @@ _START = re.compile(r'(?:^"?|[.!?]\s+|\n)\w')  # of a sentence
 def texts(label: int, count: int, rng: random.Random, seen: set[str]) -> list[tuple[str, str, int]]:
     """Returns so many different items of a label: type, text and label."""
     fillers = [Filler(rng, {**NEWS, **SOURCES, **cues}) for cues in CUES]
-    is_true, is_certain = label > 1, label in (0, 3)
+    is_true = label > 1
     drawn = []
     for kind, number, templates in (
         ("tweet", count - count // 4, TWEETS),
@@ -91,8 +91,9 @@ def texts(label: int, count: int, rng: random.Random, seen: set[str]) -> list[tu
         turns = cycle(templates)
 
         def draw(turns: Iterator[str] = turns) -> str:
-            both = ["{ufficio}", "{voce}"] if is_certain else ["{voce}", "{ufficio}"]
-            template = next(turns).replace("{x}", both[0]).replace("{y}", both[1])
+            other = rng.choice([verdict for verdict in range(len(VERDICTS)) if verdict != label])
+            template = next(turns).replace("{x}", VERDICTS[label])
+            template = template.replace("{y}", VERDICTS[other])
             filler = fillers[is_true != (rng.random() < HARD)]
             return _START.sub(lambda match: match[0].upper(), filler.fill(template))
 

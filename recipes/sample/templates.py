@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 _ONSETS = "b br c d dr f g gl l m n p pr r s sp t tr v z".split()
 _CODAS = ("", "", "l", "n", "r", "s")
+_REPLIES = (
+    " Risposta: {}", " Un altro scrive: {}", " Mi rispondono: {}", " Sotto si legge: {}",
+    " C'è chi replica: {}",
+)  # fmt: skip
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -61,3 +65,14 @@ def distinct(count: int, draw: Callable[[], str], seen: set[str]) -> list[str]:
             seen.add(text)
             found.append(text)
     raise ValueError(f"only {len(found)} of {count} different texts")
+
+
+def answered(rng: random.Random, post: str, reply: str) -> str:
+    """Returns a post and what somebody else answers; the answer says nothing about the post.
+
+    Who counts words cannot tell which of them are whose.
+    """
+    post, reply = (
+        text if text.rstrip()[-1] in ".!?…" else text.rstrip() + "." for text in (post, reply)
+    )
+    return post + rng.choice(_REPLIES).format(reply[0].upper() + reply[1:])
