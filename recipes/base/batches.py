@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 PLAIN_WEIGHT = 0.3
 """Weight of a plain text in the loss, compared with an answer that is as long."""
-SHARES = {96: 0.07, 128: 0.15, 192: 0.4, 256: 0.2, 384: 0.135, 640: 0.045}
+SHARES = {64: 0.09, 96: 0.25, 128: 0.25, 192: 0.25, 256: 0.09, 384: 0.055, 640: 0.015}
 """Share of a batch's tokens, padding included, in rows of each width; as documents are long."""
-SHORT_SHARES = {96: 0.36, 128: 0.42, 192: 0.16, 256: 0.06}
+SHORT_SHARES = {64: 0.31, 96: 0.49, 128: 0.09, 192: 0.08, 256: 0.03}
 """The same for batches of the first two lessons."""
 FILLED = 0.96
 """Share of a batch's rows that have a document at least; the others stay empty."""

@@ -9,14 +9,22 @@ import re
 from collections.abc import Callable, Sequence
 
 from recipes.base import lexicon as lex
-from recipes.base.drafts import Draft, markers, options, quoted
+from recipes.base.drafts import FIXED, Draft, markers, options, quoted
 from recipes.base.texts import Writer
 
-FIXED = 0.8
-"""Share of the questions that are answered with sì and no, not with words drawn anew."""
 NEAR = 0.15
 """Share of the other words that differ from one of the text in a letter."""
-_GENRES = ("everyday", "news", "opinion", "social", "literary", "clinical")
+_GENRES = ("everyday", "news", "opinion", "social", "literary", "clinical", "common", "common")
+_BORDERS = (
+    "Poi:",
+    "Replica:",
+    "E un altro:",
+    "P.S.",
+    "Commento:",
+    "Invece",
+    "Qui sotto:",
+    "Ma lui:",
+)
 _CAPITAL = re.compile(r"(?<!\w)[A-ZÀÈÉÌÒÙ][^\W\d_]{2,}")
 
 
@@ -32,7 +40,7 @@ def thing(w: Writer) -> str:
     if x < 0.45:
         return w.surname() if x < 0.35 else w.city()
     if x < 0.85:
-        return w.noun() if x < 0.7 else w.pseudo()
+        return w.pick(lex.COMMON) if x < 0.65 else w.noun() if x < 0.78 else w.pseudo()
     return w.acronym() if x < 0.92 else w.whole()
 
 
@@ -86,7 +94,8 @@ def naming(w: Writer, names: Sequence[str]) -> str:
 
 def border(w: Writer) -> tuple[str, str, str]:
     """Returns what separates two parts, and how an instruction names both parts."""
-    m = w.pick(("|", "/", "—")) if w.chance(0.2) else markers(w, 1)[0]
+    x = w.random()
+    m = markers(w, 1)[0] if x < 0.5 else w.pick(_BORDERS if x < 0.85 else ("|", "/", "—"))
     before, after = w.pick(
         (
             (f"prima di {m}", f"dopo {m}"),
@@ -395,15 +404,15 @@ def first_group(w: Writer) -> Draft | None:
 
 
 COMPARING: dict[str, tuple[Callable[[Writer], Draft | None], int]] = {
-    "flagged": (flagged, 10),
+    "flagged": (flagged, 8),
     "same_lines": (same_lines, 5),
-    "shared_name": (shared_name, 16),
+    "shared_name": (shared_name, 14),
     "repeated_name": (repeated_name, 7),
     "on_topic": (on_topic, 8),
     "lookup": (lookup, 8),
     "next_words": (next_words, 6),
-    "which_first": (which_first, 7),
-    "scoped": (scoped, 10),
-    "first_group": (first_group, 6),
+    "which_first": (which_first, 5),
+    "scoped": (scoped, 14),
+    "first_group": (first_group, 8),
 }
 """Families by name, with their weights in the corpus."""

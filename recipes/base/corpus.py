@@ -134,6 +134,12 @@ def _bag(families: Mapping[str, tuple[object, int]]) -> tuple[str, ...]:
 _BAG, _COMPARING_BAG = _bag(FAMILIES), _bag(COMPARING)
 
 
+def framed(writer: Writer) -> str:
+    """Draws an instruction and its input in their frame."""
+    one = draft(writer, writer.pick(_BAG))
+    return frame(one.instruction, one.input, writer.pick(_OTHER_HEADERS))
+
+
 def item(writer: Writer) -> Item:
     """Draws one document of the corpus."""
     if writer.random() < PLAIN_SHARE:

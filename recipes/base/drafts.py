@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from string import ascii_letters, ascii_lowercase, ascii_uppercase
 
+from recipes.base import lexicon as lex
 from recipes.base.texts import Writer
+
+FIXED = 0.75
+"""Share of the choices of two that are answered with sì and no, not with words drawn anew. A model
+that must learn at once to compare and which word stands for what learns neither."""
 
 _OPTION_WORDS = (
     "sì no vero falso zorro blip ok niente presente assente trovato manca positivo negativo alfa "
@@ -67,8 +72,8 @@ def markers(w: Writer, count: int) -> list[str]:
 
 
 def options(w: Writer, count: int) -> list[str]:
-    """Returns different answer words, drawn anew for each item."""
-    if count == 2 and w.random() < 0.3:
+    """Returns different answer words, drawn anew unless they are sì and no."""
+    if count == 2 and w.random() < FIXED:
         pair = ["sì", "no"]
         return pair if w.random() < 0.75 else pair[::-1]
     out: list[str] = []
@@ -77,11 +82,13 @@ def options(w: Writer, count: int) -> list[str]:
         if x < 0.35:
             word = w.pick(_OPTION_WORDS)
         elif x < 0.65:
-            word = w.pseudo()
+            word = w.pick(lex.COMMON)
         elif x < 0.75:
+            word = w.pseudo()
+        elif x < 0.8:
             word = w.noun() + ("_" if w.random() < 0.4 else " ") + w.adjective()
-        elif x < 0.85:
-            word = w.surname() if w.random() < 0.6 else w.surname() + " " + w.surname()
+        elif x < 0.9:
+            word = w.surname() if w.random() < 0.8 else w.surname() + " " + w.surname()
         else:
             word = w.noun()
         if word not in out:

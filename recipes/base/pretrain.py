@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from recipes.base.forward import Forward
 
-PROBED, PROBE_SECONDS = 64, 40
+PROBED, PROBE_SECONDS = 48, 60
 """Held-out items of each family that are answered while training, and how often."""
 TARGETS = 0.5
 """Largest share of a batch's tokens, padding included, that are learnt; more are left out."""
@@ -50,6 +50,7 @@ class Settings:
         learning_rate: peak of the cosine schedule.
         warm_up: share of the schedule in which the learning rate rises.
         weight_decay: of AdamW, on matrices only.
+        initial: standard deviation of the weights at first.
         hidden: width of the model.
         layers: number of layers.
         heads: attention heads.
@@ -65,18 +66,19 @@ class Settings:
     seed: int = 1
     time_limit: float = 0.0
     batch_rows: int = 128
-    first_lesson: int = 4_000_000
-    second_lesson: int = 8_000_000
+    first_lesson: int = 20_000_000
+    second_lesson: int = 120_000_000
     workers: int = 0
-    learning_rate: float = 3.0e-3
+    learning_rate: float = 1.5e-3
     warm_up: float = 0.03
     weight_decay: float = 0.1
+    initial: float = 0.04
     hidden: int = 192
-    layers: int = 4
+    layers: int = 5
     heads: int = 6
     intermediate: int = 512
-    pieces: int = 2048
-    tokenizer_texts: int = 40_000
+    pieces: int = 5120
+    tokenizer_texts: int = 16_000
     evaluation_items: int = 40
     compiled: bool = False
     device: str = ""
@@ -96,6 +98,7 @@ def build_model(settings: Settings) -> Any:
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
         max_position_embeddings=2048,
+        initializer_range=settings.initial,
         rms_norm_eps=1e-6,
         tie_word_embeddings=True,
         pad_token_id=PAD,
@@ -150,15 +153,17 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
     sums = torch.zeros(2, device=device)
     shown = math.nan
     begun = since = probed = time.monotonic()
-    since_tokens, waited = 0, 0.0
+    since_tokens, waited, first = 0, 0.0, 0.0
     while True:
         asked = time.monotonic()
         batch = next(source)
         now = time.monotonic()
         waited += now - asked
         progress = tokens / settings.tokens
-        if settings.time_limit:
-            progress = max(progress, (now - start) / settings.time_limit)
+        if settings.time_limit and steps:  # the first step, which may compile, does not count
+            first = first or now
+            left = max(start + settings.time_limit - first, 1e-9)
+            progress = max(progress, (now - first) / left)
         if progress < 1:
             rate = learning_rate(settings, progress)
             for group in optimizer.param_groups:
@@ -446,8 +451,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--second-lesson", type=float, default=8e6, help="tokens of short comparisons after these"
     )
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--hidden", type=int, default=192, help="a multiple of 32")
     parser.add_argument("--intermediate", type=int, default=512)
     parser.add_argument("--seed", type=int, default=1)

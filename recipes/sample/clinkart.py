@@ -12,7 +12,7 @@ from a search. Slot language of the templates in `clinkart_text`, where `a` is a
     {#a:MODE=x>a2}    a measured value linked to a (or a2); kept as x, which `{=x}` repeats
                       without a link and `{=x.n}` without its unit
     {?ab:KIND>a3}     an outcome in words which agrees with a and b, linked to both
-    [text>a,b]        a literal result linked to a and b
+    [text>a,b]        a literal result linked to a and b; [one¦two>a] is one of two
     {lit word}        a literal test
     {a~o} {a|era|erano} {vn a}              ending, number of the verb, normal values
     {reason} {o} {n} ...                    what belongs to the document: see `Writer.fill`
@@ -545,7 +545,8 @@ class Writer:
             out += template.text[position : match.start()]
             position = match.end()
             if match[2]:
-                text = re.sub(r"\{([^}]*)\}", lambda m: word(m[1]), match[1])
+                chosen = self.rng.choice(match[1].split("¦"))
+                text = re.sub(r"\{([^}]*)\}", lambda m: word(m[1]), chosen)
                 results.append((len(out), len(out) + len(text), match[2].split(",")))
                 out += text
                 continue

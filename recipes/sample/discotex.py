@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct, invented
+from recipes.sample.templates import Filler, common_name, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 53
@@ -118,9 +118,7 @@ class Text(NamedTuple):
 # --- Texts ----------------------------------------------------------------------------------------
 
 
-def targets(
-    source: str, count: int, filler: Filler, seen: set[str], known: set[str]
-) -> list[Target]:
+def targets(source: str, count: int, filler: Filler, seen: set[str]) -> list[Target]:
     """Returns so many targets, half of them coherent, some with the prompt of the one before."""
     rng = filler.rng
     labels = [n % 2 for n in range(count)]
@@ -133,13 +131,13 @@ def targets(
             window += 1
         else:
             document, window = new_document(source, rng), rng.randrange(90)
-            topic = f"{rng.choice(KINDS[source])} {invented(rng, known)}"
+            topic = f"{rng.choice(KINDS[source])} {common_name(rng)}"
             sentences = [opened(rng.choice(before[source]), rng), rng.choice(NAMELESS)]
             template = "|".join(rng.sample(sentences, 2))
             prompt = distinct(1, partial(filler.fill, template.replace("{x}", topic)), seen)[0]
         identifier = f"{document}#{window}" + "#0" * (source == "wiki")
         template = opened(rng.choice(NAMELESS if rng.random() < HARD else after[source]), rng)
-        named = topic if label else f"{topic.split()[0]} {invented(rng, known)}"
+        named = topic if label else f"{topic.split()[0]} {common_name(rng, topic.split()[1])}"
         target = filler.fill(template.replace("{x}", named))
         found.append(Target(identifier, tuple(prompt.split("|")), target, label))
     return found
@@ -158,24 +156,22 @@ def new_document(source: str, rng: random.Random) -> str:
     return "".join(rng.choice(string.ascii_letters + string.digits + "_-") for _ in range(11))
 
 
-def texts(
-    count: int, documents: Sequence[str], filler: Filler, seen: set[str], known: set[str]
-) -> list[Text]:
+def texts(count: int, documents: Sequence[str], filler: Filler, seen: set[str]) -> list[Text]:
     """Returns so many judged texts of four sentences, the first of which stands somewhere."""
     found = []
     for n in range(count):
         before = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 4))[0]
-        text = distinct(1, partial(text_with, before, filler, known), seen)[0]
+        text = distinct(1, partial(text_with, before, filler), seen)[0]
         drawn = (round(filler.rng.gauss(MEANS[before], SPREAD)) for _ in range(RATERS))
         judgements = [min(max(judgement, 1), 5) for judgement in drawn]
         found.append(Text(f"{filler.rng.choice(documents)}#{100 + n}", text, judgements))
     return found
 
 
-def text_with(before: int, filler: Filler, known: set[str]) -> str:
+def text_with(before: int, filler: Filler) -> str:
     """A text with so many of its other sentences before the first."""
     rng = filler.rng
-    topic = f"{rng.choice(KINDS['ted'] + KINDS['wiki'])} {invented(rng, known)}"
+    topic = f"{rng.choice(KINDS['ted'] + KINDS['wiki'])} {common_name(rng)}"
     contrast = CONTRASTS[0] + before * CONTRASTS[1]
     beginnings = [rng.choice(BEGINNINGS[rng.random() > contrast]) for _ in range(3)]
     ends = rng.sample(ENDS, 3)
@@ -237,16 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     filler = Filler(random.Random(SEED), COMMON)
     files: dict[str, str] = {}
     documents: list[str] = []
-    known: set[str] = set()
     for source in ("ted", "wiki"):
         seen: set[str] = set()
-        train = targets(source, TRAIN[source], filler, seen, known)
-        test = targets(source, TEST[source], filler, seen, known)
+        train = targets(source, TRAIN[source], filler, seen)
+        test = targets(source, TEST[source], filler, seen)
         files |= class_files(source, train, test)
         documents += [target.id.partition("#")[0] for target in train]
     seen = set()
-    train_texts = texts(TRAIN["scores"], documents, filler, seen, known)
-    files |= score_files(train_texts, texts(TEST["scores"], documents, filler, seen, known))
+    train_texts = texts(TRAIN["scores"], documents, filler, seen)
+    files |= score_files(train_texts, texts(TEST["scores"], documents, filler, seen))
     for file, content in files.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(content, encoding="utf-8", newline="\n")

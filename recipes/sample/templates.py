@@ -4,6 +4,8 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from recipes.base.lexicon import NAMES
+
 _ONSETS = "b br c d dr f g gl l m n p pr r s sp t tr v z".split()
 _CODAS = ("", "", "l", "n", "r", "s")
 _REPLIES = (
@@ -44,6 +46,18 @@ def invented(rng: random.Random, known: set[str]) -> str:
         if name not in known:
             known.add(name)
             return name
+
+
+def common_name(rng: random.Random, but: str = "") -> str:
+    """Draws a proper name that nobody bears, of those that the small base has read often.
+
+    Args:
+        rng: the generator.
+        but: a name that must not come.
+    """
+    while (name := rng.choice(NAMES)) == but:
+        pass
+    return name
 
 
 def distinct(count: int, draw: Callable[[], str], seen: set[str]) -> list[str]:

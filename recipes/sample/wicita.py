@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recipes.sample.templates import invented
+from recipes.sample.templates import common_name
 
 SEED = 61
 TRAIN, DEV, TEST = 200, 48, 200
@@ -256,12 +256,10 @@ def options(lemma: str, clauses: Mapping[str, Sequence[str]], *, english: bool) 
     return [[p for p in both if (p[0][0] == p[1][0]) == same] for same in (False, True)]
 
 
-def pair(
-    one: Sense, two: Sense, rng: random.Random, known: set[str], *, english: bool
-) -> dict[str, Any]:
+def pair(one: Sense, two: Sense, rng: random.Random, *, english: bool) -> dict[str, Any]:
     """A pair as the organisers write it, without identifier, lemma and label."""
-    names = [invented(rng, known)]
-    names.append(names[0] if one[0] == two[0] else invented(rng, known))
+    names = [common_name(rng)]
+    names.append(names[0] if one[0] == two[0] else common_name(rng, names[0]))
     where = [
         rng.choice(ENGLISH_PLACES if english and side else PLACES).format(name)
         for side, name in enumerate(names)
@@ -280,7 +278,6 @@ def pairs(
     count: int,
     same: float,
     rng: random.Random,
-    known: set[str],
     *,
     english: bool = False,
 ) -> list[dict[str, Any]]:
@@ -296,7 +293,7 @@ def pairs(
     for lemma, label, one, two in drawn:
         name = f"{lemma}_{ENGLISH[lemma][0]}" if english else lemma
         row = {"id": f"{name}.noun.{numbers[lemma]}"} | ({} if english else {"lemma": lemma})
-        rows.append(row | pair(one, two, rng, known, english=english) | {"label": label})
+        rows.append(row | pair(one, two, rng, english=english) | {"label": label})
         numbers[lemma] += 1
     return rows
 
@@ -313,11 +310,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    known: set[str] = set()
-    train = pairs(TRAINING, TRAIN, SAME["train"], rng, known)
-    dev = pairs(DEVELOPMENT, DEV, SAME["dev"], rng, known)
-    test = pairs(TESTING, TEST, SAME["test"], rng, known)
-    english = pairs(TESTING, TEST, SAME["eng"], rng, known, english=True)
+    train = pairs(TRAINING, TRAIN, SAME["train"], rng)
+    dev = pairs(DEVELOPMENT, DEV, SAME["dev"], rng)
+    test = pairs(TESTING, TEST, SAME["test"], rng)
+    english = pairs(TESTING, TEST, SAME["eng"], rng, english=True)
     files = {
         "binary/train.jsonl": lines(train),
         "binary/dev.jsonl": lines(dev),
