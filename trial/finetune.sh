@@ -1,7 +1,7 @@
 # Fine-tunes and asks bases, each in a folder of its own: finetune.sh ENCODED RESULTS BASE...
 set -u
 encoded=$(realpath "$1"); results=$2; shift 2
-root=$PWD
+root=$PWD; mkdir -p "$results"; results=$(realpath "$results")
 for base in "$@"; do
   (
     base=$(realpath "$base"); name=$(basename "$base")

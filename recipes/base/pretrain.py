@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROBED, PROBE_SECONDS = 48, 60
 """Held-out items of each family that are answered while training, and how often."""
-TARGETS = 0.5
+TARGETS = 0.4
 """Largest share of a batch's tokens, padding included, that are learnt; more are left out."""
 
 

@@ -58,6 +58,7 @@ def untrained() -> Tokenizer:
     setup.normalizer = normalizers.Sequence(
         [
             normalizers.Prepend(JOINER),
+            normalizers.Replace(Regex(rf"\A{JOINER} "), f"{JOINER}{JOINER}  "),  # a blank at first
             normalizers.Replace(Regex(JOINER + r"(?=\p{L})"), JOINER + " "),
         ]
         + [
@@ -126,7 +127,7 @@ def check_pieces(tokenizer: Tokenizer) -> None:
     ids = [vocabulary.get(piece) for piece in SPECIAL]
     if ids != [PAD, BOS, EOS]:
         raise ValueError(f"the special pieces {SPECIAL} have the ids {ids}, expected 0, 1, 2")
-    joiner = "".join(tokenizer.pre_tokenizer.pre_tokenize_str(JOINER)[0][0])  # type: ignore[union-attr]
+    joiner = "".join(tokenizer.pre_tokenizer.pre_tokenize_str(JOINER)[0][0])
     ascii_brackets = set(BRACKETS) & set(map(chr, range(128)))
     for piece, index in vocabulary.items():
         bare = piece.removesuffix(joiner).removesuffix(joiner[:2]).removesuffix(joiner[:1])
