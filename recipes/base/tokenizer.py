@@ -106,7 +106,7 @@ def train_tokenizer(seed: int, texts: int = 40_000, pieces: int = 4096) -> Token
     def learnt_from() -> Any:
         for number in range(texts):
             yield plain(writer) if number % 2 else framed(writer)
-        for _ in range(max(1, texts // 200)):  # names are pieces, however rare
+        for _ in range(200):  # names are pieces, however rare
             yield " ".join(NAMES)
 
     tokenizer.train_from_iterator(learnt_from(), trainer=trainer)
