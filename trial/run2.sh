@@ -2,7 +2,7 @@
 # run2.sh [SECONDS of pretraining] [SECONDS of all]
 set -u
 export PYTHONPATH=$PWD/.gpu/site:$PWD TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
-limit=${1:-345}; all=${2:-525}
+limit=${1:-360}; all=${2:-545}
 mkdir -p /tmp/r2 && R=/tmp/r2
 pack() { tar czf "$OUT/all.tgz.part" -C "$R" --exclude='*/work' . && mv "$OUT/all.tgz.part" "$OUT/all.tgz"; }
 OMP_NUM_THREADS=1 python -m recipes.base.pretrain "$R/new" --tokens 8e9 --time-limit "$limit" --workers 15 --batch-rows 48 \
