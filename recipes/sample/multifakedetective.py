@@ -66,7 +66,8 @@ TWEETS = (
 )
 ARTICLES = (
     "{avvio}. {gente} {fatto} a {luogo}. {segno}.  Per {fonte} è {x}, per {fonte} è {y}, dicono",
-    '"{gente} {fatto}": un lettore.\tSecondo {fonte} è {x}: {segno}. Secondo {fonte} è {y}: no',
+    '"{gente} {fatto}": così un lettore.\t'
+    "Secondo {fonte} è {x}: {segno}. Secondo {fonte} è {y}: no",
     "Da {luogo} - {gente} {fatto}.\n\n{segno}. {fonte} scrive: {x}. {fonte} scrive: {y}.",
 )
 SOURCES = {
