@@ -145,8 +145,9 @@ def targets(source: str, count: int, filler: Filler, seen: set[str]) -> list[Tar
 
 def opened(sentence: str, rng: random.Random) -> str:
     """A sentence after a word that does not tell whether it begins or goes on."""
-    start = sentence[0].lower() if sentence[0].isalpha() else sentence[0]
-    return f"{rng.choice(OPENERS)} {start}{sentence[1:]}"
+    mark, words = ('"', sentence[1:]) if sentence.startswith('"') else ("", sentence)
+    start = words[0].lower() if words[0].isalpha() else words[0]
+    return f"{mark}{rng.choice(OPENERS)} {start}{words[1:]}"
 
 
 def new_document(source: str, rng: random.Random) -> str:
