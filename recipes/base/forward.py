@@ -60,7 +60,9 @@ class Forward:
             targets: places of the targets in `ids`, none the first of a row.
         """
         inner, head = self._model.model, self._model.lm_head
-        return self._loss(self.states(ids), inner.norm.weight, head.weight, ids, targets)
+        states = self.states(ids)
+        losses: torch.Tensor = self._loss(states, inner.norm.weight, head.weight, ids, targets)
+        return losses
 
     def likeliest(self, ids: torch.Tensor) -> torch.Tensor:
         """Returns the likeliest token after each token."""
@@ -110,8 +112,9 @@ def layer_states(
     attended, at = [], 0
     for rows, width in shapes:
         end = at + rows * width
-        group = [part[at:end].view(rows, width, heads, -1).transpose(1, 2) for part in parts]
-        out = functional.scaled_dot_product_attention(*group, is_causal=True)
+        of_group = (part[at:end].view(rows, width, heads, -1).transpose(1, 2) for part in parts)
+        query, key, value = of_group
+        out = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         attended.append(out.transpose(1, 2).reshape(rows * width, -1))
         at = end
     x = x + product(torch.cat(attended), o)

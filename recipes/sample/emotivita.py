@@ -7,7 +7,7 @@ A text goes on to what somebody else feels; how it is judged depends on what com
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ DOMINANCE = {
     MIDDLE: ("si vedrà", "poi si vedrà", "domani si vedrà"),
     1.71: ("non posso farci niente", "non posso fare altro", "qui non posso niente"),
 }
-DIMENSIONS: tuple[dict[float, tuple[str, ...]], ...] = (VALENCE, AROUSAL, DOMINANCE)
+DIMENSIONS: Sequence[Mapping[float, Sequence[str]]] = (VALENCE, AROUSAL, DOMINANCE)
 ENDS = (".", ".", "…", "!", ". ", ".  ")
 OTHERS = ("{chi}: §", "Invece {chi}: §", "Nel {anno}, {chi}: §")
 COMMON = {
@@ -67,6 +67,11 @@ def phrase(levels: Sequence[float], rng: random.Random) -> str:
     return ", ".join(rng.choice(phrases) for phrases in words)
 
 
+def nearest(levels: Iterable[float], to: float) -> float:
+    """The level that is nearest to a number."""
+    return min(levels, key=lambda level: abs(level - to))
+
+
 def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
     """Returns so many different texts, in which every level comes equally often."""
     filler = Filler(rng, COMMON)
@@ -81,10 +86,8 @@ def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
         def draw(emotion: Sequence[float] = emotion) -> str:
             opposed = (6 - round(level) for level in emotion)
             others = [
-                min(dimension, key=lambda level, o=o: abs(level - o))
-                if rng.random() < OPPOSED
-                else rng.choice(list(dimension))
-                for dimension, o in zip(DIMENSIONS, opposed, strict=True)
+                nearest(dimension, level) if rng.random() < OPPOSED else rng.choice(list(dimension))
+                for dimension, level in zip(DIMENSIONS, opposed, strict=True)
             ]
             first, second = (phrase(levels, rng) for levels in (emotion, others))
             end = rng.choice(ENDS)
