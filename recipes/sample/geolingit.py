@@ -16,10 +16,10 @@ from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 37
-TRAIN, DEV, TEST = 14, 60, 16  # tweets of each region, in all, and of each region
+TRAIN, DEV, TEST = 12, 60, 12  # tweets of each region, in all, and of each region
 MORE = {"Lazio": 3, "Campania": 3, "Basilicata": 2 - TRAIN, "Molise": 2 - TRAIN}  # in training
 RETWEETS = 3
-ABSENT_FROM_DEV = ("Abruzzo", "Umbria")
+ABSENT_FROM_DEV = ("Abruzzo", "Marche", "Trentino-Alto Adige", "Umbria")
 NOT_TESTED = ("Basilicata", "Molise")
 
 
@@ -86,12 +86,28 @@ REGIONS = {
             "annamo ar mare", "ce vedemo dopo ar baretto",
         ),
     ),
+    "Liguria": Region(
+        (44.4056, 8.9463),  # Genova
+        ("Belin", "Figgeu", "Maniman", "Ohimemì"),
+        (
+            "andemmo a-a mainn-a", "ho mangiòu a fugassa", "che macaia ch'a gh'è",
+            "nu gh'è ninte da fâ", "l'è sempre coscì, oua", "ti me devi dî a veitæ",
+        ),
+    ),
     "Lombardia": Region(
         (45.4642, 9.1900),  # Milano
         ("Pota", "Ohè bagai", "Te capì", "Sciur"),
         (
             "sem semper chì a laurà", "el fa on frecc", "g'ho minga temp", "andem a cà",
             "l'è on bel mestee", "ghe voeur on cafè",
+        ),
+    ),
+    "Marche": Region(
+        (43.6158, 13.5189),  # Ancona
+        ("Dé bbè", "Oh fiulo", "Bardascio", "Madò che callo"),
+        (
+            "do' gimo stasera", "'n se pole sta cuscì", "c'emo da gì a casa", "non è gnente, và",
+            "se magna li vincisgrassi", "co' fai loco",
         ),
     ),
     "Molise": Region(
@@ -115,6 +131,14 @@ REGIONS = {
             "nan zacc ce disc", "stoc a sctà ddò",
         ),
     ),
+    "Sardegna": Region(
+        (39.2238, 9.1217),  # Cagliari
+        ("Ajò", "Eja", "Mih", "Mì cussu"),
+        (
+            "deu no ddu sciu", "seus torraus a domu", "ita bella dì", "no fait a crei",
+            "su bentu est forti", "a si biri a mengianu",
+        ),
+    ),
     "Sicilia": Region(
         (38.1157, 13.3615),  # Palermo
         ("Mizzica", "Bedda matri", "Amunì", "Talìa"),
@@ -129,6 +153,14 @@ REGIONS = {
         (
             "icché tu fai", "un c'ho punta voglia", "la hasa l'è vota", "gl'è tardi, si va via",
             "si mangia i' lampredotto", "tu m'ha' fatto ride'",
+        ),
+    ),
+    "Trentino-Alto Adige": Region(
+        (46.0664, 11.1242),  # Trento
+        ("Ostia", "Orco can", "Popo", "Maché po'"),
+        (
+            "nar a fonghi l'è bel", "gh'è zò la nef", "no l'è miga vera", "vegnì su al maso",
+            "magno strangolapreti", "sen tuti strachi",
         ),
     ),
     "Umbria": Region(
@@ -162,7 +194,7 @@ PLACELESS = (
     "Stamattina piove, ma {frase}{coda}",
     '[USER] [USER] mio nonno diceva sempre "{frase}"{coda}',
 )
-ANSWERED = 0.62  # share of tweets that come with an answer from another region
+ANSWERED = 0.8  # share of tweets that come with an answer from another region
 HARD = 0.04  # share of tweets that do not name the region
 TAILS = ("", "", " 😂", " [URL]", " #buongiorno", "!!!", " ❤️ 🙂")
 
