@@ -8,6 +8,7 @@ each width, so that a GPU can replay the work on one batch for all of them.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import queue
@@ -16,20 +17,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from recipes.base.corpus import block
+from recipes.base.corpus import COMPARING_FIRST, EVERYTHING, REPEATING, block
 from recipes.base.tokenizer import BOS, EOS
 
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
 
-NOTHING, PROMPT, ANSWER, PLAIN = 0, 1, 2, 3
-"""Kinds of target tokens, each with its own weight in the loss; only the last two are learnt."""
-
-SHARES = {96: 0.04, 128: 0.09, 192: 0.34, 256: 0.28, 384: 0.2, 640: 0.05}
+PLAIN_WEIGHT = 0.3
+"""Weight of a plain text in the loss, compared with an answer that is as long."""
+SHARES = {64: 0.09, 96: 0.25, 128: 0.25, 192: 0.25, 256: 0.09, 384: 0.055, 640: 0.015}
 """Share of a batch's tokens, padding included, in rows of each width; as documents are long."""
-FIRST_SHARES = {96: 0.33, 128: 0.41, 192: 0.18, 256: 0.08}
-"""The same for batches of the first lesson."""
+SHORT_SHARES = {64: 0.31, 96: 0.49, 128: 0.09, 192: 0.08, 256: 0.03}
+"""The same for batches of the first two lessons."""
 FILLED = 0.96
 """Share of a batch's rows that have a document at least; the others stay empty."""
 _BLOCKS_PER_BATCH = 100_000
@@ -44,24 +44,39 @@ class Batch:
     Attributes:
         shapes: rows and width of each group.
         ids: token ids of all groups, one after the other, as a flat array.
-        kinds: the kinds of the same tokens.
+        weights: what each of these tokens counts in the loss as a target; 0 for prompts, for
+            padding and for the first token of a row.
         tokens: tokens without padding.
     """
 
     shapes: Shapes
     ids: np.ndarray
-    kinds: np.ndarray
+    weights: np.ndarray
     tokens: int
 
 
-def shapes_of(tokens: int, *, first: bool) -> Shapes:
+@dataclass(frozen=True)
+class Schedule:
+    """How many batches at the start of the stream belong to the first and the second lesson."""
+
+    repeating: int = 0
+    comparing: int = 0
+
+    def lesson(self, index: int) -> int:
+        """Returns the lesson of a batch."""
+        if index < self.repeating:
+            return REPEATING
+        return COMPARING_FIRST if index < self.repeating + self.comparing else EVERYTHING
+
+
+def shapes_of(tokens: int, *, short: bool) -> Shapes:
     """Returns rows and width of each group of a batch of so many tokens, padding included."""
-    shares = FIRST_SHARES if first else SHARES
+    shares = SHORT_SHARES if short else SHARES
     return [(max(1, round(tokens * share / width)), width) for width, share in shares.items()]
 
 
 def make_batch(
-    tokenizer: Tokenizer, seed: int, index: int, tokens: int, first_lesson: int = 0
+    tokenizer: Tokenizer, seed: int, index: int, tokens: int, schedule: Schedule = Schedule()
 ) -> Batch:
     """Makes one batch.
 
@@ -70,19 +85,19 @@ def make_batch(
         seed: seed of the stream.
         index: number of the batch, from 0.
         tokens: size of the batch in tokens, padding included.
-        first_lesson: batches at the start of the stream that only repeat short texts.
+        schedule: when the lessons begin.
 
     Returns:
         The batch, the same whoever asks. Documents that no longer fit are left out.
     """
     import numpy as np
 
-    first = index < first_lesson
-    shapes = shapes_of(tokens, first=first)
-    groups: list[list[tuple[list[int], int, int]]] = [[] for _ in shapes]
+    lesson = schedule.lesson(index)
+    shapes = shapes_of(tokens, short=lesson < EVERYTHING)
+    groups: list[list[tuple[list[int], int, float]]] = [[] for _ in shapes]
     wanted = FILLED * sum(rows for rows, _ in shapes)
     for part in count():
-        items = block(seed, index * _BLOCKS_PER_BATCH + part, first=first)
+        items = block(seed, index * _BLOCKS_PER_BATCH + part, lesson=lesson)
         strings = [item.prompt for item in items] + [item.answer for item in items]
         encoded = [e.ids for e in tokenizer.encode_batch_fast(strings, add_special_tokens=False)]
         for item, prompt, answer in zip(
@@ -92,22 +107,23 @@ def make_batch(
             for group, (rows, width) in zip(groups, shapes, strict=True):
                 if len(ids) <= width:
                     if len(group) < rows:
-                        kind = PLAIN if item.draft is None else ANSWER
-                        group.append((ids, 1 + len(prompt), kind))
+                        whole = 1.0 if item.draft else PLAIN_WEIGHT
+                        group.append((ids, 1 + len(prompt), whole))
                     break
         if sum(map(len, groups)) >= wanted:
             break
-    flat_ids, flat_kinds = [], []
+    flat_ids, flat_weights = [], []
     for group, shape in zip(groups, shapes, strict=True):
-        ids_array, kinds = np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint8)
-        for row, (ids, border, kind) in enumerate(group):
+        ids_array, weights = np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.float32)
+        for row, (ids, border, whole) in enumerate(group):
             ids_array[row, : len(ids)] = ids
-            kinds[row, 1:border] = PROMPT
-            kinds[row, border : len(ids)] = kind
+            # A short answer counts less than a long one, but more than its share of tokens: else
+            # those that are one word would hardly be learnt from.
+            weights[row, border : len(ids)] = whole / math.sqrt(len(ids) - border)
         flat_ids.append(ids_array.ravel())
-        flat_kinds.append(kinds.ravel())
+        flat_weights.append(weights.ravel())
     held = sum(len(ids) for group in groups for ids, _, _ in group)
-    return Batch(shapes, np.concatenate(flat_ids), np.concatenate(flat_kinds), held)
+    return Batch(shapes, np.concatenate(flat_ids), np.concatenate(flat_weights), held)
 
 
 def _work(
@@ -116,7 +132,7 @@ def _work(
     first: int,
     step: int,
     tokens: int,
-    first_lesson: int,
+    schedule: Schedule,
     out: multiprocessing.Queue[Batch],
 ) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -124,7 +140,7 @@ def _work(
 
     tokenizer = Tokenizer.from_str(tokenizer_json)
     for index in count(first, step):
-        out.put(make_batch(tokenizer, seed, index, tokens, first_lesson))
+        out.put(make_batch(tokenizer, seed, index, tokens, schedule))
 
 
 def fresh_batches(
@@ -132,7 +148,7 @@ def fresh_batches(
     seed: int,
     tokens: int,
     workers: int,
-    first_lesson: int = 0,
+    schedule: Schedule = Schedule(),
 ) -> Generator[Batch, None, None]:
     """Yields batch 0, 1, 2, ... without end.
 
@@ -141,7 +157,7 @@ def fresh_batches(
         seed: seed of the stream.
         tokens: size of a batch in tokens, padding included.
         workers: processes that make batches; 0 makes them in this process.
-        first_lesson: batches at the start that only repeat short texts.
+        schedule: when the lessons begin.
 
     Yields:
         The batches in order, the same for any number of workers.
@@ -151,13 +167,13 @@ def fresh_batches(
     """
     if workers == 0:
         for index in count():
-            yield make_batch(tokenizer, seed, index, tokens, first_lesson)
+            yield make_batch(tokenizer, seed, index, tokens, schedule)
     context: Any = multiprocessing.get_context("spawn")
     queues = [context.Queue(maxsize=6) for _ in range(workers)]
     processes = [
         context.Process(
             target=_work,
-            args=(tokenizer.to_str(), seed, k, workers, tokens, first_lesson, queues[k]),
+            args=(tokenizer.to_str(), seed, k, workers, tokens, schedule, queues[k]),
             daemon=True,
         )
         for k in range(workers)

@@ -6,10 +6,12 @@ of processes can make the blocks and the stream stays the same.
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from recipes.base.families import FAMILIES, Draft
+from recipes.base.comparing import COMPARING
+from recipes.base.drafts import Draft
+from recipes.base.families import FAMILIES
 from recipes.base.texts import Writer
 
 HEADER = (
@@ -38,7 +40,12 @@ LONGEST_INPUT = 1000
 SHORT_INPUT = 220
 SHORT_SHARE = 0.75
 """Most inputs are short: what is learnt from an answer costs the tokens of its input."""
-FIRST_LESSON_INPUT = 90
+SHORTEST_INPUTS = (90, 140)
+"""Characters of the inputs of the two lessons before the whole mix."""
+REPEATING, COMPARING_FIRST, EVERYTHING = 0, 1, 2
+"""Lessons, in their order: short texts to repeat, short comparisons, the whole mix."""
+REPEATED_SHARE = 0.1
+"""Share of the second lesson that still repeats."""
 
 _MARKERS = "BREL SEP EREL NOREL PER LOC ORG BT ET regione geo gap".split()
 _MARKER = re.compile(
@@ -120,7 +127,17 @@ def plain(writer: Writer) -> str:
             return text
 
 
-_BAG = tuple(name for name, (_, weight) in FAMILIES.items() for _ in range(weight))
+def _bag(families: Mapping[str, tuple[object, int]]) -> tuple[str, ...]:
+    return tuple(name for name, (_, weight) in families.items() for _ in range(weight))
+
+
+_BAG, _COMPARING_BAG = _bag(FAMILIES), _bag(COMPARING)
+
+
+def framed(writer: Writer) -> str:
+    """Draws an instruction and its input in their frame."""
+    one = draft(writer, writer.pick(_BAG))
+    return frame(one.instruction, one.input, writer.pick(_OTHER_HEADERS))
 
 
 def item(writer: Writer) -> Item:
@@ -133,10 +150,13 @@ def item(writer: Writer) -> Item:
     return Item(family, frame(one.instruction, one.input, header), one.answer, one)
 
 
-def first_lesson(writer: Writer) -> Item:
-    """Draws a short text to repeat, without a header: nothing but copying can be learnt from it."""
-    one = draft(writer, "repeat", FIRST_LESSON_INPUT)
-    return Item("repeat", frame(one.instruction, one.input, ""), one.answer, one)
+def short_item(writer: Writer, lesson: int) -> Item:
+    """Draws a short item of one of the first lessons, without a header."""
+    family = "repeat"
+    if lesson == COMPARING_FIRST and writer.random() >= REPEATED_SHARE:
+        family = writer.pick(_COMPARING_BAG)
+    one = draft(writer, family, SHORTEST_INPUTS[lesson])
+    return Item(family, frame(one.instruction, one.input, ""), one.answer, one)
 
 
 def writer_for(seed: int, part: str, index: int = 0) -> Writer:
@@ -144,20 +164,22 @@ def writer_for(seed: int, part: str, index: int = 0) -> Writer:
     return Writer(random.Random(f"{seed}/{part}/{index}"))
 
 
-def block(seed: int, index: int, size: int = 64, *, first: bool = False) -> list[Item]:
+def block(seed: int, index: int, size: int = 64, *, lesson: int = EVERYTHING) -> list[Item]:
     """Returns one block of the stream.
 
     Args:
         seed: seed of the whole stream.
         index: number of the block, from 0.
         size: documents in the block.
-        first: whether the block belongs to the first lesson.
+        lesson: which lesson the block belongs to.
 
     Returns:
         The documents, the same whoever asks.
     """
     writer = writer_for(seed, "train", index)
-    return [first_lesson(writer) if first else item(writer) for _ in range(size)]
+    if lesson < EVERYTHING:
+        return [short_item(writer, lesson) for _ in range(size)]
+    return [item(writer) for _ in range(size)]
 
 
 def stream(seed: int) -> Iterator[Item]:

@@ -7,29 +7,11 @@ lists of words), so every answer follows from the instruction and the input alon
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from string import ascii_letters, ascii_lowercase, ascii_uppercase
 
 from recipes.base import lexicon as lex
+from recipes.base.comparing import COMPARING
+from recipes.base.drafts import Draft, joined, markers, options, quoted
 from recipes.base.texts import Writer, plural
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An instruction, its input and its answer.
-
-    Attributes:
-        instruction: what to do, in Italian.
-        input: the text to work on.
-        answer: the one right answer.
-        spans: parts of the answer that were copied from the input.
-    """
-
-    instruction: str
-    input: str
-    answer: str
-    spans: tuple[str, ...] = ()
-
 
 Pairs = list[tuple[str, str]]
 Family = Callable[[Writer], Draft | None]
@@ -49,87 +31,11 @@ _SIGNS = "%+-/<>=#@(€°'"
 _ORDINALS = ("prima", "seconda", "terza", "quarta", "quinta", "sesta", "settima", "ottava")
 _COUNT_WORDS = ("una", "due", "tre", "quattro", "cinque")
 _VOWEL_LETTERS = "abcdefgilmnoprstvz"
-_OPTION_WORDS = (
-    "sì no vero falso zorro blip ok niente presente assente trovato manca positivo negativo alfa "
-    "beta gamma delta uno due tre A B C X Y 0 1 2 3 4 5 rosso verde dentro fuori certo mai esatto "
-    "errato stesso diverso yes not luna sole nord sud".split()
-)
-_BRACKETS = (
-    ("[", "]"), ("[", "]"), ("[", "]"), ("[", "]"), ("[", "]"), ("<", ">"), ("{", "}"),
-    ("(", ")"), ("<<", ">>"), ("[[", "]]"), ("#", "#"), ("*", "*"), ("|", "|"), ("§", "§"),
-    ("«", "»"), ("_", "_"), ("=", "="),
-)  # fmt: skip
 
 
 def clean(token: str) -> str:
     """Returns a token without the punctuation around it, or the token if nothing is left."""
     return token.strip(_STRIP) or token
-
-
-def marker(w: Writer, brackets: tuple[str, str]) -> str:
-    """Returns a random marker between the given brackets."""
-    x = w.random()
-    if x < 0.75:
-        alphabet = ascii_uppercase if w.random() < 0.6 else ascii_lowercase
-        if w.random() < 0.12:
-            alphabet = ascii_letters
-        name = "".join([w.pick(alphabet) for _ in range(w.integer(2, 5))])
-        if w.random() < 0.15:
-            name += str(w.integer(0, 9))
-    elif x < 0.9:
-        name = w.pseudo()[: w.integer(2, 8)]
-        if w.random() < 0.3:
-            name = name.upper()
-    else:
-        name = w.noun()
-        if w.random() < 0.3:
-            name = name.upper()
-    return brackets[0] + name + brackets[1]
-
-
-def markers(w: Writer, count: int) -> list[str]:
-    """Returns different random markers, mostly in the same brackets."""
-    brackets = w.pick(_BRACKETS)
-    out: list[str] = []
-    while len(out) < count:
-        one = marker(w, brackets if w.random() < 0.95 else w.pick(_BRACKETS))
-        if one not in out:
-            out.append(one)
-    return out
-
-
-def options(w: Writer, count: int) -> list[str]:
-    """Returns different answer words, drawn anew for each item."""
-    if count == 2 and w.random() < 0.3:
-        pair = ["sì", "no"]
-        return pair if w.random() < 0.75 else pair[::-1]
-    out: list[str] = []
-    while len(out) < count:
-        x = w.random()
-        if x < 0.35:
-            word = w.pick(_OPTION_WORDS)
-        elif x < 0.65:
-            word = w.pseudo()
-        elif x < 0.75:
-            word = w.noun() + ("_" if w.random() < 0.4 else " ") + w.adjective()
-        elif x < 0.85:
-            word = w.surname() if w.random() < 0.6 else w.surname() + " " + w.surname()
-        else:
-            word = w.noun()
-        if word not in out:
-            out.append(word)
-    return out
-
-
-def joined(w: Writer, genre: str | None = None, length: int = 0) -> str:
-    """Returns one text."""
-    return " ".join(w.sentences(genre, length))
-
-
-def quoted(w: Writer, text: str) -> str:
-    """Returns a string of the input as an instruction quotes it."""
-    marks = w.pick(('"{}"', "«{}»", "'{}'", "{}"))
-    return marks.format(text) if "{" not in text and "}" not in text else f'"{text}"'
 
 
 def numeric(w: Writer) -> str:
@@ -258,40 +164,6 @@ def neighbour(w: Writer) -> Draft | None:
             f"Copia le {n} parole subito {side} {x}.",
             f"Riporta le {n} parole che vengono {side} {x}.",
             f"Trova {x} e copia le {n} parole {side} quel punto.",
-        )
-    return Draft(w.pick(wordings), text, answer, (answer,))
-
-
-def nth_word(w: Writer) -> Draft | None:
-    """Copies the n-th, the first n or the last n words."""
-    text = joined(w)
-    tokens = text.split()
-    n = w.integer(1, 5)
-    if len(tokens) < n + 2:
-        return None
-    kind = w.integer(0, 2)
-    if kind == 0:
-        answer = tokens[n - 1]
-        wordings: tuple[str, ...] = (
-            f"Qual è la {_ORDINALS[n - 1]} parola del testo?",
-            f"Scrivi la {_ORDINALS[n - 1]} parola.",
-            f"Copia la parola numero {n}.",
-        )
-    elif kind == 1:
-        answer = " ".join(tokens[:n])
-        k = _COUNT_WORDS[n - 1]
-        wordings = (
-            f"Con {k} parole comincia il testo: quali?" if n > 1 else "Come comincia il testo?",
-            f"Copia dall'inizio {k} parole." if n > 1 else "Copia la parola iniziale.",
-            f"Inizio del testo, lunghezza {n}: riportalo.",
-        )
-    else:
-        answer = " ".join(tokens[-n:])
-        k = _COUNT_WORDS[n - 1]
-        wordings = (
-            f"Copia dalla fine {k} parole." if n > 1 else "Copia la parola finale.",
-            f"Fine del testo, lunghezza {n}: riportala.",
-            f"Quali sono le ultime {n} parole?" if n > 1 else "Qual è l'ultima parola?",
         )
     return Draft(w.pick(wordings), text, answer, (answer,))
 
@@ -506,48 +378,6 @@ def choose(w: Writer) -> Draft | None:
     )
 
 
-def count(w: Writer) -> Draft | None:
-    """Counts the occurrences of a word or sign, the numbers or the words of a short text."""
-    kind = w.integer(0, 3)
-    if kind == 0:
-        text = w.sentence(w.pick(("everyday", "literary", "noise", "news")))
-        tokens = text.split()
-        if len(tokens) > 12:
-            return None
-        question = w.pick(("Quante parole ha il testo?", "Conta le parole."))
-        answer = len(tokens)
-    elif kind == 1:
-        text = joined(w)
-        words = WORD.findall(text)
-        if not words:
-            return None
-        word = max(set(words), key=lambda t: (words.count(t), t))
-        word = word if w.random() < 0.5 else w.pick(words)
-        answer = words.count(word)
-        q = quoted(w, word)
-        question = w.pick((f"Quante volte compare la parola {q}?", f"Conta le occorrenze di {q}."))
-    elif kind == 2:
-        text = joined(w, None, w.integer(20, 120))
-        sign = w.pick(",.!?%#@()-/")
-        answer = text.count(sign)
-        question = w.pick((f"Quante volte compare il segno {sign} ?", f"Conta i segni {sign} ."))
-    else:
-        text = numeric(w)
-        answer = len(NUMBER.findall(text))
-        question = w.pick(("Quanti numeri ci sono?", "Conta i numeri del testo."))
-    if answer > 9:
-        return None
-    x = w.random()
-    if x < 0.6:
-        tail, shown = w.pick(("", " Rispondi con una cifra.")), str(answer)
-    elif x < 0.8:
-        tail, shown = " Usa due decimali.", f"{answer}.00"
-    else:
-        top = w.integer(3, 6)
-        tail, shown = f" Se sono più di {top} scrivi {top}.", str(min(answer, top))
-    return Draft(question + tail, text, shown)
-
-
 def decimals(w: Writer) -> Draft | None:
     """Counts three things and writes the counts, or given numbers, with two decimals."""
     text = joined(w, None, w.integer(40, 140))
@@ -665,95 +495,6 @@ def compare(w: Writer) -> Draft | None:
     return Draft(question, " ".join([*a, m, *b]), answer)
 
 
-def marked_words(w: Writer) -> Draft | None:
-    """Says whether two words between markers are written alike, begin alike or end alike."""
-    a, b, m = _halves(w)
-    p, q, r, s = markers(w, 4)
-    i, j = w.integer(0, len(a) - 1), w.integer(0, len(b) - 1)
-    if w.random() < 0.5:
-        b[j] = a[i]
-    kind = w.integer(0, 2)
-    yes, no = options(w, 2)
-    if kind == 0:
-        what, same = "sono scritte allo stesso modo", a[i] == b[j]
-    elif kind == 1:
-        what, same = "hanno la stessa iniziale", a[i][0] == b[j][0]
-    else:
-        what, same = "hanno lo stesso numero di lettere", len(a[i]) == len(b[j])
-    answer = yes if same else no
-    a[i], b[j] = f"{p} {a[i]} {q}", f"{r} {b[j]} {s}"
-    return Draft(
-        w.pick(
-            (
-                f"Le parole tra {p} {q} e tra {r} {s} {what}? Rispondi {yes} o {no}.",
-                f"Guarda la parola segnata con {p} e quella segnata con {r}: {yes} se {what}, {no} "
-                "altrimenti.",
-            )
-        ),
-        " ".join([*a, m, *b]),
-        answer,
-    )
-
-
-def sort_numbers(w: Writer) -> Draft | None:
-    """Sorts two or three numbers of the text, or says which is greater."""
-    text = numeric(w)
-    found = NUMBER.findall(text)
-    size = w.pick((2, 2, 3))
-    if len(found) != size or any(f.count(",") + f.count(".") > 1 for f in found):
-        return None
-    values = [float(f.replace(",", ".")) for f in found]
-    if len(set(values)) < size:
-        return None
-    order = sorted(range(size), key=values.__getitem__)
-    kind = w.integer(0, 2)
-    if kind == 0:
-        question = w.pick(("Metti i numeri in ordine crescente.", "Numeri dal minore al maggiore?"))
-        answer = " ".join(found[k] for k in order)
-    elif kind == 1:
-        question = w.pick(("Qual è il numero maggiore?", "Scrivi il numero più grande."))
-        answer = found[order[-1]]
-    else:
-        question = w.pick(("Qual è il numero minore?", "Scrivi il numero più piccolo."))
-        answer = found[order[0]]
-    return Draft(question, text, answer, tuple(answer.split()))
-
-
-def nearest_number(w: Writer) -> Draft | None:
-    """Copies the first number after a word, or the last before it."""
-    text = numeric(w)
-    spots = [(m.start(), m.end(), m.group()) for m in WORD.finditer(text) if len(m.group()) > 3]
-    if not spots:
-        return None
-    start, end, word = w.pick(spots)
-    if text.count(word) > 1:
-        return None
-    after = w.random() < 0.6
-    pattern = VALUE if w.random() < 0.4 else NUMBER
-    found = [m for m in pattern.finditer(text) if (m.start() >= end if after else m.end() <= start)]
-    none = options(w, 1)[0]
-    if not found and w.random() < 0.6:
-        return None
-    answer = found[0 if after else -1].group() if found else none
-    what = "valore con unità" if pattern is VALUE else "numero"
-    q = quoted(w, word)
-    return Draft(
-        w.pick(
-            (
-                f"Qual è il {'primo' if after else 'ultimo'} {what} "
-                f"{'dopo' if after else 'prima di'} {q}? Se manca scrivi {none}.",
-                f"Copia il {what} più vicino {'dopo' if after else 'prima di'} {q} ({none} se non "
-                "c'è).",
-                f"Parti da {q} e {'vai avanti' if after else 'torna indietro'}: quale {what} "
-                f"incontri? Se non ne incontri, {none}.",
-            )
-        ),
-        text,
-        answer,
-        (answer,) if found else (),
-    )
-
-
 def mapping(w: Writer) -> Draft | None:
     """Assigns a code word by what the text has: a category of words or a formal feature."""
     kind = w.integer(0, 2)
@@ -814,40 +555,6 @@ def mapping(w: Writer) -> Draft | None:
         ),
         text,
         yes if holds else no,
-    )
-
-
-def category_list(w: Writer) -> Draft | None:
-    """Names in alphabetical order which of the stated categories or words occur."""
-    if w.random() < 0.5:
-        names = w.rng.sample(list(lex.CATEGORIES), w.integer(3, 6))
-        text = _categorical(w, names)
-        present = [n for n in names if members(text, n)]
-        what = "categorie"
-    else:
-        text = joined(w)
-        words = [t for t in dict.fromkeys(WORD.findall(text)) if len(t) > 3]
-        if len(words) < 4:
-            return None
-        inside = w.rng.sample(words, w.integer(0, 3))
-        names = list(dict.fromkeys([*inside, *(w.noun() for _ in range(w.integer(2, 4)))]))
-        w.rng.shuffle(names)
-        present = [n for n in names if n in words]
-        what = "parole"
-    none = options(w, 1)[0]
-    listing = ", ".join(names)
-    answer = " ".join(sorted(present)) if present else none
-    return Draft(
-        w.pick(
-            (
-                f"Quali di queste {what} compaiono: {listing}? Scrivile in ordine alfabetico, "
-                f"separate da spazi; {none} se non ne compare alcuna.",
-                f"Elenco: {listing}. Riporta in ordine alfabetico le {what} presenti nel testo, "
-                f"oppure {none}.",
-            )
-        ),
-        text,
-        answer,
     )
 
 
@@ -1163,26 +870,21 @@ def record(w: Writer) -> Draft | None:
 
 
 FAMILIES: dict[str, tuple[Family, int]] = {
-    "repeat": (repeat, 7),
-    "repeat_between": (repeat_between, 5),
-    "marked_part": (marked_part, 4),
-    "neighbour": (neighbour, 8),
-    "nth_word": (nth_word, 3),
+    "repeat": (repeat, 4),
+    "repeat_between": (repeat_between, 4),
+    "marked_part": (marked_part, 3),
+    "neighbour": (neighbour, 5),
     "edge_sentence": (edge_sentence, 2),
-    "list_numbers": (list_numbers, 4),
-    "list_words": (list_words, 6),
-    "contains": (contains, 5),
-    "choose": (choose, 5),
-    "count": (count, 3),
+    "list_numbers": (list_numbers, 3),
+    "list_words": (list_words, 4),
+    "contains": (contains, 3),
+    "choose": (choose, 3),
     "decimals": (decimals, 1),
-    "compare": (compare, 6),
-    "marked_words": (marked_words, 3),
-    "sort_numbers": (sort_numbers, 2),
-    "nearest_number": (nearest_number, 4),
+    "compare": (compare, 3),
     "mapping": (mapping, 6),
-    "category_list": (category_list, 3),
-    "pairs": (pairs, 44),
-    "marked_list": (marked_list, 6),
+    "pairs": (pairs, 22),
+    "marked_list": (marked_list, 5),
     "typed_list": (typed_list, 6),
     "record": (record, 2),
+    **COMPARING,
 }

@@ -5,6 +5,8 @@ filled by the function of that name in `recipes.base.texts`. Nothing here may co
 a label word of the later tasks (`recipes.base.corpus.forbidden`).
 """
 
+import random
+
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "animali": tuple(
         "gatto cane cavallo lupo topo coniglio asino leone orso corvo falco serpente "
@@ -428,3 +430,128 @@ ENGLISH = (
     "Breaking: {psn} {psn} in {City}, {int} people {waiting|running}.",
     "If it rains, the {psn} {stays|goes} home.",
 )
+
+
+def _names(count: int) -> tuple[str, ...]:
+    """Draws names that nobody bears, of two or three syllables, the same each time."""
+    rng = random.Random("names")
+    onsets = "b br c d dr f g gl l m n p pr r s sp t tr v z".split()
+    out: dict[str, None] = {}
+    while len(out) < count:
+        syllables = [rng.choice(onsets) + rng.choice("aeiou") for _ in range(rng.choice((2, 2, 3)))]
+        out[rng.choice(("", "", "l", "n", "r", "s")).join(syllables).capitalize()] = None
+    return tuple(out)
+
+
+NAMES = _names(600)
+"""Invented names of persons and places, which the samples use too. Each is a piece of the
+tokenizer, as frequent names are in tokenizers of large models."""
+
+COMMON = tuple(
+    """
+    che non una del della con sono come più dei questo nel anche delle dell gli alla label
+    lemma perché era questa cui all essere nella cosa noi fare quello dal loro tutti molto
+    anni quando prima abbiamo poi solo quindi sua hanno tutto quella fatto parte due suo
+    sempre degli vita dalla tra così uno stato tempo mondo ancora alle sul persone mio modo
+    mia sia questi ogni dove dopo aveva senza siamo può proprio nostro dire quel oggi queste
+    grande sulla mai nell lavoro altri cose nei nostra qualche nelle dall quale esempio volta
+    altro qui punto tutte già però stesso quanto chi bene casa giorno momento lui avere invece
+    viene stata tanto erano voi meno allora contro qualcosa primo tre sta vedere quelle deve
+    città forse dai storia fino secondo nuovo realtà suoi adj volte nostri fosse importante
+    via caso detto dalle tutta problema andare altre poco fine quali mentre dice sotto sistema
+    ora persona possono verso quasi anno soprattutto capire possiamo dello stessa far egli fra
+    cioè insieme paese senso certo governo giorni progetto bisogno agli lei sue dentro vero
+    col sarebbe quelli ciò attraverso occhi visto fuori alcuni possibile vista negli avuto
+    meglio sulle avevo oltre ricerca dobbiamo tipo mano nostre grandi veramente parole
+    particolare aver fanno circa base molti miei subito legge luce sei sui donne avrebbe porta
+    pensare stati dato scuola mezzo politica fronte dare spesso vedete futuro posto guerra
+    nuova uomini vengono conto sarà tale gruppo forma nome durante grado forza valore dati
+    nuove maniera successo troppo ero cos bambini sull generale campo spazio situazione
+    soltanto corpo parola terra adesso rispetto milioni cuore serie nessuno strada parlare
+    grazie poter possibilità seconda creare ben vuole lungo difficile niente piccolo qualcuno
+    comune relazione centro sociale natura tanti quell mesi problemi stanno trovare voglio
+    avevano periodo allo diversi semplice facciamo territorio capacità luogo primi musica
+    infatti partito venne ore prendere livello stiamo quei nello bisogna disse gente altra
+    alcune bambino società presente faccio vivere quattro forte tecnologia completamente male
+    morte siano appunto piano diventa magari intorno specie state propria chiama posso dagli
+    nulla vuol notte domanda testa voce poteva numero tante famiglia processo studio passato
+    nuovi comunque macchina potrebbe sviluppo cercare almeno prodotto sapere amici cambiare
+    facendo seguito avete mare lavorare italiano diverse mettere diverso padre portare sembra
+    furono piccola corso stessi essa libertà dietro mie diritto giovani hai faccia fece cinque
+    popolo fondo arrivare devono credo mani sera buona ormai sopra pochi fatta diventare
+    vogliamo lettera perch ragazzi appena possa gioco sola quest bella conoscenza davanti
+    condizioni davvero piedi causa alto avanti vicino cervello modello fatti energia idea
+    viaggio pubblico questione metri pensiero secolo ultimi film fondamentale acqua scritto
+    genere libro potere italiani movimento mercato idee paesi risposta formazione popolazione
+    ovviamente madre informazioni stare attività dovuto semplicemente aziende dieci lingua
+    faceva assolutamente figli sicurezza visione potuto molte dolore oppure stava preso
+    costruire diversa presidente opera esperienza necessario giro tratta nazionale qualsiasi
+    deciso animali tempi pur figlio devo messo pace avesse capo prodotti mente basso vediamo
+    abbastanza passo cibo doveva cultura difficoltà vede abbia vera vanno punti umano linea
+    percorso significa vostra reale qua sentire letto avrei trova posizione maggiore foto
+    trovato ragione lotta farlo esiste diceva ruolo serve entrare italiana risultato
+    cambiamento presso ricordo dico anzi gran dicono robot voluto oggetti sto pensate tuttavia
+    finale sole concetto guardare naturale produzione case capito migliore pubblica sappiamo
+    bello rischio prime mamma voleva maggior differenza crisi ordine portato piccoli vorrei
+    parti fede giusto arriva sogno realizzare riesce addirittura essi importanti affrontare
+    permette termine data dovrebbe vostro lavori esattamente passione strumenti massa adv
+    scelta comunicazione memoria resto piuttosto interesse unico passaggio chiave tuo pensato
+    succede responsabilità nessun riguarda rapporto strumento studiare umani atto utilizzare
+    controllo soluzione immagini risultati neanche facile riuscire buon storie parla titolo
+    programma ebbe imparare rete cielo fortuna diciamo miliardi economico forze pareva
+    elementi partire dunque casi computer servizio tua media complesso collaborazione
+    personale breve propri sicuramente raggiungere iniziato coi vento fatica politico spirito
+    presenza varie comunità aperto interessante signora chiesto carta sociali chiesa occasione
+    malattia sistemi mese moglie lontano riferimento materiale studi zona voglia veniva volevo
+    sentito ella partiti piace struttura alta progetti partita servizi desiderio ottenere
+    oggetto terzo devi giovane tecnologie libri fossero popolare colore risorse fase pure
+    piccole cominciato cittadini materia tema sangue pieno digitale pratica necessità saranno
+    genitori creato vari volontà sito lunga estremamente coscienza anima ecco funziona perchè
+    azione capitale signore frase qualità diritti scoperto squadra pianeta montagna civile
+    sforzo bellezza minuti scienza chiaro speranza articolo fuoco prova aspetto ambiente
+    verità with presto condizione leggere siete conoscere accordo opere nonostante macchine
+    scopo passare vogliono inoltre rendere scrivere sicuro materiali nasce maggioranza
+    contatto amico discussione usare regole presenti forme internazionale esso pare aiuto
+    ministro ragazzo campagna ultimo studenti attorno parlato euro uscire settimana funzione
+    attivit classe aria vivo piante naturalmente misura giornata salute economia are ultima
+    teatro interno indietro coppia distanza spalle effetti venire disposizione settore aiutare
+    stesse cura tornare imprese direttamente attenzione confronti termini motivo stampa
+    elemento ponte dimensione sanno andiamo domande soldi permesso festa mostra mette penso
+    segno difesa chiamato uso finalmente qual piena centrale proposta leggi andato inglese
+    simile design domani parlando raccontare carattere potete quanti certa organi batteria
+    giocare settembre coraggio discorso stanza piacere soli proposito principale proprie
+    andava camera merito cercato mattina tali purtroppo luoghi produrre terreno bianco
+    interessi cerca qualunque grave stile relazioni continuare comuni ufficio cambia esistono
+    basta importanza tecnica sapeva sette incontro significato figlia velocità superare
+    migliaia battaglia calcio centinaia bel danno tanta principio francese troviamo risolvere
+    enorme gruppi ambito superiore infine limiti mezzi impegno minore vennero rigore metodo
+    ognuno com caratteristiche comprendere vive credere continua this stagione riguardo quegli
+    imparato linguaggio poche metà costruzione scuole sapete fin pensiamo dallo valori
+    paziente sede gennaio organo sogni ieri migliori colori lato maggio impossibile puoi
+    poiché nemmeno cercando messaggio sar rispondere dicembre posti sarebbero vedo anch
+    immaginare provare resistenza occhio matematica ovvero violenza coloro rivoluzione
+    esistenza riusciamo obiettivo team crescita entro novembre emozioni generazione arte
+    avrebbero cellule fratello limite applicazione paio rappresenta esperienze nero democrazia
+    compito settimane fatte was sorella momenti seguire militare moneta organizzazione strade
+    libero assieme solito artificiale sacco conosciamo arrivato video mantenere altrimenti
+    stelle terza realt fiori contrario aprile scorso fiume testo continuo alberi contenuti
+    disegno locale aspetti marzo accettare sfida modelli marito vecchia politiche ritorno
+    umana raccolta finito effettivamente elezioni vecchio attuale utile economica cento
+    malattie decisione morto effetto fenomeno teoria comando passa eravamo chiede scoprire
+    evidente prospettiva peso diventato buono lasciare pari mondiale rende aperta giugno sud
+    carriera from utilizzato immagine son sala prende laboratorio esercito ricevuto vostri
+    principi ragioni entra realizzato superficie bocca nato corsa rapporti sugli figura
+    amministrazione perdere onde vincere certi deputati legno suolo notizia inizio successivo
+    ciclo europea tardi possano guarda favore potesse beni funzioni denaro dovere attimo
+    fisica politici vissuto accanto processi unica capelli mangiare fondamentali fai verde
+    morale bomba straordinaria potrà evitare campi diretto trovano sorta educazione strutture
+    abitanti esseri viviamo atmosfera definizione prossimo esercizio cominciare scegliere
+    guida rimane locali percezione colpa cambiato valutazione otto indice particolarmente
+    giornale parliamo capace comportamento sviluppare permettono dicendo profondo perso
+    socialisti ottobre prezzo nord obiettivi linee lasciato lavoratori azioni avvenire
+    silenzio sembrava alcun considerazione correre pianta racconto presa veloce pericolo
+    costruito sentimento plastica prese esse volo piu dimensioni
+    """.split()
+)
+"""Frequent words, most frequent first, as counted in the sentences of NERMuD, WiC-ITA and DisCoTEX
+(no labels), so that ordinary Italian has few pieces and these have been trained."""

@@ -13,17 +13,25 @@ import math
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from recipes.base.batches import ANSWER, PLAIN, Batch, Shapes, fresh_batches
+from recipes.base.batches import Batch, Schedule, Shapes, fresh_batches
 from recipes.base.corpus import Item, held_out
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
 from stages.common.command import argument_parser, run
 
 if TYPE_CHECKING:
     import torch
+
+    from recipes.base.forward import Forward
+
+PROBED, PROBE_SECONDS = 48, 60
+"""Held-out items of each family that are answered while training, and how often."""
+TARGETS = 0.4
+"""Largest share of a batch's tokens, padding included, that are learnt; more are left out."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,12 @@ class Settings:
         batch_rows: batch size in units of 1,024 tokens.
         first_lesson: tokens at the start that only repeat short texts. Copying forms there: in
             5.6 M tokens of the whole mix alone none did.
+        second_lesson: tokens after these that only compare what is short.
         workers: processes that make batches; 0 makes them in the training process.
         learning_rate: peak of the cosine schedule.
         warm_up: share of the schedule in which the learning rate rises.
         weight_decay: of AdamW, on matrices only.
-        plain_weight: weight of the tokens of plain texts in the loss; answers have 1, prompts 0.
+        initial: standard deviation of the weights at first.
         hidden: width of the model.
         layers: number of layers.
         heads: attention heads.
@@ -49,6 +58,7 @@ class Settings:
         pieces: size of the vocabulary.
         tokenizer_texts: texts that the tokenizer learns from.
         evaluation_items: held-out items per family.
+        compiled: whether PyTorch compiles the forward and backward pass.
         device: `cuda`, `cpu` or empty for whichever there is.
     """
 
@@ -56,48 +66,28 @@ class Settings:
     seed: int = 1
     time_limit: float = 0.0
     batch_rows: int = 128
-    first_lesson: int = 4_000_000
+    first_lesson: int = 20_000_000
+    second_lesson: int = 120_000_000
     workers: int = 0
-    learning_rate: float = 3.0e-3
+    learning_rate: float = 1.5e-3
     warm_up: float = 0.03
     weight_decay: float = 0.1
-    plain_weight: float = 0.3
+    initial: float = 0.04
     hidden: int = 192
-    layers: int = 4
+    layers: int = 5
     heads: int = 6
     intermediate: int = 512
-    pieces: int = 2048
-    tokenizer_texts: int = 40_000
+    pieces: int = 5120
+    tokenizer_texts: int = 16_000
     evaluation_items: int = 40
+    compiled: bool = False
     device: str = ""
-
-
-PLAINLY_CAUSAL = "plainly_causal"
-
-
-def _causal_attention(
-    module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float, **_: Any
-) -> tuple[Any, None]:
-    """Attention to all tokens before, whatever the mask: rows are padded at their ends only."""
-    from torch.nn.functional import scaled_dot_product_attention
-
-    out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-    return out.transpose(1, 2).contiguous(), None
 
 
 def build_model(settings: Settings) -> Any:
     """Returns a LLaMA model with random weights."""
     import torch
-    from transformers import (
-        AttentionInterface,
-        AttentionMaskInterface,
-        LlamaConfig,
-        LlamaForCausalLM,
-    )
-
-    # Making a mask would wait for the device, which cannot be recorded in a CUDA graph.
-    AttentionInterface.register(PLAINLY_CAUSAL, _causal_attention)
-    AttentionMaskInterface.register(PLAINLY_CAUSAL, lambda *_, **__: None)
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(settings.seed)
     config = LlamaConfig(
@@ -108,12 +98,12 @@ def build_model(settings: Settings) -> Any:
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
         max_position_embeddings=2048,
+        initializer_range=settings.initial,
         rms_norm_eps=1e-6,
         tie_word_embeddings=True,
         pad_token_id=PAD,
         bos_token_id=BOS,
         eos_token_id=EOS,
-        attn_implementation=PLAINLY_CAUSAL,
     )
     return LlamaForCausalLM(config)
 
@@ -137,7 +127,7 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
         start: `time.monotonic()` at the start of the run, from which the time limit counts.
 
     Returns:
-        A record: steps, tokens, seconds, tokens per second, final loss and answer loss.
+        A record: steps, tokens, seconds, tokens per second and final loss.
     """
     import torch
 
@@ -152,27 +142,28 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
         betas=(0.9, 0.95),
         fused=device == "cuda",
     )
-    weights = [0.0] * 4
-    weights[ANSWER], weights[PLAIN] = 1.0, settings.plain_weight
     size = settings.batch_rows * 1024
-    source = fresh_batches(
-        tokenizer, settings.seed, size, settings.workers, settings.first_lesson // size
-    )
-    gradients = (Replayed if device == "cuda" else Gradients)(model, weights, device)
+    schedule = Schedule(settings.first_lesson // size, settings.second_lesson // size)
+    source = fresh_batches(tokenizer, settings.seed, size, settings.workers, schedule)
+    gradients: Gradients = (Replayed if device == "cuda" else Gradients)(model, device)
+    gradients.compiled = settings.compiled and device == "cuda"
+    probes = held_out(settings.seed, PROBED) if settings.evaluation_items else {}
     model.train()
     tokens, steps = 0, 0
-    sums = torch.zeros(4, device=device)
-    shown: dict[str, float] = {"loss": math.nan, "answer_loss": math.nan}
-    begun = since = time.monotonic()
-    since_tokens, waited = 0, 0.0
+    sums = torch.zeros(2, device=device)
+    shown = math.nan
+    begun = since = probed = time.monotonic()
+    since_tokens, waited, first = 0, 0.0, 0.0
     while True:
         asked = time.monotonic()
         batch = next(source)
         now = time.monotonic()
         waited += now - asked
         progress = tokens / settings.tokens
-        if settings.time_limit:
-            progress = max(progress, (now - start) / settings.time_limit)
+        if settings.time_limit and steps:  # the first step, which may compile, does not count
+            first = first or now
+            left = max(start + settings.time_limit - first, 1e-9)
+            progress = max(progress, (now - first) / left)
         if progress < 1:
             rate = learning_rate(settings, progress)
             for group in optimizer.param_groups:
@@ -183,19 +174,22 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
             tokens += batch.tokens
             steps += 1
         if progress >= 1 or now - since >= 10:
-            weighted, weight, answer, answers = sums.tolist()
+            loss, weight = sums.tolist()
             sums.zero_()
-            if weight:
-                shown = {"loss": weighted / weight, "answer_loss": answer / max(answers, 1)}
+            shown = loss / weight if weight else shown
             now = time.monotonic()
             print(
                 f"{now - start:6.0f} s  step {steps}  {tokens / 1e6:.1f} M tokens  "
-                f"loss {shown['loss']:.4f}  answer loss {shown['answer_loss']:.4f}  "
+                f"loss {shown:.4f}  "
                 f"{(tokens - since_tokens) / max(now - since, 1e-9):,.0f} tokens/s  "
                 f"waited for data {waited:.1f} s  {100 * min(progress, 1):.0f}%",
                 flush=True,
             )
             since, since_tokens, waited = now, tokens, 0.0
+        if probes and (progress >= 1 or now - probed >= PROBE_SECONDS):
+            shares = exact_matches(model, tokenizer, probes, device)
+            print("  ".join(f"{name} {100 * share:.0f}" for name, share in shares.items()))
+            probed = since = time.monotonic()
         if progress >= 1:
             break
     seconds = time.monotonic() - begun
@@ -205,75 +199,65 @@ def train(model: Any, tokenizer: Any, settings: Settings, device: str, start: fl
         "tokens": tokens,
         "seconds": round(seconds, 1),
         "tokens_per_second": round(tokens / seconds),
-        **{name: round(value, 4) for name, value in shown.items()},
+        "loss": round(shown, 4),
     }
 
 
 class Gradients:
     """Computes the gradients of one batch; replaces those of the batch before."""
 
-    def __init__(self, model: Any, weights: list[float], device: str) -> None:
-        import torch
+    compiled = False
 
+    def __init__(self, model: Any, device: str) -> None:
         self.device = device
         self._model = model
-        self._weights = torch.tensor(weights, device=device)
+        self._forwards: dict[tuple[tuple[int, int], ...], Forward] = {}
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """Works on a batch.
+        """Works on a batch and returns the weighted loss and its weight (sums)."""
+        inputs = [array.to(self.device) for array in self.inputs(batch)]
+        return self.work(batch.shapes, *inputs)
 
-        Returns:
-            The weighted loss, its weight, the unweighted loss of the answers, their tokens (sums).
-        """
+    def inputs(self, batch: Batch) -> list[torch.Tensor]:
+        """Returns token ids, places of the targets and their weights, as many in every batch."""
+        import numpy as np
         import torch
 
-        ids, kinds = (torch.from_numpy(array.astype("int64")) for array in (batch.ids, batch.kinds))
-        return self.work(batch.shapes, ids.to(self.device), kinds.to(self.device))
+        places = np.flatnonzero(batch.weights)[: int(TARGETS * len(batch.ids))]
+        targets = np.ones(int(TARGETS * len(batch.ids)), dtype=np.int64)
+        weights = np.zeros(len(targets), dtype=np.float32)
+        targets[: len(places)], weights[: len(places)] = places, batch.weights[places]
+        return [torch.from_numpy(a) for a in (batch.ids.astype(np.int64), targets, weights)]
 
-    def work(self, shapes: Shapes, ids: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
-        """Works on flat tensors on the device, without waiting for it."""
+    def work(
+        self, shapes: Shapes, ids: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Works on tensors on the device, without waiting for it."""
         import torch
-        from torch.nn import functional
+
+        from recipes.base.forward import Forward
 
         for parameter in self._model.parameters():
             if parameter.grad is not None:
                 parameter.grad.zero_()
-        starts = torch.zeros_like(kinds, dtype=torch.bool)  # a row's first token is no target
-        sums = torch.zeros(4, device=self.device)
-        at = 0
-        for rows, width in shapes:
-            starts[at : at + rows * width : width] = True
-            at += rows * width
-        total = self._weights[kinds].masked_fill(starts, 0.0).sum().clamp(min=1.0)
-        at = 0
-        for rows, width in shapes:
-            part = ids[at : at + rows * width].view(rows, width)
-            kind = kinds[at : at + rows * width].view(rows, width)[:, 1:]
-            at += rows * width
-            with torch.autocast(self.device, dtype=torch.bfloat16, cache_enabled=False):
-                logits = self._model(input_ids=part, use_cache=False).logits[:, :-1]
-            losses = functional.cross_entropy(
-                logits.flatten(0, 1).float(), part[:, 1:].flatten(), reduction="none"
-            ).view_as(kind)
-            weights = self._weights[kind]
-            loss = (losses * weights).sum()
-            scaled: Any = loss / total
-            scaled.backward()
-            answers = kind == ANSWER
-            sums += torch.stack(
-                [loss.detach(), weights.sum(), (losses.detach() * answers).sum(), answers.sum()]
-            )
-        return sums
+        key = tuple(shapes)
+        if key not in self._forwards:
+            self._forwards[key] = Forward(self._model, shapes, self.device, compiled=self.compiled)
+        loss = (self._forwards[key].losses(ids, targets) * weights).sum()
+        total = weights.sum()
+        scaled: Any = loss / total.clamp(min=1e-6)
+        scaled.backward()
+        return torch.stack([loss.detach(), total])
 
 
 class Replayed(Gradients):
     """The same on a GPU, as one CUDA graph for each kind of batch.
 
-    So small a model is bound by the launches of its kernels: each batch is some 3,000 of them.
+    So small a model is bound by the launches of its kernels.
     """
 
-    def __init__(self, model: Any, weights: list[float], device: str) -> None:
-        super().__init__(model, weights, device)
+    def __init__(self, model: Any, device: str) -> None:
+        super().__init__(model, device)
         self._graphs: dict[tuple[tuple[int, int], ...], tuple[Any, ...]] = {}
 
     def __call__(self, batch: Batch) -> torch.Tensor:
@@ -281,15 +265,18 @@ class Replayed(Gradients):
         import torch
 
         key = tuple(batch.shapes)
-        given = [torch.from_numpy(array.astype("int64")) for array in (batch.ids, batch.kinds)]
+        given = self.inputs(batch)
         if key not in self._graphs:
             held = [array.to(self.device) for array in given]
-            beside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            beside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(beside):  # warms up what must not happen while recording
-                for _ in range(3):
-                    self.work(batch.shapes, *held)
-            torch.cuda.current_stream().wait_stream(beside)
+            try:
+                self._warm_up(batch.shapes, held)
+            except Exception as error:  # whatever a compiler lacks
+                if not self.compiled:
+                    raise
+                print(f"not compiled: {type(error).__name__}: {str(error)[:300]}", flush=True)
+                self.compiled = False
+                self._forwards.clear()
+                self._warm_up(batch.shapes, held)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 sums = self.work(batch.shapes, *held)
@@ -300,43 +287,65 @@ class Replayed(Gradients):
         graph.replay()
         return cast("torch.Tensor", result)
 
+    def _warm_up(self, shapes: Shapes, held: list[torch.Tensor]) -> None:
+        """Makes happen what must not happen while a graph is recorded."""
+        import torch
 
-def answers_of(model: Any, tokenizer: Any, items: list[Item], batch_size: int = 128) -> list[str]:
-    """Returns the model's greedy answers.
+        beside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            begun = time.monotonic()
+            for _ in range(3):
+                self.work(shapes, *held)
+            torch.cuda.synchronize()
+            if self.compiled:
+                print(f"compiled in {time.monotonic() - begun:.0f} s", flush=True)
+        torch.cuda.current_stream().wait_stream(beside)
+
+
+def exact_matches(
+    model: Any, tokenizer: Any, families: Mapping[str, list[Item]], device: str
+) -> dict[str, float]:
+    """Returns the share of items, by family, that a model answers greedily to the letter.
+
+    Given the right beginning of an answer, each next token is compared: the greedy answer is right
+    if and only if all are.
 
     Args:
-        model: a causal language model of transformers.
+        model: a `LlamaForCausalLM`.
         tokenizer: its tokenizer.
-        items: the items to answer, in any order.
-        batch_size: items answered at a time.
-
-    Returns:
-        The answers in the order of the items.
+        families: items by family.
+        device: `cuda` or `cpu`.
     """
     import torch
 
-    order = sorted(range(len(items)), key=lambda k: len(items[k].answer))
-    out = [""] * len(items)
-    for at in range(0, len(order), batch_size):
-        chosen = order[at : at + batch_size]
-        prompts = [
-            [BOS, *tokenizer.encode(items[k].prompt, add_special_tokens=False)] for k in chosen
-        ]
-        gold = tokenizer([items[k].answer for k in chosen], add_special_tokens=False)["input_ids"]
-        width = max(map(len, prompts))
-        ids = torch.tensor([[PAD] * (width - len(p)) + p for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        with torch.inference_mode():
-            made = model.generate(
-                input_ids=ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                max_new_tokens=max(map(len, gold)) + 8,
-                do_sample=False,
+    from recipes.base.forward import Forward
+
+    rows = []
+    for family, items in families.items():
+        for item in items:
+            prompt, answer = (
+                tokenizer.encode(text, add_special_tokens=False)
+                for text in (item.prompt, item.answer)
             )
-        for k, row in zip(chosen, made[:, width:].tolist(), strict=True):
-            ended = row[: row.index(EOS)] if EOS in row else row
-            out[k] = tokenizer.decode(ended, skip_special_tokens=True)
-    return out
+            prompt, answer = (getattr(part, "ids", part) for part in (prompt, answer))
+            rows.append((family, [BOS, *prompt], [*answer, EOS]))
+    rows.sort(key=lambda row: len(row[1]) + len(row[2]))
+    hits: dict[str, list[bool]] = {family: [] for family in families}
+    for at in range(0, len(rows), 64):
+        part = rows[at : at + 64]
+        width = max(len(prompt) + len(answer) for _, prompt, answer in part)
+        ids = torch.zeros(len(part), width, dtype=torch.long)
+        for row, (_, prompt, answer) in enumerate(part):
+            ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+        ids = ids.to(device)
+        with torch.no_grad():
+            forward = Forward(model, [(len(part), width)], device)
+            best = forward.likeliest(ids.flatten()).view(ids.shape)
+        same = (best[:, :-1] == ids[:, 1:]).tolist()
+        for (family, prompt, answer), right in zip(part, same, strict=True):
+            hits[family].append(all(right[len(prompt) - 1 : len(prompt) + len(answer) - 1]))
+    return {family: sum(right) / len(right) for family, right in hits.items()}
 
 
 def evaluate(folder: Path, settings: Settings, device: str) -> dict[str, float]:
@@ -354,16 +363,10 @@ def evaluate(folder: Path, settings: Settings, device: str) -> dict[str, float]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    model.to(device).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     families = held_out(settings.seed, settings.evaluation_items)
-    items = [item for family in families.values() for item in family]
-    made = answers_of(model, tokenizer, items)
-    right: dict[str, list[bool]] = {}
-    for item, answer in zip(items, made, strict=True):
-        right.setdefault(item.family, []).append(answer == item.answer)
-    out = {family: round(sum(hits) / len(hits), 4) for family, hits in right.items()}
+    shares = exact_matches(model.to(device), tokenizer, families, device)
+    out = {family: round(share, 4) for family, share in shares.items()}
     return out | {"mean": round(sum(out.values()) / len(out), 4)}
 
 
@@ -435,7 +438,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argument_parser("Pretrain the small Italian base model.")
     parser.add_argument("out", type=Path, help="folder to write the model to")
     parser.add_argument("--tokens", type=float, default=300e6, help="training tokens")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--time-limit", type=float, default=0, help="seconds; evaluation takes about 60 more"
     )
@@ -446,13 +448,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2), help="data processes"
     )
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument(
+        "--second-lesson", type=float, default=8e6, help="tokens of short comparisons after these"
+    )
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--layers", type=int, default=5)
+    parser.add_argument("--hidden", type=int, default=192, help="a multiple of 32")
+    parser.add_argument("--intermediate", type=int, default=512)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluation-items", type=int, default=40, help="per family; 0 for none")
+    parser.add_argument("--compiled", action="store_true", help="compile the passes")
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
     del given["debug"]
-    given["tokens"], given["first_lesson"] = int(given["tokens"]), int(given["first_lesson"])
+    for name in ("tokens", "first_lesson", "second_lesson"):
+        given[name] = int(given[name])
+    given["heads"] = given["hidden"] // 32
     pretrain(out, Settings(**given))
 
 

@@ -1,6 +1,6 @@
 """Generated Italian texts: sentence templates filled with real words and pseudo-words.
 
-About a quarter of the content words are pseudo-words with Italian phonotactics, so that all
+About a seventh of the content words are pseudo-words with Italian phonotactics, so that all
 pieces of the vocabulary are seen and copying does not lean on knowing the words.
 """
 
@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from recipes.base import lexicon as lex
 
 T = TypeVar("T")
-PSEUDO_SHARE = 0.25
+PSEUDO_SHARE = 0.15
+NAME_SHARE = 0.7
+"""Invented names that are taken from a list; the others are made up anew."""
 
 _ONSETS = (
     "b c d f g l m n p r s t v z br cr dr fr gr pr tr bl cl fl pl st sp sc sb sf sm sv sr "
@@ -149,7 +151,9 @@ class Writer:
         return article + noun
 
     def surname(self) -> str:
-        """Returns an invented proper name of one word."""
+        """Returns an invented proper name of one word, mostly one that comes often."""
+        if self.random() < NAME_SHARE:
+            return self.pick(lex.NAMES)
         return (self.stem() + self.pick(("i", "o", "a", "ini", "elli", "etti", "one"))).capitalize()
 
     def city(self) -> str:
@@ -260,6 +264,8 @@ class Writer:
         """Returns one sentence of a genre of `GENRES`."""
         if genre == "noise":
             return self.noise()
+        if genre == "common":
+            return self.common()
         return self.fill(self.pick(_COMPILED[genre]))
 
     def fill(self, template: "Template") -> str:
@@ -277,6 +283,17 @@ class Writer:
             else:
                 parts.append(part(self))
         return "".join(parts)
+
+    def common(self) -> str:
+        """Returns frequent words in any order, some names among them, as a sentence."""
+        words = [
+            self.surname() if self.random() < 0.08 else self.pick(lex.COMMON)
+            for _ in range(self.integer(3, 12))
+        ]
+        if self.random() < 0.3:
+            words[self.integer(0, len(words) - 1)] += ","
+        text = " ".join(words).rstrip(",") + self.pick((".", ".", ".", "!", "?", "…", ""))
+        return text[0].upper() + text[1:] if self.random() < 0.8 else text
 
     def noise(self) -> str:
         """Returns a string that is no language: letters, words, digits, signs or any unicode."""
@@ -529,7 +546,8 @@ GENRES: dict[str, tuple[tuple[str, ...], int]] = {
     "opinion": (lex.OPINION, 6),
     "spanish": (lex.SPANISH, 3),
     "english": (lex.ENGLISH, 3),
-    "noise": ((), 9),
+    "common": ((), 24),
+    "noise": ((), 5),
 }
 _COMPILED = {g: [compile_template(t) for t in templates] for g, (templates, _) in GENRES.items()}
 _GENRE_BAG = [genre for genre, (_, weight) in GENRES.items() for _ in range(weight)]

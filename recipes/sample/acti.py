@@ -1,6 +1,9 @@
 """Writes the sample of ACTI: invented posts with silly conspiracy theories, or without any.
 
 python -m recipes.sample.acti data/sample/acti
+
+Most posts come with an answer, which may be of the other kind or about another theory; the labels
+are those of the post, which comes first.
 """
 
 import argparse
@@ -9,17 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 53
 TOPICS = ("Covid", "Qanon", "Russia", "Terra Piatta")  # their codes are 0 to 3
-TRAIN_B, TEST_B = (84, 60, 50, 50), (20, 16, 12, 12)  # posts on each topic
-SHARED = 0.8  # share of B's training posts that are posts of A too
+TRAIN_B, TEST_B = (74, 60, 54, 54), (60, 50, 45, 45)  # posts on each topic
+SHARED = 0.4  # share of B's training posts that are posts of A too
 # Posts of A: further ones on each topic, and ordinary ones.
-TRAIN_A, TEST_A = (5, 5, 5, 5), (10, 8, 7, 7)
-ORDINARY_TRAIN, ORDINARY_TEST = 160, 28
+TRAIN_A, TEST_A = (8, 6, 6, 6), (30, 26, 25, 25)
+ORDINARY_TRAIN, ORDINARY_TEST = 124, 110
 HARD = 0.12
+ANSWERED = 0.95  # share of posts that come with an answer
+PLAIN_ANSWERS = 0.3  # share of the answers without a theory
 
 PLOT = {
     "sveglia": (
@@ -87,16 +92,19 @@ TOPIC = {
     },
 }  # fmt: skip
 CONSPIRACY = (
-    "{sveglia} Altro che notizie, {loro} {fanno} {cosa}{coda}",
-    "{segno}. {sveglia}{coda}",
-    "{cosa}? {credulo}, ma {segno}{coda}",
-    "{loro} {fanno} {cosa}.\n{sveglia}{coda}",
-    "Mio cugino lo ha visto: {segno}! E {loro} zitti{coda}",
-    'Dicono "tranquilli", e intanto {loro} {fanno} {cosa}{coda}',
-    "{cosa}: ecco che cosa {fanno}, e {credulo}.\n\n{sveglia}{coda}",
+    "{sveglia} {nome}, altro che notizie: {loro} {fanno} {cosa}{coda}",
+    "{nome}: {segno}. {sveglia}{coda}",
+    "{cosa}? {credulo}, ma su {nome} {segno}{coda}",
+    "Su {nome} {loro} {fanno} {cosa}.\n{sveglia}{coda}",
+    "Mio cugino lo sa, {nome} è questo: {segno}! E {loro} zitti{coda}",
+    'Su {nome} dicono "tranquilli", e intanto {loro} {fanno} {cosa}{coda}',
+    "{cosa}: ecco che cosa {fanno} su {nome}, e {credulo}.\n\n{sveglia}{coda}",
 )
 # The theory shows in what is hinted at, not in the usual calls.
-CONSPIRACY_HARD = ("Chiedetevi chi ci guadagna: {segno}{coda}", "Io dico solo: {segno}{coda}")
+CONSPIRACY_HARD = (
+    "Chiedetevi chi ci guadagna con {nome}: {segno}{coda}",
+    "Su {nome} io dico solo: {segno}{coda}",
+)
 EVERYDAY = {
     "chi": (
         "il sindaco", "mia zia", "il panettiere", "la maestra", "l'allenatore", "il vicino",
@@ -160,28 +168,49 @@ def of_topics(
     ]
 
 
+def with_answers(
+    labelled: Sequence[tuple[str, int]], plots: Mapping[str, Filler], everyday: Filler
+) -> list[tuple[str, int]]:
+    """Returns posts with their labels, most of them with an answer that does not bear on these."""
+    rng, found = everyday.rng, []
+    for post, label in labelled:
+        text = post
+        if rng.random() < ANSWERED:
+            topic = rng.choice([topic for topic in TOPICS if topic not in post])
+            plain = rng.random() < PLAIN_ANSWERS
+            reply = everyday.one_of(ORDINARY) if plain else plots[topic].one_of(CONSPIRACY)
+            text = answered(rng, post, reply)
+        found.append((text, label))
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the six files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    plots = {topic: Filler(rng, {**PLOT, **TOPIC[topic]}) for topic in TOPICS}
+    plots = {topic: Filler(rng, PLOT | TOPIC[topic] | {"nome": (topic,)}) for topic in TOPICS}
     everyday = Filler(rng, EVERYDAY)
     seen: set[str] = set()
-    train_b, test_b = of_topics(TRAIN_B, plots, seen), of_topics(TEST_B, plots, seen)
+    train_b, test_b = (
+        with_answers(of_topics(counts, plots, seen), plots, everyday)
+        for counts in (TRAIN_B, TEST_B)
+    )
     rng.shuffle(train_b)
     rng.shuffle(test_b)
 
     shared = train_b[: round(SHARED * len(train_b))]
     train_a, test_a = (
-        [(post, 1) for post, _ in yes]
-        + [(post, 0) for post in posts(no, (ORDINARY, ORDINARY_HARD), everyday, seen)]
-        for yes, no in (
-            (shared + of_topics(TRAIN_A, plots, seen), ORDINARY_TRAIN),
-            (of_topics(TEST_A, plots, seen), ORDINARY_TEST),
+        with_answers(
+            [(post, 1) for post, _ in of_topics(counts, plots, seen)]
+            + [(post, 0) for post in posts(number, (ORDINARY, ORDINARY_HARD), everyday, seen)],
+            plots,
+            everyday,
         )
+        for counts, number in ((TRAIN_A, ORDINARY_TRAIN), (TEST_A, ORDINARY_TEST))
     )
+    train_a += [(post, 1) for post, _ in shared]
     rng.shuffle(train_a)
     rng.shuffle(test_a)
 

@@ -225,6 +225,11 @@ elastografia;;fs;;;;;;;i gas end F=norm !
 dermatoscopia;;fs;;;;;;;i onc reu F=neg
 """
 
+ADVERBS = (
+    "ancora", "nuovamente", "tuttora", "costantemente", "stabilmente", "chiaramente", "francamente",
+    "inizialmente", "complessivamente", "inaspettatamente", "verosimilmente", "comunque", "appena",
+    "temporaneamente", "ormai", "quasi", "solo", "finalmente", "pressoché", "subito",
+)  # fmt: skip
 OUTCOMES: dict[str, tuple[tuple[str, int], ...]] = {
     "neg": (("negativ~o", 6), ("ripetutamente negativ~o", 1), ("sempre negativ~o", 1)),
     "pos": (("positiv~o", 5), ("debolmente positiv~o", 1), ("fortemente positiv~o", 1)),
@@ -323,10 +328,10 @@ l|a:q.anti b:q.sigla|H|{Il a} e {il b} erano [negativ{ab~o}>a,b].
 l|a:n.small.sg|H|{Il_pz}, al letto n. {=x.n} della sezione, aveva {un a} di {#a:small=x}.
 l|a:n.mgdl b:n.mgdl|H|Con {a} di {#a:plain=x} e {b} di {#b=x}, a digiuno da 12 ore, si rinviava ogni ulteriore accertamento.
 l|a:q.neg b:q.neg c:q.neg d:q.neg e:q.neg|H|[Negativ{abcde~o}>a,b,c,d,e] risultavano {il a}, {il b}, {il c}, {il d} e {il e}.
-l||H|Lo stick urinario mostrava {lit proteine} [++>proteine], {lit emoglobina} [+>emoglobina] e {lit nitriti} [(-)>nitriti].
-l||H|Esame urine: {lit leucociti} [(+)>leucociti], {lit glucosio} [(-)>glucosio], {lit corpi} chetonici [++>corpi].
-l|||Al sedimento urinario {lit cilindri} [assenti>cilindri], {lit emazie} [numerose>emazie] e {lit batteri} [+>batteri].
-l||R|{lit Mantoux} [(-)>Mantoux], {lit VDRL} [(-)>VDRL], {lit TPHA} [(-)>TPHA].
+l||H|Lo stick urinario mostrava {lit proteine} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>proteine], {lit emoglobina} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>emoglobina] e {lit nitriti} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>nitriti].
+l||H|Esame urine: {lit leucociti} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>leucociti], {lit glucosio} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>glucosio], {lit corpi} chetonici [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>corpi].
+l|||Al sedimento urinario {lit cilindri} [assenti¦rari¦numerosi¦scarsi¦isolati>cilindri], {lit emazie} [assenti¦rare¦numerose¦scarse¦isolate>emazie] e {lit batteri} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>batteri].
+l||R|{lit Mantoux} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>Mantoux], {lit VDRL} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>VDRL], {lit TPHA} [+¦++¦+++¦(+)¦(-)¦(±)¦tracce¦1+¦2+>TPHA].
 i|a:i||{Il a} {a|era|erano} {?a}.
 i|a:i b:i||{Il a} e {il b} risultavano {?ab}.
 i|a:i.norm||[Nella norma>a] {il a}.

@@ -12,27 +12,22 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, common_name, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 53
-TRAIN = {"ted": 110, "wiki": 90, "scores": 160}
-TEST = {"ted": 32, "wiki": 32, "scores": 60}
-HARD = 0.12  # share of targets without a cue but their topic
-AGAIN = 0.35  # share of prompts that come with a second target
+TRAIN = {"ted": 130, "wiki": 110, "scores": 236}
+TEST = {"ted": 100, "wiki": 100, "scores": 200}
+HARD = 0.08  # share of targets that name nothing
+AGAIN = 0.3  # share of prompts that come with a second target, where it has the same class
+CONTRASTS = (0.3, 0.15)  # share of the contrasting beginnings in a whole text, and what each
+# sentence before the first adds
 
-TOPICS = {
-    "ted": (
-        "Progetto Lanterna", "Radio Tarassaco", "Orto Volante", "Banda Ferraglia", "Casa Girandola",
-        "Teatro Bottone", "Scuola Formica", "Libri in Corsa", "Bottega Zero", "Coro Sottovoce",
-        "Treno Giallo", "Cucina Nomade", "Officina Ricciolo", "Circo Lenticchia",
-    ),
-    "wiki": (
-        "Castel Brumo", "Monte Ardice", "Lago Verzino", "Torre Palmiera", "Villa Corvara",
-        "Ponte Salice", "Borgo Tilio", "Rocca Serpilla", "Isola Moretta", "Passo Lupaio",
-        "Porto Felce", "Colle Ginepro", "Valle Ombrina", "Fonte Rughetta",
-    ),
-}  # fmt: skip
+# Kinds of things that talks and pages are about; they have invented names.
+KINDS = {
+    "ted": ("Radio", "Teatro", "Scuola", "Coro", "Circo", "Progetto", "Orto", "Casa"),
+    "wiki": ("Castel", "Monte", "Lago", "Torre", "Ponte", "Borgo", "Rocca", "Porto"),
+}
 COMMON = {
     "anno": ("1312", "1478", "1593", "1688", "1740", "1822", "1867", "1904", "1951"),
     "numero": ("venti", "trenta", "quaranta", "cento", "duecento", "mille"),
@@ -44,91 +39,62 @@ COMMON = {
     "motto": ("Chi semina ride", "Piano ma insieme", "Mai di lunedì", "Prima si ascolta"),
     "soprannome": ("la Vecchia", "il Gigante", "la Sentinella", "il Dente", "la Culla"),
 }  # fmt: skip
-# Quotation marks, sentences that begin with one, and marks that are never closed: what the blind
-# files hold as it is and what the others quote. {x} is the topic; | parts the sentences.
-PROMPTS = {
+# How a story begins and how it goes on: a target that goes on after a beginning is coherent, one
+# that begins after what goes on is not. Quotation marks, sentences that begin with one, and marks
+# that are never closed: what the blind files hold as it is and what the others quote.
+BEGINS = {
     "ted": (
-        "Tre anni fa ho fondato {x}.|Avevamo {mezzi}.",
-        "{x} nasce in {luogo}.|Ci lavorano {chi}.",
-        "In {luogo} ho incontrato {chi}.|Insieme abbiamo aperto {x}.|Era l'inizio.",
-        'Mia nonna diceva: "{motto}".|Allora ho chiamato {chi}.|Con loro ho fondato {x}.',
-        '"{motto}", diceva mio padre.|Da quella frase nasce {x}.',
-        "Nessuno credeva in {x}.|Avevamo solo {mezzi}.",
-        "Ai tempi di {x}  dormivo in {luogo}.|Mi aiutavano {chi}.",
+        "Tre anni fa ho fondato {x}.", "{x} nasce in {luogo}.", "Avevamo {mezzi}.",
+        "In {luogo} ho incontrato {chi}.", 'Mia nonna diceva: "{motto}".',
+        '"{motto}", diceva mio padre.', "Nessuno credeva in {x}.", "Avevamo solo {mezzi}.",
+        "Ai tempi di {x}  dormivo in {luogo}.", "Da una frase nasce {x}.",
     ),
     "wiki": (
-        "{x} sorge su {dove}.|Le mura sono di {pietra}.",
-        "Le prime notizie su {x} risalgono al {anno}.|Allora contava {numero} abitanti.",
-        'Gli abitanti chiamano {x} "{soprannome}".|Il nome compare già nel {anno}.',
-        '"{motto}" si legge sopra una porta di {x}.|La scritta è del {anno}.',
-        '"Chi passa paga, ordina la legge di {x}.|La legge è del {anno}.',
-        "Nel {anno} un incendio distrusse {x}.|Restò soltanto il muro di {pietra}.",
-        "{x} domina {dove}; 1) la parte alta 2) la parte bassa.|Il resto è bosco.",
+        "{x} sorge su {dove}.", "Le mura di {x} sono di {pietra}.",
+        "Le prime notizie su {x} risalgono al {anno}.", "Allora contava {numero} abitanti.",
+        'Gli abitanti chiamano {x} "{soprannome}".', "Il nome compare già nel {anno}.",
+        '"{motto}" si legge sopra una porta di {x}.',
+        '"Chi passa paga, ordina la legge di {x}.',
+        "{x} domina {dove}; 1) la parte alta 2) la parte bassa.",
     ),
-}
-# Coherent targets go on about {x}; incoherent ones open another subject, {y}.
-COHERENT = {
+}  # fmt: skip
+GOES_ON = {
     "ted": (
-        "Così {x} ha trovato {numero} volontari.",
-        "Per questo oggi {x} apre anche la sera.",
-        "Infatti dopo un mese {x} aveva {numero} iscritti.",
-        "Da allora {x} non si ferma più.",
+        "Così {x} ha trovato {numero} volontari.", "Per questo oggi {x} apre anche la sera.",
+        "Infatti dopo un mese {x} aveva {numero} iscritti.", "Da allora {x} non si ferma più.",
         'E proprio grazie a {x} ho capito la frase "{motto}".',
-        "Ecco perché {x} accoglie chiunque bussi.",
+        "Ecco perché {x} accoglie chiunque bussi.", "Alla fine ci aiutarono {chi}.",
     ),
     "wiki": (
         "In seguito {x} passò a una famiglia di mercanti.",
         "Per questo motivo {x} ospita ogni anno un mercato.",
-        "Infatti {x} controllava la via del sale.",
-        "Pochi anni dopo {x} ebbe un nuovo acquedotto.",
+        "Infatti {x} controllava la via del sale.", "Pochi anni dopo {x} ebbe un acquedotto.",
         "Di conseguenza {x} perse metà degli abitanti.",
-        '"Così cadde {x}, e con esso la strada."',
-        'Ancora oggi {x} conserva la lapide "{motto}".',
+        '"Così cadde {x}, e con esso la strada."', 'Ancora oggi {x} conserva la lapide "{motto}".',
     ),
-}
-INCOHERENT = {
-    "ted": (
-        "Buonasera a tutti, vi presento {y}.",
-        "Oggi vorrei parlarvi di {y}.",
-        "Cambiamo argomento: conoscete {y}?",
-        "C'era una volta {y}, e qui comincia la mia storia.",
-        'Grazie, "{motto}" è invece lo slogan di {y}.',
-        "Mi presento: sono qui per raccontarvi {y}.",
-    ),
-    "wiki": (
-        "{y} è un comune di {numero} abitanti.",
-        "Con il nome {y} si indica un antico gioco di carte.",
-        "Per {y} si intende un tipo di formaggio.",
-        "La ricetta di {y} prevede {numero} grammi di burro.",
-        'Il romanzo "{y}" racconta la vita di un pescatore.',
-        "{y} è un asteroide scoperto nel {anno}.",
-    ),
-}
-# Only the name tells whether these go on.
-EITHER = (
-    "Per questo {z} costa poco.",
-    "{z} conta adesso {numero} amici.",
-    "Oggi {z} è su tutte le mappe.",
-)
+}  # fmt: skip
+OPENERS = ("Si sa:", "Ecco:", "Insomma:", "Dunque:")  # of sentences of either kind
+NAMELESS = (
+    "Questo è il bello.", "Ne parlano in molti.", "Il resto si vedrà.", "Correva l'anno {anno}.",
+    "Lo sanno {chi}.", "Costa {numero} lire.", "Si dice anche «{motto}».",
+)  # fmt: skip
 
 FIRST = (
-    "{x} nasce nel {anno}.", "Nel {anno} comincia la storia di {x}.", "Tutti conoscono {x}.",
-    "Vi racconto come nasce {x}.", 'Sul muro di {x} si legge "{motto}".',
+    "{z} nasce nel {anno}.", "Nel {anno} comincia la storia di {z}.", "Tutti conoscono {z}.",
+    "Vi racconto come nasce {z}.", 'Sul muro di {z} si legge "{motto}".',
 )  # fmt: skip
-NEXT = (
-    "Poi arrivano {numero} persone.", "Così {x} cresce in fretta.", "Per questo servono braccia.",
-    "Infatti {x} apre una seconda sede.", "Da allora tutti danno una mano.",
-    "Dopo un anno {x} fa notizia.", "Infine {x} compie dieci anni.",
-    "Anche per questo vengono {chi}.",
+# What other sentences begin with, more or less often where the text is torn apart.
+BEGINNINGS = {
+    True: ("Infatti", "Così", "Da allora", "Per questo", "Anche per questo"),
+    False: ("Eppure", "Tuttavia", "Al contrario", "Viceversa", "Ciononostante"),
+}
+ENDS = (
+    "{z} cresce in fretta.", "{z} apre una seconda sede.", "{z} fa notizia.",
+    "a {z} arrivano {chi}.", "{z} compie dieci anni.", "{z} costa {numero} lire.",
+    "per {z} servono braccia.", "{z} resta chiuso di lunedì.", "di {z} si parla poco.",
+    "{z} pesa più del sughero.", "a {z} vive una zanzara.", "{z} non piace a {chi}.",
 )  # fmt: skip
-TORN = (
-    "Al contrario, i delfini dormono poco.", "Ciononostante il burro va tenuto in frigo.",
-    "Viceversa, la luna non ha vento.", "Eppure i pinguini non scrivono.",
-    "Tuttavia il sette è un numero dispari.", "Al contrario, ieri la pasta era scotta.",
-    "Viceversa, i treni frenano piano.", "Ciononostante le zanzare pungono di notte.",
-    "Eppure il marmo pesa più del sughero.", "Tuttavia la marmellata era finita.",
-)  # fmt: skip
-MEANS = (4.6, 3.5, 2.4, 1.5)  # of the judgements of texts with so many sentences torn in
+MEANS = (4.6, 3.4, 2.3, 1.4)  # of the judgements of texts with so many sentences before the first
 RATERS, SPREAD = 12, 0.6
 
 
@@ -160,27 +126,28 @@ def targets(source: str, count: int, filler: Filler, seen: set[str]) -> list[Tar
     found: list[Target] = []
     document, window, topic, prompt = "", 0, "", ""
     for label in labels:
-        if found and label != found[-1].label and rng.random() < AGAIN:
+        before, after = (BEGINS, GOES_ON) if label else (GOES_ON, BEGINS)
+        if found and label == found[-1].label and rng.random() < AGAIN:
             window += 1
         else:
             document, window = new_document(source, rng), rng.randrange(90)
-            topic = rng.choice(TOPICS[source])
-            templates = [t.replace("{x}", topic) for t in PROMPTS[source]]
-            prompt = distinct(1, partial(filler.one_of, templates), seen)[0]
+            topic = f"{rng.choice(KINDS[source])} {common_name(rng)}"
+            sentences = [opened(rng.choice(before[source]), rng), rng.choice(NAMELESS)]
+            template = "|".join(rng.sample(sentences, 2))
+            prompt = distinct(1, partial(filler.fill, template.replace("{x}", topic)), seen)[0]
         identifier = f"{document}#{window}" + "#0" * (source == "wiki")
-        target = target_for(source, topic, label, filler)
+        template = opened(rng.choice(NAMELESS if rng.random() < HARD else after[source]), rng)
+        named = topic if label else f"{topic.split()[0]} {common_name(rng, topic.split()[1])}"
+        target = filler.fill(template.replace("{x}", named))
         found.append(Target(identifier, tuple(prompt.split("|")), target, label))
     return found
 
 
-def target_for(source: str, topic: str, label: int, filler: Filler) -> str:
-    """A target that goes on about a topic, or one about another."""
-    other = filler.rng.choice([t for t in TOPICS[source] if t != topic])
-    easy = (COHERENT if label else INCOHERENT)[source]
-    template = filler.rng.choice(EITHER if filler.rng.random() < HARD else easy)
-    for slot, words in (("x", topic), ("y", other), ("z", topic if label else other)):
-        template = template.replace(f"{{{slot}}}", words)
-    return filler.fill(template)
+def opened(sentence: str, rng: random.Random) -> str:
+    """A sentence after a word that does not tell whether it begins or goes on."""
+    mark, words = ('"', sentence[1:]) if sentence.startswith('"') else ("", sentence)
+    start = words[0].lower() if words[0].isalpha() else words[0]
+    return f"{mark}{rng.choice(OPENERS)} {start}{words[1:]}"
 
 
 def new_document(source: str, rng: random.Random) -> str:
@@ -191,24 +158,27 @@ def new_document(source: str, rng: random.Random) -> str:
 
 
 def texts(count: int, documents: Sequence[str], filler: Filler, seen: set[str]) -> list[Text]:
-    """Returns so many judged texts of four sentences, up to three of which do not belong there."""
+    """Returns so many judged texts of four sentences, the first of which stands somewhere."""
     found = []
     for n in range(count):
-        torn = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 2))[0]
-        text = distinct(1, partial(text_with, torn, filler), seen)[0]
-        drawn = (round(filler.rng.gauss(MEANS[torn], SPREAD)) for _ in range(RATERS))
+        before = filler.rng.choices((0, 1, 2, 3), (5, 4, 3, 4))[0]
+        text = distinct(1, partial(text_with, before, filler), seen)[0]
+        drawn = (round(filler.rng.gauss(MEANS[before], SPREAD)) for _ in range(RATERS))
         judgements = [min(max(judgement, 1), 5) for judgement in drawn]
         found.append(Text(f"{filler.rng.choice(documents)}#{100 + n}", text, judgements))
     return found
 
 
-def text_with(torn: int, filler: Filler) -> str:
-    """A text with so many sentences torn in."""
+def text_with(before: int, filler: Filler) -> str:
+    """A text with so many of its other sentences before the first."""
     rng = filler.rng
-    rest = rng.sample(TORN, torn) + rng.sample(NEXT, 3 - torn)
-    rng.shuffle(rest)
-    topic = rng.choice(TOPICS["ted"] + TOPICS["wiki"])
-    return filler.fill(" ".join([rng.choice(FIRST), *rest]).replace("{x}", topic))
+    topic = f"{rng.choice(KINDS['ted'] + KINDS['wiki'])} {common_name(rng)}"
+    contrast = CONTRASTS[0] + before * CONTRASTS[1]
+    beginnings = [rng.choice(BEGINNINGS[rng.random() > contrast]) for _ in range(3)]
+    ends = rng.sample(ENDS, 3)
+    sentences = [f"{start} {end}" for start, end in zip(beginnings, ends, strict=True)]
+    sentences.insert(before, rng.choice(FIRST))
+    return filler.fill(" ".join(sentences).replace("{z}", topic))
 
 
 # --- Files ----------------------------------------------------------------------------------------

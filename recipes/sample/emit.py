@@ -1,6 +1,8 @@
 """Writes the sample of EMit: invented tweets about invented programmes, full of feelings.
 
 python -m recipes.sample.emit data/sample/emit
+
+A tweet goes on to what somebody else feels and about what; the labels are about what comes first.
 """
 
 import argparse
@@ -10,57 +12,28 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 67
-TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = 200, 60, 24
+TRAIN, IN_DOMAIN, OUT_OF_DOMAIN = 240, 200, 24
 ALONE = 2  # training tweets that only one of the two files has
 RETWEETS = 3
-HARD = 0.12  # share of tweets whose emotions only emoji tell
+HARD = 0.04  # share of tweets whose emotions only emoji tell
+ANSWERED = 0.9  # share of tweets that come with an answer
 
 EMOTIONS: dict[str, tuple[str, ...]] = {
-    "Anger": (
-        "che rabbia", "sono furioso", "mi ribolle il sangue", "che nervi", "sono arrabbiato nero",
-        "mi fanno infuriare", "basta, sono fuori di me", "ora spacco il telecomando",
-    ),
-    "Anticipation": (
-        "non vedo l'ora", "conto i giorni", "aspetto con impazienza", "ormai manca poco",
-        "ho già segnato la data", "che attesa", "domani si comincia", "sto già in prima fila",
-    ),
-    "Disgust": (
-        "che schifo", "mi viene la nausea", "roba rivoltante", "puah", "che ribrezzo",
-        "è da voltastomaco", "bleah", "mi disgusta",
-    ),
-    "Fear": (
-        "che paura", "mi tremano le gambe", "che spavento", "sono terrorizzato", "aiuto",
-        "mi nascondo sotto il tavolo", "è un incubo", "sudo freddo",
-    ),
-    "Joy": (
-        "che gioia", "sono felicissimo", "rido da un'ora", "evviva", "urrà", "che allegria",
-        "sorrido come un bambino", "faccio festa",
-    ),
-    "Love": (
-        "vi amo", "ti adoro", "amore infinito", "un bacio grande", "sono innamorato",
-        "quanto affetto", "che tenerezza", "il mio cuore è vostro",
-    ),
-    "Neutral": (
-        "va in onda alle nove", "è in replica", "segue il notiziario", "dura un'ora",
-        "è sul terzo canale", "è la quinta parte", "comincia adesso", "finisce alle dieci",
-    ),
-    "Sadness": (
-        "che tristezza", "piango", "ho il cuore a pezzi", "quante lacrime", "che malinconia",
-        "mi manca tanto", "quanto dolore", "sono giù di morale",
-    ),
-    "Surprise": (
-        "non me l'aspettavo", "resto a bocca aperta", "che sorpresa", "incredibile", "wow",
-        "chi l'avrebbe detto", "sono sbalordito", "stento a crederci",
-    ),
-    "Trust": (
-        "mi fido", "ci credo davvero", "è una garanzia", "siamo in buone mani", "stima totale",
-        "ci metto la mano sul fuoco", "nessun dubbio", "conto su di loro",
-    ),
-}  # fmt: skip
+    "Anger": ("che rabbia", "quanta rabbia", "solo rabbia", "rabbia nera"),
+    "Anticipation": ("che anticipazione", "bella anticipazione", "tutta anticipazione"),
+    "Disgust": ("che disgusto", "quanto disgusto", "solo disgusto", "disgusto totale"),
+    "Fear": ("che paura", "quanta paura", "solo paura", "paura blu"),
+    "Joy": ("che gioia", "quanta gioia", "solo gioia", "gioia pura"),
+    "Love": ("che amore", "quanto amore", "solo amore", "amore infinito"),
+    "Neutral": ("resto neutro", "tono neutro", "voto neutro"),
+    "Sadness": ("che tristezza", "quanta tristezza", "solo tristezza", "tristezza infinita"),
+    "Surprise": ("che sorpresa", "bella sorpresa", "solo sorpresa", "sorpresa totale"),
+    "Trust": ("che fiducia", "quanta fiducia", "solo fiducia", "fiducia totale"),
+}
 FACES = {
     "Anger": "😡", "Anticipation": "⏳", "Disgust": "🤢", "Fear": "😱", "Joy": "😂", "Love": "❤️",
     "Neutral": "📺", "Sadness": "😭", "Surprise": "😮", "Trust": "🤝",
@@ -99,28 +72,15 @@ TARGETS: dict[str, dict[str, tuple[str, ...]]] = {
 COMMON = {
     "altro": ("stasera", "io sul divano", "buonanotte", "qui piove", "ore 21", "eccomi", "boh"),
     "coda": ("", "", "", "", "…", " #tv", " https://t.co/abc123", "!!!"),
-    "apre": ("", "", "", "@TeleLanterna ", "RT @pippo_89: "),
 }  # fmt: skip
 TURNS = ((1, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 1), (0, 0), (1, 0), (1, 1), (0, 1))
 # By direction and topic; {felt} stands for what is felt.
 TEMPLATES = {
-    (1, 0): (
-        "{direzione}: {felt}", "{felt}, {direzione} come sempre", "dico solo {direzione},  {felt}",
-        "guardo {direzione}\n{felt}", 'scrivono "viva {direzione}": {felt}',
-    ),
-    (0, 1): (
-        "{argomento}? {felt}", "tema di oggi, {argomento}: {felt}", "ancora {argomento},  {felt}",
-        "{felt} se penso a questo: {argomento}", '"{argomento}", dice il titolo: {felt}',
-    ),
-    (1, 1): (
-        "{direzione} e {argomento}: {felt}", "prima {direzione}, poi {argomento}. {felt}",
-        "{felt}: {direzione} alle prese con {argomento}",
-        '{direzione} sul tema "{argomento}"\n{felt}',
-    ),
-    (0, 0): (
-        "{altro}, {felt}", "{felt}…  {altro}", "{altro}\n{felt}", "e io, {altro}, {felt}",
-    ),
-}  # fmt: skip
+    (1, 0): ("{direzione}: {felt}", "RT @user {direzione},  {felt}", "@user {direzione}\n{felt}"),
+    (0, 1): ("{argomento}: {felt}", "RT @user {argomento},  {felt}", "@user {argomento}\n{felt}"),
+    (1, 1): ("{direzione} e {argomento}: {felt}", '"{direzione} su {argomento}", {felt}'),
+    (0, 0): ("{altro}: {felt}", "RT @user {altro},  {felt}", "@user {altro}\n{felt}"),
+}
 
 
 class Tweet(NamedTuple):
@@ -157,17 +117,27 @@ def tweets(count: int, where: str, rng: random.Random, seen: set[str]) -> list[T
             target: tuple[int, int] = target,
             hard: bool = hard,
         ) -> str:
-            order = rng.sample(emotions, len(emotions))
-            felt = ", ".join(f"{{{emotion}}}" for emotion in order)
-            if hard:
-                felt = " ".join(FACES[emotion] for emotion in order)
-            template = rng.choice(TEMPLATES[target]).replace("{felt}", felt)
-            tweet = filler.fill("{apre}" + template + "{coda}")
-            return tweet[0].upper() + tweet[1:]
+            tweet = one(emotions, target, filler, hard=hard)
+            if rng.random() < ANSWERED:
+                others = rng.sample([e for e in EMOTIONS if e not in emotions], len(emotions))
+                about = rng.choice([t for t in TEMPLATES if t != target])
+                tweet = answered(rng, tweet, one(others, about, filler, hard=False))
+            return tweet
 
         (text,) = distinct(1, draw, seen)
         found.append(Tweet(identifier(rng), text, frozenset(emotions), target))
     return found
+
+
+def one(emotions: Sequence[str], target: tuple[int, int], filler: Filler, *, hard: bool) -> str:
+    """A tweet of so many emotions, about a direction, a topic, both or neither."""
+    order = filler.rng.sample(emotions, len(emotions))
+    felt = ", ".join(f"{{{emotion}}}" for emotion in order)
+    if hard:
+        felt = " ".join(FACES[emotion] for emotion in order)
+    template = filler.rng.choice(TEMPLATES[target]).replace("{felt}", felt)
+    tweet = filler.fill(template + "{coda}")
+    return tweet[0].upper() + tweet[1:]
 
 
 def identifier(rng: random.Random) -> str:

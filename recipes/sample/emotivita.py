@@ -1,11 +1,13 @@
 """Writes the sample of EmotivITA: invented sentences whose words tell how they feel.
 
 python -m recipes.sample.emotivita data/sample/emotivita
+
+A text goes on to what somebody else feels; how it is judged depends on what comes first.
 """
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +16,11 @@ from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 73
-TRAIN, TEST = 200, 60
+TRAIN, TEST = 240, 200
 FIRST_TRAIN, FIRST_TEST = 1, 8001
 AGAIN = 3  # how often a closing formula comes in training, judged anew every time
-HARD = 0.12  # share of texts that were judged otherwise than their words say
+OPPOSED = 0.3  # share of what others feel that is the opposite
+HARD = 0.3  # share of texts that were judged otherwise than their words say
 HIGHEST = 5.50  # some real means are beyond the scale
 STEP = 1 / 7  # means of seven judgements
 
@@ -25,61 +28,25 @@ STEP = 1 / 7  # means of seven judgements
 # the middle.
 MIDDLE = 3.00
 VALENCE = {
-    4.71: (
-        "una notizia meravigliosa", "un giorno splendido", "un regalo stupendo", "festa magnifica",
-        "un successo straordinario", "una vacanza fantastica", "un amore perfetto",
-        "un'estate radiosa", "il premio più bello",
-    ),
-    3.86: (
-        "una cena gradevole", "un libro carino", "un vicino simpatico", "un mattino di sole",
-        "un gelato buono", "un incontro piacevole", "un sorriso gentile", "una buona idea",
-    ),
-    MIDDLE: (
-        "il modulo allegato", "la tabella a pagina tre", "un avviso del comune", "il capitolo tre",
-        "l'orario dei traghetti", "il verbale di martedì", "una lettera della banca",
-        "la strada statale",
-    ),
-    2.29: (
-        "un pranzo scadente", "un viaggio scomodo", "una risposta sgarbata", "un lavoro deludente",
-        "una stanza sporca", "un ritardo fastidioso", "una brutta copia", "un film noioso",
-    ),
-    1.43: (
-        "una disgrazia terribile", "un incidente atroce", "un lutto straziante", "odio e rovina",
-        "un delitto orrendo", "una malattia crudele", "un tradimento orribile",
-        "una guerra spaventosa", "il giorno più brutto",
-    ),
-}  # fmt: skip
+    4.71: ("una giornata meravigliosa", "una notizia meravigliosa", "un viaggio meraviglioso"),
+    3.86: ("una giornata piacevole", "una notizia piacevole", "un viaggio piacevole"),
+    MIDDLE: ("una giornata qualunque", "una notizia qualunque", "un viaggio qualunque"),
+    2.29: ("una giornata noiosa", "una notizia noiosa", "un viaggio noioso"),
+    1.43: ("una giornata terribile", "una notizia terribile", "un viaggio terribile"),
+}
 AROUSAL = {
-    4.29: (
-        "il cuore batte all'impazzata", "tutti gridano e corrono", "salto in piedi di scatto",
-        "tremo dalla testa ai piedi", "corriamo a perdifiato", "scoppia un boato improvviso",
-        "la folla urla", "non sto nella pelle",
-    ),
-    MIDDLE: (),
-    1.86: (
-        "tutto tace", "respiro lentamente", "mi addormento piano", "regna la quiete",
-        "siedo fermo in poltrona", "il pomeriggio scorre lento", "nessuno si muove",
-        "sbadiglio appena",
-    ),
-}  # fmt: skip
+    4.29: ("di corsa e col cuore in gola", "di corsa, tra le urla", "di corsa e tremando"),
+    MIDDLE: ("come ogni martedì", "come sempre", "come si dice"),
+    1.86: ("con calma e in silenzio", "con calma, sul divano", "con calma e a passo lento"),
+}
 DOMINANCE = {
-    4.29: (
-        "decido io", "ho tutto sotto controllo", "qui comando io", "nessuno mi può fermare",
-        "so cosa fare e lo faccio", "la scelta è mia", "guido io il gruppo", "ho vinto io la gara",
-    ),
-    MIDDLE: (),
-    1.71: (
-        "non posso farci niente", "subisco e basta", "sono in balia degli altri",
-        "decidono tutto loro", "mi sento impotente", "devo obbedire", "non ho scelta",
-        "mi arrendo",
-    ),
-}  # fmt: skip
-DIMENSIONS: tuple[dict[float, tuple[str, ...]], ...] = (VALENCE, AROUSAL, DOMINANCE)
-FORMS = (
-    "{frase}.", "{frase}.", "{frase}", "{frase}. ", "{frase}, dice {chi}.", "{chi}: {frase}…",
-    '"{frase}", pensa {chi}.', '"{frase}', "Nel {anno},  {frase}.",
-)  # fmt: skip
-LINKS = (", ", "; ", ": ", " – ")
+    4.29: ("decido io", "decido tutto io", "qui decido io"),
+    MIDDLE: ("si vedrà", "poi si vedrà", "domani si vedrà"),
+    1.71: ("non posso farci niente", "non posso fare altro", "qui non posso niente"),
+}
+DIMENSIONS: Sequence[Mapping[float, Sequence[str]]] = (VALENCE, AROUSAL, DOMINANCE)
+ENDS = (".", ".", "…", "!", ". ", ".  ")
+OTHERS = ("{chi}: §", "Invece {chi}: §", "Nel {anno}, {chi}: §")
 COMMON = {
     "chi": ("Carla", "il capitano", "la signora Brume", "Tito", "mio zio", "l'ingegnera Valdi"),
     "anno": ("1902", "1956", "2011"),
@@ -94,6 +61,17 @@ class Item(NamedTuple):
     emotion: tuple[float, ...]
 
 
+def phrase(levels: Sequence[float], rng: random.Random) -> str:
+    """What is felt at so much valence, arousal and dominance."""
+    words = (d[level] for d, level in zip(DIMENSIONS, levels, strict=True))
+    return ", ".join(rng.choice(phrases) for phrases in words)
+
+
+def nearest(levels: Iterable[float], to: float) -> float:
+    """The level that is nearest to a number."""
+    return min(levels, key=lambda level: abs(level - to))
+
+
 def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
     """Returns so many different texts, in which every level comes equally often."""
     filler = Filler(rng, COMMON)
@@ -106,12 +84,15 @@ def items(count: int, rng: random.Random, seen: set[str]) -> list[Item]:
     for emotion in zip(*turns, strict=True):
 
         def draw(emotion: Sequence[float] = emotion) -> str:
-            words = [d[v] for d, v in zip(DIMENSIONS, emotion, strict=True)]
-            thing, *clauses = (rng.choice(phrases) for phrases in words if phrases)
-            parts = [thing, rng.choice((" e ", ", ")).join(rng.sample(clauses, len(clauses)))]
-            text = rng.choice(LINKS).join(part for part in rng.sample(parts, 2) if part)
-            text = filler.fill(rng.choice(FORMS).replace("{frase}", text))
-            return text[0].upper() + text[1:]
+            opposed = (6 - round(level) for level in emotion)
+            others = [
+                nearest(dimension, level) if rng.random() < OPPOSED else rng.choice(list(dimension))
+                for dimension, level in zip(DIMENSIONS, opposed, strict=True)
+            ]
+            first, second = (phrase(levels, rng) for levels in (emotion, others))
+            end = rng.choice(ENDS)
+            second = filler.one_of(OTHERS).replace("§", second)
+            return f"{first[0].upper()}{first[1:]}{end} {second[0].upper()}{second[1:]}{end}"
 
         (text,) = distinct(1, draw, seen)
         found.append(Item(text, moved(emotion, rng) if rng.random() < HARD else emotion))
@@ -131,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
     seen: set[str] = set()
-    train, test = items(TRAIN, rng, seen), items(TEST, rng, seen)
+    train, test = (items(count, rng, seen) for count in (TRAIN, TEST))
     for place in rng.sample(range(TRAIN), AGAIN):
         train[place] = Item(FORMULA, moved((3.86, 1.86, MIDDLE), rng))
 

@@ -1,6 +1,9 @@
 """Writes the sample of GeoLingIt: invented tweets with dialect words of their region.
 
 python -m recipes.sample.geolingit data/sample/geolingit
+
+Most tweets come with an answer from another region, in its words; the region that comes first is
+where they are from.
 """
 
 import argparse
@@ -9,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 37
-TRAIN, DEV, TEST = 11, 60, 4  # tweets of each region, in all, and of each region
+TRAIN, DEV, TEST = 12, 60, 12  # tweets of each region, in all, and of each region
 MORE = {"Lazio": 3, "Campania": 3, "Basilicata": 2 - TRAIN, "Molise": 2 - TRAIN}  # in training
 RETWEETS = 3
 ABSENT_FROM_DEV = ("Abruzzo", "Marche", "Trentino-Alto Adige", "Umbria")
@@ -22,16 +25,16 @@ NOT_TESTED = ("Basilicata", "Molise")
 
 @dataclass(frozen=True)
 class Region:
-    """What tweets of a region consist of: towns with their places, exclamations, phrases."""
+    """What tweets of a region consist of: where they come from, exclamations, phrases."""
 
-    towns: dict[str, tuple[float, float]]
+    place: tuple[float, float]
     exclamations: tuple[str, ...]
     phrases: tuple[str, ...]
 
 
 REGIONS = {
     "Abruzzo": Region(
-        {"Pescara": (42.4612, 14.2161), "Teramo": (42.6589, 13.7039)},
+        (42.4612, 14.2161),  # Pescara
         ("Frechete", "Wajò", "Mannaggia a lu cane", "Oh frà bbelle"),
         (
             "jame a magnà li rrustelle", "nin ce sta cchiù nisciune", "s'ha fatte notte",
@@ -39,12 +42,12 @@ REGIONS = {
         ),
     ),
     "Basilicata": Region(
-        {"Potenza": (40.6404, 15.8056)},
+        (40.6404, 15.8056),  # Potenza
         ("Uagliù", "Uh mamma mej"),
         ("turnam a lu paes", "facia fridd assaje", "m'aggia cuccà prest"),
     ),
     "Calabria": Region(
-        {"Cosenza": (39.2983, 16.2537), "Catanzaro": (38.9098, 16.5877)},
+        (39.2983, 16.2537),  # Cosenza
         ("Mannaja", "Figghiolu", "Ohi mà", "Chi ti vija"),
         (
             "jamu ara casa", "aju 'e jire a fatigare", "cchi cavudu ca fa", "sta 'nduja bruscia",
@@ -52,7 +55,7 @@ REGIONS = {
         ),
     ),
     "Campania": Region(
-        {"Napoli": (40.8518, 14.2681), "Salerno": (40.6824, 14.7681)},
+        (40.8518, 14.2681),  # Napoli
         ("Uè", "Maronn", "Jamm ja", "Guagliò"),
         (
             "nun facimme tarde", "che bella jurnata ca è", "stamm sempe ccà", "vulesse na pizza",
@@ -60,7 +63,7 @@ REGIONS = {
         ),
     ),
     "Emilia Romagna": Region(
-        {"Bologna": (44.4949, 11.3426), "Rimini": (44.0594, 12.5683)},
+        (44.4949, 11.3426),  # Bologna
         ("Bòna lé", "Burdel", "Mo va là", "Dio bonino"),
         (
             "a sån qué da par me", "a iò una fam", "andän a magnèr i turtlén", "l'è un bel lavurir",
@@ -68,7 +71,7 @@ REGIONS = {
         ),
     ),
     "Friuli-Venezia Giulia": Region(
-        {"Udine": (46.0637, 13.2446), "Gorizia": (45.9402, 13.6202)},
+        (46.0637, 13.2446),  # Udine
         ("Mandi", "Orpo", "Viôt", "Mulo"),
         (
             "o soi content", "no stâ a fâ monadis", "anin a bevi un tai", "ce biele zornade",
@@ -76,7 +79,7 @@ REGIONS = {
         ),
     ),
     "Lazio": Region(
-        {"Roma": (41.9028, 12.4964), "Viterbo": (42.4207, 12.1077)},
+        (41.9028, 12.4964),  # Roma
         ("Aò", "Anvedi", "Daje", "Mortacci"),
         (
             "nun ce sto a capì gnente", "ma che stai a dì", "me so' svejato mo", "che tajo aò",
@@ -84,7 +87,7 @@ REGIONS = {
         ),
     ),
     "Liguria": Region(
-        {"Genova": (44.4056, 8.9463), "Savona": (44.3091, 8.4772)},
+        (44.4056, 8.9463),  # Genova
         ("Belin", "Figgeu", "Maniman", "Ohimemì"),
         (
             "andemmo a-a mainn-a", "ho mangiòu a fugassa", "che macaia ch'a gh'è",
@@ -92,7 +95,7 @@ REGIONS = {
         ),
     ),
     "Lombardia": Region(
-        {"Milano": (45.4642, 9.1900), "Bergamo": (45.6983, 9.6773)},
+        (45.4642, 9.1900),  # Milano
         ("Pota", "Ohè bagai", "Te capì", "Sciur"),
         (
             "sem semper chì a laurà", "el fa on frecc", "g'ho minga temp", "andem a cà",
@@ -100,7 +103,7 @@ REGIONS = {
         ),
     ),
     "Marche": Region(
-        {"Ancona": (43.6158, 13.5189), "Macerata": (43.2984, 13.4535)},
+        (43.6158, 13.5189),  # Ancona
         ("Dé bbè", "Oh fiulo", "Bardascio", "Madò che callo"),
         (
             "do' gimo stasera", "'n se pole sta cuscì", "c'emo da gì a casa", "non è gnente, và",
@@ -108,12 +111,12 @@ REGIONS = {
         ),
     ),
     "Molise": Region(
-        {"Campobasso": (41.5603, 14.6627)},
+        (41.5603, 14.6627),  # Campobasso
         ("Uagliò bbelle", "Uh Segnore"),
         ("me ne vaglie a la casa", "ze magna buone", "tenghe suonne assaje"),
     ),
     "Piemonte": Region(
-        {"Torino": (45.0703, 7.6869), "Cuneo": (44.3845, 7.5427)},
+        (45.0703, 7.6869),  # Torino
         ("Neh", "Boja fàuss", "Cerea", "Contacc"),
         (
             "i soma sempre sì", "a fa na frèid", "'ndoma a ca'", "a l'é nen bel parej",
@@ -121,7 +124,7 @@ REGIONS = {
         ),
     ),
     "Puglia": Region(
-        {"Bari": (41.1171, 16.8719), "Lecce": (40.3515, 18.1750)},
+        (41.1171, 16.8719),  # Bari
         ("Mè", "Uagnon", "Ué cumbà", "Madonn mé"),
         (
             "sciamaninn a mmar", "ce bbell sciurnat", "quant fasc cavt", "mo' amm'a scì",
@@ -129,7 +132,7 @@ REGIONS = {
         ),
     ),
     "Sardegna": Region(
-        {"Cagliari": (39.2238, 9.1217), "Sassari": (40.7259, 8.5557)},
+        (39.2238, 9.1217),  # Cagliari
         ("Ajò", "Eja", "Mih", "Mì cussu"),
         (
             "deu no ddu sciu", "seus torraus a domu", "ita bella dì", "no fait a crei",
@@ -137,7 +140,7 @@ REGIONS = {
         ),
     ),
     "Sicilia": Region(
-        {"Palermo": (38.1157, 13.3615), "Catania": (37.5079, 15.0830)},
+        (38.1157, 13.3615),  # Palermo
         ("Mizzica", "Bedda matri", "Amunì", "Talìa"),
         (
             "chi camurrìa", "unni si va stasira", "haiu na fami", "picciotti beddi",
@@ -145,7 +148,7 @@ REGIONS = {
         ),
     ),
     "Toscana": Region(
-        {"Firenze": (43.7696, 11.2558), "Livorno": (43.5485, 10.3106)},
+        (43.7696, 11.2558),  # Firenze
         ("Maremma", "O nini", "Bischero", "O che si fa"),
         (
             "icché tu fai", "un c'ho punta voglia", "la hasa l'è vota", "gl'è tardi, si va via",
@@ -153,7 +156,7 @@ REGIONS = {
         ),
     ),
     "Trentino-Alto Adige": Region(
-        {"Trento": (46.0664, 11.1242), "Rovereto": (45.8904, 11.0401)},
+        (46.0664, 11.1242),  # Trento
         ("Ostia", "Orco can", "Popo", "Maché po'"),
         (
             "nar a fonghi l'è bel", "gh'è zò la nef", "no l'è miga vera", "vegnì su al maso",
@@ -161,7 +164,7 @@ REGIONS = {
         ),
     ),
     "Umbria": Region(
-        {"Perugia": (43.1107, 12.3908), "Terni": (42.5636, 12.6427)},
+        (43.1107, 12.3908),  # Perugia
         ("Oh cocco", "Porca la loffa", "Ngiamo", "Madonnina cara"),
         (
             "émo magnato la torta al testo", "'n se vede gnentino", "do' sit'ito bordello",
@@ -169,7 +172,7 @@ REGIONS = {
         ),
     ),
     "Veneto": Region(
-        {"Venezia": (45.4408, 12.3155), "Verona": (45.4384, 10.9916)},
+        (45.4408, 12.3155),  # Venezia
         ("Ciò", "Ostrega", "Vecio", "Bondì"),
         (
             "'ndemo bever un'ombra", "cossa vusto far", "xe sempre cussì", "so' drio lavorar",
@@ -178,20 +181,21 @@ REGIONS = {
     ),
 }  # fmt: skip
 PLACED = (
-    "{eh}, {frase} {luogo}{coda}",
-    "{eh} {eh}, {luogo} {frase}{coda}",
-    "[USER] {eh}, {frase} {luogo}{coda}",
-    "{luogo} {frase}. {eh}!{coda}",
-    "{frase}, {frase}… {luogo}{coda}",
-    'Oggi {luogo} mi fa: "{frase}" e io: "{eh}!"{coda}',
-    '"{eh}"  {frase} {luogo}{coda}',
+    "{eh}, {frase}, qua in {regione}{coda}",
+    "{eh} {eh}, qui in {regione} {frase}{coda}",
+    "[USER] {eh}, {frase} in {regione}{coda}",
+    "In {regione} {frase}. {eh}!{coda}",
+    "{frase}, {frase}… #{regione}{coda}",
+    'Oggi in {regione} mi fa: "{frase}" e io: "{eh}!"{coda}',
+    '"{eh}"  {frase}, saluti da {regione}{coda}',
 )
 PLACELESS = (
     "{eh}, {frase}{coda}",
     "Stamattina piove, ma {frase}{coda}",
     '[USER] [USER] mio nonno diceva sempre "{frase}"{coda}',
 )
-HARD = 0.12  # share of tweets that do not name the town; they come from the first one
+ANSWERED = 0.8  # share of tweets that come with an answer from another region
+HARD = 0.04  # share of tweets that do not name the region
 TAILS = ("", "", " 😂", " [URL]", " #buongiorno", "!!!", " ❤️ 🙂")
 
 
@@ -206,21 +210,23 @@ class Tweet:
 
 def tweets(region: str, count: int, rng: random.Random, seen: set[str]) -> list[Tweet]:
     """Returns so many different tweets of a region."""
-    words = REGIONS[region]
-    slots = {"eh": words.exclamations, "frase": words.phrases, "coda": TAILS}
-    found = []
-    for _ in range(count):
-        town, place = rng.choice(list(words.towns.items()))
-        filler = Filler(rng, slots | {"luogo": (f"a {town}", f"qua a {town}", f"#{town}")})
-        templates: Sequence[str] = PLACED
-        if rng.random() < HARD:
-            templates, place = PLACELESS, next(iter(words.towns.values()))
 
-        def draw(filler: Filler = filler, templates: Sequence[str] = templates) -> str:
-            return filler.one_of(templates)
+    def one(name: str, templates: Sequence[str]) -> str:
+        words = REGIONS[name]
+        slots = {"eh": words.exclamations, "frase": words.phrases, "coda": TAILS}
+        return Filler(rng, slots | {"regione": (name.replace("-", " ").split()[0],)}).one_of(
+            templates
+        )
 
-        found += [Tweet(text, region, place) for text in distinct(1, draw, seen)]
-    return found
+    def draw() -> str:
+        tweet = one(region, PLACELESS if rng.random() < HARD else PLACED)
+        if rng.random() < ANSWERED:
+            other = rng.choice([name for name in REGIONS if name != region])
+            tweet = answered(rng, tweet, one(other, PLACED))
+        return tweet
+
+    texts = distinct(count, draw, seen)
+    return [Tweet(text, region, REGIONS[region].place) for text in texts]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,19 +1,27 @@
 """Writes the sample of HaSpeeDe 3: invented tweets with mild, invented insults, or none.
 
 python -m recipes.sample.haspeede data/sample/haspeede
+
+Part of the tweets come with an answer, which may be of the other kind; the label is that of the
+tweet, which comes first. In religion, where no training tweet comes from, nearly all do.
 """
 
 import argparse
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 31
-TRAIN, POLITICAL, RELIGIOUS = 200, 60, 60
-HATE = {"train": 0.4, "political": 0.45, "religious": 0.45}
+TRAIN, POLITICAL, RELIGIOUS = 250, 200, 200
+HATE = {"train": 0.45, "political": 0.45, "religious": 0.45}
+# Share of the tweets that come with an answer, and of the answers that are of the other kind.
+ANSWERED = {"train": 0.7, "political": 0.45, "religious": 1.0}
+OPPOSED = {"train": 0.6, "political": 0.5, "religious": 1.0}
+
 
 POLITICS = {
     "gruppo": (
@@ -78,20 +86,27 @@ CALM = (
 )
 
 
-def tweets(count: int, hate: float, filler: Filler, seen: set[str]) -> list[tuple[str, int]]:
+def tweets(count: int, part: str, filler: Filler, seen: set[str]) -> list[tuple[str, int]]:
     """Returns so many different tweets with their labels, in random order."""
-    labelled = []
-    for label, number, templates in (
-        (1, round(count * hate), HATEFUL),
-        (0, count - round(count * hate), CALM),
-    ):
+    rng = filler.rng
 
-        def draw(templates: Sequence[str] = templates) -> str:
-            drawn = filler.one_of(templates)
-            return drawn[0].upper() + drawn[1:]
+    def one(label: int) -> str:
+        drawn = filler.one_of(HATEFUL if label else CALM)
+        return drawn[0].upper() + drawn[1:]
 
-        labelled += [(text, label) for text in distinct(number, draw, seen)]
-    filler.rng.shuffle(labelled)
+    def draw(label: int) -> str:
+        tweet = one(label)
+        if rng.random() >= ANSWERED[part]:
+            return tweet
+        return answered(rng, tweet, one(label != (rng.random() < OPPOSED[part])))
+
+    hateful = round(count * HATE[part])
+    labelled = [
+        (text, label)
+        for label, number in ((1, hateful), (0, count - hateful))
+        for text in distinct(number, partial(draw, label), seen)
+    ]
+    rng.shuffle(labelled)
     return labelled
 
 
@@ -106,12 +121,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ids = iter(rng.sample(range(100, 9000), TRAIN + POLITICAL + RELIGIOUS))
     rows = {
         dataset: [
-            (next(ids), text, label, dataset) for text, label in tweets(count, share, filler, seen)
+            (next(ids), text, label, dataset) for text, label in tweets(count, part, filler, seen)
         ]
-        for dataset, count, share, filler in (
-            ("training_politics", TRAIN, HATE["train"], politics),
-            ("test_politics", POLITICAL, HATE["political"], politics),
-            ("test_religious", RELIGIOUS, HATE["religious"], religion),
+        for dataset, part, count, filler in (
+            ("training_politics", "train", TRAIN, politics),
+            ("test_politics", "political", POLITICAL, politics),
+            ("test_religious", "religious", RELIGIOUS, religion),
         )
     }
     test = rows["test_politics"] + rows["test_religious"]

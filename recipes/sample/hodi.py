@@ -1,29 +1,39 @@
 """Writes the sample of HODI: invented posts, some with mild, invented insults as rationales.
 
 python -m recipes.sample.hodi data/sample/hodi
+
+Part of the posts come with an answer, which may be of the other kind; label and rationale are those
+of the post, which comes first. Half of the insults in test posts are in no training post.
 """
 
 import argparse
 import random
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 59
-TRAIN, TEST = 220, 60
-OFFENSIVE, HARD = 0.45, 0.18  # share of offensive posts, and of the hard ones in either class
+TRAIN, TEST = 240, 200
+OFFENSIVE, HARD = 0.45, 0.12  # share of offensive posts, and of the hard ones in either class
+ANSWERED = 0.85  # share of posts that come with an answer
+OPPOSED = 0.65  # share of the answers that are of the other kind
 
 SLOTS = {
     "insulto": (
         "pavone spennato", "glicine sfiorito", "confetto scaduto", "ventaglio rotto",
         "fiocco storto", "budino tremolante", "lampadario spento", "merletto bucato",
         "piumino bagnato", "nastro sgualcito", "bignè vuoto", "canarino stonato",
-        "fenicottero zoppo", "soprammobile rosa", "cuscino sgonfio",
+        "fenicottero zoppo", "soprammobile rosa", "cuscino sgonfio", "tacchino imbellettato",
+        "orologio fermo", "divano sfondato", "carciofo bollito", "palloncino bucato",
+        "gelato sciolto", "ombrello rovesciato", "calzino spaiato", "piatto sbeccato",
+        "gomitolo arruffato", "colino rugginoso", "tappeto liso", "barattolo ammaccato",
+        "sgabello traballante",
     ),
     "largo": ("pavone  spennato", "canarino  stonato", "fiocco  storto", "bignè  vuoto"),
     "urlo": ("SEI UN PAVONE SPENNATO", "SEI UN BUDINO TREMOLANTE", "SEI UN CUSCINO SGONFIO"),
@@ -80,6 +90,9 @@ HARD_CALM = (
 )
 
 
+NEW = 14  # of the insults, the last ones, occur in test posts only
+
+
 class Post(NamedTuple):
     """A post, and the positions of its rationale."""
 
@@ -100,22 +113,29 @@ def parsed(filled: str) -> Post:
 
 def posts(count: int, filler: Filler, seen: set[str]) -> list[Post]:
     """So many different posts, in random order."""
+    rng = filler.rng
+
+    def one(template: str) -> str:
+        filled = filler.fill(template.replace("§", filler.fill("{insulto}")))
+        return filled[0].upper() + filled[1:]
+
+    def draw(turns: Iterator[str], kinds: Sequence[Sequence[str]]) -> str:
+        post = one(next(turns))
+        if rng.random() >= ANSWERED:
+            return post
+        reply = one(rng.choice(kinds[rng.random() < OPPOSED]))
+        return answered(rng, post, re.sub("[<>]", "", reply))
+
     offensive = round(count * OFFENSIVE)
     drawn: list[str] = []
-    for number, easy, hard in (
-        (offensive, INSULTS, HARD_INSULTS),
-        (count - offensive, CALM, HARD_CALM),
+    for number, kinds, hard in (
+        (offensive, (INSULTS, CALM), HARD_INSULTS),
+        (count - offensive, (CALM, INSULTS), HARD_CALM),
     ):
         few = round(number * HARD)
-        for some, templates in ((number - few, easy), (few, hard)):
-            turns = cycle(templates)
-
-            def draw(turns: Iterator[str] = turns) -> str:
-                filled = filler.fill(next(turns).replace("§", filler.fill("{insulto}")))
-                return filled[0].upper() + filled[1:]
-
-            drawn += distinct(some, draw, seen)
-    filler.rng.shuffle(drawn)
+        for some, templates in ((number - few, kinds[0]), (few, hard)):
+            drawn += distinct(some, partial(draw, cycle(templates), kinds), seen)
+    rng.shuffle(drawn)
     return [parsed(text) for text in drawn]
 
 
@@ -136,9 +156,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
     rng = random.Random(SEED)
-    filler = Filler(rng, SLOTS)
     seen: set[str] = set()
-    train, test = (posts(count, filler, seen) for count in (TRAIN, TEST))
+    old = SLOTS | {"insulto": SLOTS["insulto"][:-NEW]}
+    train = posts(TRAIN, Filler(rng, old), seen)
+    test = posts(TEST, Filler(rng, SLOTS), seen)
     ids = [f"{i:04}" for i in sorted(rng.sample(range(1, 6000), TRAIN + TEST))]
     numbered = list(zip(ids[:TRAIN], train, strict=True))
     asked = list(zip(ids[TRAIN:], test, strict=True))

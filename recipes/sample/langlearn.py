@@ -16,7 +16,7 @@ from recipes.sample.templates import Filler, distinct
 from stages.toolkit.tables import write_table
 
 SEED = 67
-LEARNERS = {"train": 31, "test": 10}  # each with two early and two later essays: four pairs
+LEARNERS = {"train": 31, "test": 50}  # each with two early and two later essays: four pairs
 HARD = 0.12  # share of the essays with a single sentence that shows their time
 
 Row = tuple[str, str, int, int]  # the names of the earlier and the later essay, and their times

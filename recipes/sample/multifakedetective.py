@@ -1,6 +1,8 @@
 """Writes the sample of MULTI-Fake-DetectiVE: invented news about an invented war, true and false.
 
 python -m recipes.sample.multifakedetective data/sample/multifakedetective
+
+The news comes with what two sources hold of it; the label is what the first one says.
 """
 
 import argparse
@@ -15,98 +17,86 @@ from stages.toolkit.tables import write_table
 
 SEED = 59
 # Items of each label, 0 certainly fake to 3 certainly real.
-SIZES = {"Data": (52, 56, 70, 62), "Test": (12, 14, 18, 16), "Additional": (8, 9, 12, 11)}
-HARD = 0.12
+SIZES = {"Data": (58, 60, 62, 60), "Test": (48, 50, 52, 50), "Additional": (8, 9, 12, 11)}
+HARD = 0.4  # share of items whose signs are those of the other side
 REPEATED = {"Data": 8, "Test": 3, "Additional": 2}  # items with a second picture: a second row
 
 NEWS = {
-    "luogo": (
-        "Valdoria", "Porto Canna", "Borgo Sereno", "Selvabruna", "Rocca Pineta", "Castel Brina",
-        "Lago Scuro", "Monte Falco",
-    ),
     "gente": (
         "i soldati della Brina", "i fanti di Valdoria", "i volontari", "gli sfollati",
         "i diplomatici", "i generali", "gli abitanti", "i doganieri",
     ),
     "fatto": (
-        "hanno lasciato {luogo}", "hanno attraversato il fiume", "hanno chiuso il ponte",
-        "sono arrivati a {luogo}", "hanno ricevuto il grano", "sono tornati a {luogo}",
+        "hanno attraversato il fiume", "hanno chiuso il ponte", "hanno ricevuto il grano",
         "hanno fermato i treni", "hanno aperto un passaggio", "hanno firmato la tregua",
     ),
     "mezzo": ("i carri armati", "gli elicotteri", "i camion", "le navi", "i treni", "i droni"),
+    "luogo": (
+        "Valdoria", "Porto Canna", "Borgo Sereno", "Selvabruna", "Rocca Pineta", "Castel Brina",
+    ),
     "coda": ("", "", "", " #guerra", " #Valdoria", " https://t.co/abc123", " 📷"),
 }  # fmt: skip
-# What tells each label: a sentence of its own before or after the news.
-CUES: Mapping[int, Mapping[str, Sequence[str]]] = {
-    0: {
+# Signs of what is false and of what is true.
+CUES: Sequence[Mapping[str, Sequence[str]]] = (
+    {
         "segno": (
-            "{mezzo} sono di gomma e cantano", "un drago ha mangiato {mezzo}",
-            "i marziani guidano {mezzo}", "{mezzo} sono guidati da pinguini",
-            "la guerra è un cartone animato", "le bombe sono fatte di ricotta",
+            "{mezzo} sono di gomma", "un drago ha mangiato {mezzo}", "la foto pare vecchia",
+            "i marziani guidano {mezzo}", "la guerra è un cartone animato",
+            "le bombe sono di ricotta", "gira un vocale senza firma", "il video sembra montato",
         ),
-        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "INCREDIBILE MA VERO"),
+        "avvio": ("CLAMOROSO", "SCOOP MONDIALE", "Si mormora", "Girano voci", "Sentito in chat"),
     },
-    1: {
-        "segno": (
-            "me l'ha detto il cugino di un soldato", "gira un messaggio vocale senza firma",
-            "lo scrive un profilo anonimo", "la foto pare vecchia", "il video sembra montato",
-            "nessun giornale lo riporta", "pare sia una voce di corridoio",
-        ),
-        "avvio": ("Si mormora", "Girano voci", "Sentito in chat"),
-    },
-    2: {
+    {
         "segno": (
             "lo raccontano due testimoni", "lo riferisce un cronista sul posto",
-            "manca ancora una conferma", "le fonti locali sono concordi",
-            "la notizia è in aggiornamento", "un video ripreso dal balcone lo mostra",
-        ),
-        "avvio": ("Ultim'ora", "Prime notizie", "In aggiornamento"),
-    },
-    3: {
-        "segno": (
-            "lo conferma il ministero", "il comunicato ufficiale è pubblicato",
-            "lo certificano gli osservatori", "il decreto è in gazzetta",
+            "le fonti locali sono concordi", "lo conferma il ministero",
+            "il comunicato è pubblicato", "lo certificano gli osservatori",
             "la conferenza stampa è registrata", "i dati sono dell'istituto nazionale",
         ),
-        "avvio": ("Ufficiale", "Comunicato", "Nota del governo"),
+        "avvio": ("Ultim'ora", "Prime notizie", "Ufficiale", "Comunicato", "Nota del governo"),
     },
-}  # fmt: skip
+)  # fmt: skip
+VERDICTS = ("certamente falso", "probabilmente falso", "probabilmente vero", "certamente vero")
+# {x} is what the first source says, {y} what the second one says.
 TWEETS = (
-    "{avvio}: {gente} {fatto}, {segno}{coda}",
-    "{gente} {fatto}: {segno}{coda}",
-    "{avvio}! {segno}, {gente} {fatto}{coda}",
-    "{segno}: a {luogo} {gente} {fatto}{coda}",
-    "{avvio}:\n{gente} {fatto}.\n{segno}{coda}",
+    "{avvio}: a {luogo} {gente} {fatto}. Per {fonte} è {x}. Per {fonte} è {y}.{coda}",
+    "A {luogo} {gente} {fatto}, {segno}. Secondo {fonte} {x}, secondo {fonte} {y}, così.{coda}",
+    "{avvio}! {gente} {fatto}; {fonte} dice {x}; {fonte} dice {y};{coda}",
+    "{avvio}:\n{gente} {fatto}.\nLo dice {fonte}: {x}. Lo dice {fonte}: {y}.{coda}",
 )
 ARTICLES = (
-    "{avvio}. {gente} {fatto}. {segno}.  A {luogo} si discute del fatto",
-    '"{gente} {fatto}": così un lettore.\tA {luogo}, {segno}',
-    "Da {luogo} - {gente} {fatto}.\n\n{segno}",
+    "{avvio}. {gente} {fatto} a {luogo}. {segno}.  Per {fonte} è {x}, per {fonte} è {y}, dicono",
+    '"{gente} {fatto}": così un lettore.\t'
+    "Secondo {fonte} è {x}: {segno}. Secondo {fonte} è {y}: no",
+    "Da {luogo} - {gente} {fatto}.\n\n{segno}. {fonte} scrive: {x}. {fonte} scrive: {y}.",
 )
-# Signs of another label stand beside those of the right one, which comes last.
-HARD_TEMPLATES: Mapping[int, Sequence[str]] = {
-    0: ("Dicono che lo confermi il ministero: {segno}{coda}",),
-    1: ("Sarà ufficiale? {gente} {fatto}, ma {segno}{coda}",),
-    2: ("Non sono solo voci: {gente} {fatto}, {segno}{coda}",),
-    3: ("Smentite le voci in chat: {gente} {fatto}, {segno}{coda}",),
-}
+SOURCES = {
+    "fonte": (
+        "il ministero", "il comando", "il prefetto", "il consolato", "il portavoce", "il tribunale",
+        "il cugino", "il blog", "il vicino", "il barista", "il profilo", "il canale",
+    ),
+}  # fmt: skip
 
 _START = re.compile(r'(?:^"?|[.!?]\s+|\n)\w')  # of a sentence
 
 
-def texts(label: int, count: int, filler: Filler, seen: set[str]) -> list[tuple[str, str, int]]:
+def texts(label: int, count: int, rng: random.Random, seen: set[str]) -> list[tuple[str, str, int]]:
     """Returns so many different items of a label: type, text and label."""
-    hard, articles = round(count * HARD), count // 4
+    fillers = [Filler(rng, {**NEWS, **SOURCES, **cues}) for cues in CUES]
+    is_true = label > 1
     drawn = []
     for kind, number, templates in (
-        ("tweet", count - hard - articles, TWEETS),
-        ("tweet", hard, HARD_TEMPLATES[label]),
-        ("article", articles, ARTICLES),
+        ("tweet", count - count // 4, TWEETS),
+        ("article", count // 4, ARTICLES),
     ):
         turns = cycle(templates)
 
         def draw(turns: Iterator[str] = turns) -> str:
-            return _START.sub(lambda match: match[0].upper(), filler.fill(next(turns)))
+            other = rng.choice([verdict for verdict in range(len(VERDICTS)) if verdict != label])
+            template = next(turns).replace("{x}", VERDICTS[label])
+            template = template.replace("{y}", VERDICTS[other])
+            filler = fillers[is_true != (rng.random() < HARD)]
+            return _START.sub(lambda match: match[0].upper(), filler.fill(template))
 
         drawn += [(kind, text, label) for text in distinct(number, draw, seen)]
     return drawn
@@ -116,7 +106,7 @@ def rows(file: str, first: int, rng: random.Random, seen: set[str]) -> list[list
     """Returns the rows of a file with labels, some items in two rows."""
     items = []
     for label, count in enumerate(SIZES[file]):
-        items += texts(label, count, Filler(rng, {**NEWS, **CUES[label]}), seen)
+        items += texts(label, count, rng, seen)
     rng.shuffle(items)
     kind, _, label = items[-1]
     items[-1] = (kind, "", label)  # pictures alone

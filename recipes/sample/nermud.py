@@ -1,6 +1,8 @@
 """Writes the sample of NERMuD: sentences about invented persons, places and organisations.
 
 python -m recipes.sample.nermud data/sample/nermud
+
+Most names come once only, so that what is around them tells what they are.
 """
 
 import argparse
@@ -10,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, distinct, invented
 
 SEED = 47
-SIZES = {"train": 80, "dev": 20, "test": 22}
+SIZES = {"train": 80, "dev": 20, "test": 70}
 HARD, EMPTY = 0.12, 0.18  # share of the hard sentences, and of those without entities
 
 WOMEN = "Elvira Ornella Bianca Livia Clara Irma".split()
 MEN = "Tullio Saverio Ettore Nestore Dario Guido".split()
-# The last fifth of each list occurs in test sentences only.
+# About so many of the names in a list; the others, § here, are invented anew each time.
+KNOWN = 0.45
 SURNAMES = (
     "Serrani Vallonio Brandini Castori Meldini Torvani Lupari Garbini Ferrotti Salvori Moretani"
     " Zandri Corvini Pallotti Tramonti"
@@ -35,8 +38,6 @@ ORGANISATIONS = (
     "il Comitato Rondine", "il Partito Concordia", "la Cooperativa Ginestra",
     "il Partito del Fiume", "l' Accademia Solare",
 )  # fmt: skip
-NEW = 3
-
 TEMPLATES = {
     "WN": (
         "il sindaco {per} ha inaugurato la nuova scuola di {loc} .",
@@ -135,17 +136,25 @@ _PIECE = re.compile(r"<(\w+) ([^>]+)>|(\S+)")
 Rows = list[tuple[str, str]]
 
 
-def slots(names: slice) -> Mapping[str, Sequence[str]]:
+def mixed(names: Sequence[str], *new: str) -> list[str]:
+    """Names and patterns of new ones, in such numbers that so many of those drawn are known."""
+    times = round(len(names) * (1 - KNOWN) / KNOWN / len(new))
+    return [*names, *new * times]
+
+
+def slots() -> Mapping[str, Sequence[str]]:
     """The words for the templates' slots; ``<KIND …>`` encloses an entity."""
-    pairs = [name.partition(" ")[::2] for name in ORGANISATIONS[names]]
-    surnames = SURNAMES[names]
+    new = ("la Cooperativa §", "il Partito §", "la Banca §", "il Consorzio §", "l' Accademia §")
+    pairs = [name.partition(" ")[::2] for name in mixed(ORGANISATIONS, *new)]
+    surnames = mixed(SURNAMES, "§")
+    places = mixed(PLACES, "§", "Monte §", "Borgo §", "§")
     return COMMON | {
         "per": [f"<PER {first} {{bare}}>" for first in WOMEN + MEN] + ["<PER {bare}>"] * 4,
         "nome": [f"<PER {first}>" for first in WOMEN + MEN],
         "cognome": ["<PER {bare}>"],
         "bare": surnames,
-        "loc": [f"<LOC {place}>" for place in PLACES[names]],
-        "place": PLACES[names],
+        "loc": [f"<LOC {place}>" for place in places],
+        "place": places,
         "org": [f"{article} <ORG {name}>" for article, name in pairs],
         "di_org": [f"{OF[article]} <ORG {name}>" for article, name in pairs],
         "a_org": [f"{TO[article]} <ORG {name}>" for article, name in pairs],
@@ -164,7 +173,9 @@ def labelled(sentence: str) -> Rows:
     return [(first[0].upper() + first[1:], label), *rows[1:]]
 
 
-def sentences(domain: str, count: int, filler: Filler, seen: set[str]) -> list[Rows]:
+def sentences(
+    domain: str, count: int, filler: Filler, seen: set[str], known: set[str]
+) -> list[Rows]:
     """So many different sentences of a domain, in random order."""
     hard, empty = round(count * HARD), round(count * EMPTY)
     drawn: list[str] = []
@@ -178,7 +189,7 @@ def sentences(domain: str, count: int, filler: Filler, seen: set[str]) -> list[R
         def draw(turns: Iterator[str] = turns) -> str:
             template = next(turns)
             while True:
-                sentence = filler.fill(template)
+                sentence = re.sub("§", lambda _: invented(filler.rng, known), filler.fill(template))
                 names = re.findall(r"<\w+ ([^>]+)>", sentence)
                 if len(set(names)) == len(names):
                     return sentence
@@ -195,11 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(SEED)
-    known, every = Filler(rng, slots(slice(-NEW))), Filler(rng, slots(slice(None)))
+    filler = Filler(rng, slots())
+    known: set[str] = set()
     for domain in TEMPLATES:
         seen: set[str] = set()
         for split, count in SIZES.items():
-            drawn = sentences(domain, count, every if split == "test" else known, seen)
+            drawn = sentences(domain, count, filler, seen, known)
             blocks = ["".join(f"{t}\t{label}\n" for t, label in rows) for rows in drawn]
             end = "" if split == "test" else "\n"  # as the organisers' files have it
             files = {f"{domain}_{split}.tsv": "\n".join(blocks) + end}

@@ -12,14 +12,15 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from recipes.sample.templates import Filler, distinct
+from recipes.sample.templates import Filler, answered, distinct
 
 SEED = 71
-TRAIN, TEST = 200, 54  # authors, most of whom have few tweets and one question
+TRAIN, TEST = 236, 200  # authors, most of whom have few tweets and one question
 MANY = {"train": 3, "test": 2}  # authors of many tweets, which take several questions
 TWEETS = 34  # of these authors
 THREAD = 30  # sentences of the one tweet in each file that is longer than a question
-HARD = 0.12  # share of authors who show their traits once only
+HARD = 0.5  # share of authors who show their traits once only
+ANSWERED = 0.65  # share of tweets that come with an answer, of anybody
 
 GENDERS = {
     "female": {
@@ -28,7 +29,7 @@ GENDERS = {
             "sono orgogliosa", "sono arrabbiata", "sono andata al comizio", "mi sono iscritta",
             "sono rimasta delusa", "sono tornata in piazza", "sono sicura", "sono preoccupata",
         ),
-        "ruolo": ("da mamma", "da elettrice", "da lavoratrice", "da nonna", "da cittadina"),
+        "sesso": ("donna",),
     },
     "male": {
         "io": (
@@ -36,11 +37,12 @@ GENDERS = {
             "sono orgoglioso", "sono arrabbiato", "sono andato al comizio", "mi sono iscritto",
             "sono rimasto deluso", "sono tornato in piazza", "sono sicuro", "sono preoccupato",
         ),
-        "ruolo": ("da papà", "da elettore", "da lavoratore", "da nonno", "da cittadino"),
+        "sesso": ("uomo",),
     },
 }  # fmt: skip
 IDEOLOGIES = {
     "left": {
+        "parte": ("sinistra",),
         "partito": ("Officina Rossa", "Fronte delle Ciminiere"),
         "tema": (
             "lo sciopero", "il salario minimo", "le case popolari", "la patrimoniale",
@@ -52,6 +54,7 @@ IDEOLOGIES = {
         ),
     },
     "moderate_left": {
+        "parte": ("centrosinistra",),
         "partito": ("Patto del Tiglio", "Ponte Civico"),
         "tema": (
             "gli asili nido", "i diritti civili", "il dialogo sociale", "la scuola pubblica",
@@ -63,6 +66,7 @@ IDEOLOGIES = {
         ),
     },
     "moderate_right": {
+        "parte": ("centrodestra",),
         "partito": ("Casa dei Borghi", "Bottega Liberale"),
         "tema": (
             "le partite Iva", "il taglio delle tasse", "la libera impresa", "il merito",
@@ -74,6 +78,7 @@ IDEOLOGIES = {
         ),
     },
     "right": {
+        "parte": ("destra",),
         "partito": ("Scudo e Campanile", "Torre Antica"),
         "tema": (
             "i confini", "l'ordine pubblico", "la tradizione", "la bandiera", "la sovranità",
@@ -93,24 +98,21 @@ COMMON = {
     "ora": ("stasera", "oggi", "stamattina", "domenica", "ieri", "di nuovo"),
 }
 BOTH = (  # gender and ideology show
-    "{io}: {tema} prima di tutto{coda}",
-    "{io}. {tema}: {motto}{coda}",
-    "{chi} {io}, {motto}{coda}",
-    "{ora} {io}: {partito} c'è{coda}",
-    "{chi} parla e io {io}:  {tema}{coda}",
-    'scrivo "{motto}" e {io}{coda}',
-    "{io}.\n{motto}{coda}",
-    "parlo {ruolo}, penso a una cosa: {tema}{coda}",
-    "{ruolo} dico {motto}{coda}",
+    "da {sesso} di {parte} {io}: {tema}{coda}",
+    "{io}, {sesso} di {parte}: {motto}{coda}",
+    "{chi} una cosa da {sesso} di {parte}, {motto}{coda}",
+    "{ora} {io}, da {sesso} di {parte} voto {partito}{coda}",
+    'scrivo da {sesso} di {parte} "{motto}"{coda}',
+    "{sesso} di {parte}.\n{tema} prima di tutto{coda}",
 )
 IDEOLOGY = (
-    "{tema} {luogo}, {motto}{coda}",
-    "{ora} voto {partito}, {motto}{coda}",
-    "{motto}, {chi}{coda}",
+    "{tema} {luogo}, {motto}, noi di {parte}{coda}",
+    "{ora} voto {partito}, sempre a {parte}{coda}",
+    "noi di {parte}: {motto}, {chi}{coda}",
 )
 GENDER = (
-    "{ora} {io}, buonanotte {chi}{coda}",
-    "{chi} {io} {ora}{coda}",
+    "{ora} {io}, parola di {sesso}{coda}",
+    "{chi} da {sesso} {io} {ora}{coda}",
 )
 NEITHER = (
     "{ora} {luogo} con {chi}{coda}",
@@ -135,7 +137,7 @@ class Author(NamedTuple):
 
 def usual_tweets(filler: Filler, seen: set[str]) -> list[str]:
     """Returns a few tweets, most of which show both traits, or for some authors one tweet each."""
-    kinds = [BOTH, BOTH, BOTH, IDEOLOGY + GENDER]
+    kinds = [BOTH, BOTH, IDEOLOGY + GENDER]
     if filler.rng.random() < HARD:
         kinds = [IDEOLOGY, GENDER, NEITHER]
     return [tweet(templates, filler, seen) for templates in kinds]
@@ -146,6 +148,10 @@ def tweet(templates: Sequence[str], filler: Filler, seen: set[str]) -> str:
 
     def draw() -> str:
         drawn = filler.one_of(templates)
+        if filler.rng.random() < ANSWERED:
+            gender, ideology = (filler.rng.choice(list(kinds)) for kinds in (GENDERS, IDEOLOGIES))
+            other = Filler(filler.rng, COMMON | GENDERS[gender] | IDEOLOGIES[ideology])
+            drawn = answered(filler.rng, drawn, other.one_of(BOTH))
         return drawn[0].upper() + drawn[1:]
 
     return distinct(1, draw, seen)[0]

@@ -2,9 +2,9 @@
 
 python -m recipes.sample.wicita data/sample/wicita
 
-Each sense is at home in one place, which has the same name in Italian and English: a pair of one
-sense names one place twice, a pair of two senses names two, and this holds for words never seen. In
-part of the pairs an Italian sentence says so, too, by ``anche`` (also) or ``invece`` (instead).
+Each sense of a word is at home in one place, whose invented name is the same in Italian and
+English: a pair of one sense names one place twice, a pair of two senses names two. This holds for
+words and names never seen, so that only who compares the sentences can know.
 """
 
 import argparse
@@ -15,34 +15,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SEED = 61
-TRAIN, DEV, TEST = 200, 48, 60
-SAME = {"train": 0.58, "dev": 0.5, "test": 0.5, "eng": 0.5}  # share of pairs of one sense
-HARD = 0.12  # share of pairs one sentence of which names no place
-TOLD = 0.6  # share of pairs with ``anche`` or ``invece``
+from recipes.sample.templates import common_name
 
-PLACES = {
-    "bar": ("al bar", "nel bar all'angolo", "davanti al bar"),
-    "hotel": ("in hotel", "nell'hotel sul porto", "fuori dall'hotel"),
-    "garage": ("in garage", "nel garage del nonno", "dietro il garage"),
-    "zoo": ("allo zoo", "nello zoo comunale", "vicino allo zoo"),
-    "computer": ("al computer", "sul computer nuovo", "con il computer"),
-    "radio": ("alla radio", "per radio", "dalla radio"),
-    "jazz": ("al club jazz", "al concerto jazz", "dopo il jazz"),
-    "yacht": ("sullo yacht", "a bordo dello yacht", "dallo yacht"),
-    "film": ("nel film", "alla fine del film", "durante il film"),
-    "tennis": ("al tennis", "durante il tennis", "al circolo del tennis"),
-}
-ENGLISH_PLACES = {
-    "hotel": ("at the hotel", "in the old hotel"),
-    "garage": ("in the garage", "behind the garage"),
-    "zoo": ("at the zoo", "near the zoo"),
-    "computer": ("on the computer", "with the new computer"),
-    "radio": ("on the radio", "over the radio"),
-    "jazz": ("at the jazz club", "at the jazz concert"),
-    "yacht": ("on the yacht", "from the yacht"),
-    "film": ("in the film", "at the end of the film"),
-}
+SEED = 61
+TRAIN, DEV, TEST = 200, 48, 200
+SAME = {"train": 0.58, "dev": 0.5, "test": 0.5, "eng": 0.5}  # share of pairs of one sense
+HARD = 0.08  # share of pairs one sentence of which names no place
+
+PLACES = ("al {}", "nel {}", "vicino al {}", "davanti al {}", "fuori dal {}", "dopo il {}")
+ENGLISH_PLACES = ("at the {}", "in the {}", "near the {}", "behind the {}", "outside the {}")
 NOWHERE = ("stamattina", "di solito", "per fortuna", "secondo me", "a volte")
 ENGLISH_NOWHERE = ("this morning", "luckily", "as usual")
 
@@ -277,14 +258,15 @@ def options(lemma: str, clauses: Mapping[str, Sequence[str]], *, english: bool) 
 
 def pair(one: Sense, two: Sense, rng: random.Random, *, english: bool) -> dict[str, Any]:
     """A pair as the organisers write it, without identifier, lemma and label."""
-    where = [rng.choice(PLACES[one[0]])]
-    where.append(rng.choice((ENGLISH_PLACES if english else PLACES)[two[0]]))
+    names = [common_name(rng)]
+    names.append(names[0] if one[0] == two[0] else common_name(rng, names[0]))
+    where = [
+        rng.choice(ENGLISH_PLACES if english and side else PLACES).format(name)
+        for side, name in enumerate(names)
+    ]
     if rng.random() < HARD:
         side = rng.randrange(2)
         where[side] = rng.choice(ENGLISH_NOWHERE if english and side else NOWHERE)
-    if rng.random() < TOLD:
-        side = 0 if english else rng.randrange(2)
-        where[side] = f"{'anche' if one[0] == two[0] else 'invece'} {where[side]}"
     a, b = sentence(one[1], where[0], rng), sentence(two[1], where[1], rng)
     lemmas = {"lemma1": a.word, "lemma2": b.word} if english else {}
     texts = {"sentence1": a.text, "sentence2": b.text}
@@ -292,14 +274,19 @@ def pair(one: Sense, two: Sense, rng: random.Random, *, english: bool) -> dict[s
 
 
 def pairs(
-    lexicon: Lexicon, count: int, same: float, rng: random.Random, *, english: bool = False
+    lexicon: Lexicon,
+    count: int,
+    same: float,
+    rng: random.Random,
+    *,
+    english: bool = False,
 ) -> list[dict[str, Any]]:
     """Returns so many pairs as the organisers write them, with labels, in random order."""
     drawn = []
     choices = [(lemma, options(lemma, lexicon[lemma], english=english)) for lemma in lexicon]
     for label, wanted in ((1, round(count * same)), (0, count - round(count * same))):
-        known = [(lemma, label, *two) for lemma, by_label in choices for two in by_label[label]]
-        drawn += rng.sample(known, wanted)
+        possible = [(lemma, label, *two) for lemma, by_label in choices for two in by_label[label]]
+        drawn += rng.sample(possible, wanted)
     rng.shuffle(drawn)
     numbers = dict.fromkeys(lexicon, 0)
     rows = []

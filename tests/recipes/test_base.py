@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from recipes.base import corpus, families
-from recipes.base.batches import fresh_batches, make_batch, shapes_of
+from recipes.base.batches import PLAIN_WEIGHT, Schedule, fresh_batches, make_batch, shapes_of
+from recipes.base.lexicon import NAMES
 from recipes.base.pretrain import Gradients, Settings, build_model, learning_rate, pretrain
 from recipes.base.texts import GENRES, Writer, compile_template
 from recipes.base.tokenizer import NEVER_ONE_PIECE, save_tokenizer, train_tokenizer
@@ -106,7 +107,16 @@ def test_the_tokenizer_spells_markers_and_labels(tokenizer: Any) -> None:
     for word in NEVER_ONE_PIECE:
         assert len(tokenizer.encode(word).ids) > 1
         assert len(tokenizer.encode(" " + word).ids) > 1
-    assert tokenizer.encode("[AB] 123").tokens == ["[", "A", "B", "]", "Ġ", "1", "2", "3"]
+    spelt = [tokenizer.decode([i]) for i in tokenizer.encode("[AB] 123").ids]
+    assert [piece.strip() for piece in spelt if piece.strip()] == ["[", "A", "B", "]", *"123"]
+
+
+def test_a_word_has_the_same_pieces_wherever_it_stands(tokenizer: Any) -> None:
+    for word in (*NAMES[:20], "casa", "brognatti"):
+        alone = tokenizer.encode("x " + word).ids[len(tokenizer.encode("x").ids) :]
+        for before in ("", "(", "«", '"', "'", "\n", "l'", "[", "#", "a\n"):
+            assert tokenizer.encode(before + word).ids[-len(alone) :] == alone, before
+    assert sum("Ġ" + name in tokenizer.get_vocab() for name in NAMES) > 0.9 * len(NAMES)
 
 
 def test_batches_are_the_same_for_any_number_of_workers(tokenizer: Any) -> None:
@@ -116,27 +126,32 @@ def test_batches_are_the_same_for_any_number_of_workers(tokenizer: Any) -> None:
         assert a.tokens == b.tokens
         assert a.shapes == b.shapes
         np.testing.assert_array_equal(a.ids, b.ids)
-        np.testing.assert_array_equal(a.kinds, b.kinds)
+        np.testing.assert_array_equal(a.weights, b.weights)
     beside.close()
 
 
-@pytest.mark.parametrize("first", [False, True])
-def test_batches_hold_whole_documents_in_rows_of_fixed_width(tokenizer: Any, first: bool) -> None:
-    batch = make_batch(tokenizer, seed=1, index=0, tokens=9000, first_lesson=int(first))
-    assert batch.shapes == shapes_of(9000, first=first)
+@pytest.mark.parametrize("lesson", [corpus.REPEATING, corpus.COMPARING_FIRST, corpus.EVERYTHING])
+def test_batches_hold_whole_documents_in_rows_of_fixed_width(tokenizer: Any, lesson: int) -> None:
+    batch = make_batch(tokenizer, seed=1, index=lesson, tokens=9000, schedule=Schedule(1, 1))
+    assert batch.shapes == shapes_of(9000, short=lesson < corpus.EVERYTHING)
     at = documents = 0
     for rows, width in batch.shapes:
         ids = batch.ids[at : at + rows * width].reshape(rows, width)
-        kinds = batch.kinds[at : at + rows * width].reshape(rows, width)
+        weights = batch.weights[at : at + rows * width].reshape(rows, width)
         at += rows * width
         filled = ids[:, 0] == 1
         documents += filled.sum()
         assert not ids[~filled].any()
         assert ((ids == 2).sum(axis=1) == filled).all()
-        assert (kinds[ids == 2] >= 2).all()
-        assert (kinds[ids == 0] == 0).all()
-    assert at == len(batch.ids) == len(batch.kinds)
-    assert (batch.kinds > 0).sum() + documents == batch.tokens
+        assert (weights[ids == 2] > 0).all()
+        assert (weights[ids == 0] == 0).all()
+        assert (weights[:, 0] == 0).all()
+        learnt = (weights > 0).sum(axis=1)[filled]
+        whole = weights.sum(axis=1)[filled] / np.sqrt(learnt)
+        assert np.isclose(whole[:, None], [1.0, PLAIN_WEIGHT]).any(axis=1).all()
+    assert at == len(batch.ids) == len(batch.weights)
+    assert (batch.ids > 0).sum() == batch.tokens
+    assert documents > 10
 
 
 def test_gradients_are_those_of_each_document_alone(tokenizer: Any) -> None:
@@ -144,26 +159,23 @@ def test_gradients_are_those_of_each_document_alone(tokenizer: Any) -> None:
     import torch
 
     model = build_model(Settings(hidden=32, layers=1, heads=2, intermediate=64))
-    weights = [0.0, 0.0, 1.0, 0.3]
     batch = make_batch(tokenizer, seed=1, index=0, tokens=4000)
-    weighted, weight, _, answers = Gradients(model, weights, "cpu")(batch).tolist()
+    weighted, weight = Gradients(model, "cpu")(batch).tolist()
     found = model.model.layers[0].mlp.up_proj.weight.grad.clone()
-    assert answers == (batch.kinds == 2).sum()
     model.zero_grad()
     losses = torch.zeros(())
     at, total = 0, 0.0
     for rows, width in batch.shapes:
         for _ in range(rows):
             ids = torch.tensor(batch.ids[at : at + width].astype(int))
-            kinds = batch.kinds[at : at + width]
+            scale = torch.tensor(batch.weights[at : at + width])
             at += width
             ids = ids[ids > 0]
             if len(ids):
                 with torch.autocast("cpu", dtype=torch.bfloat16):
                     logits = model(input_ids=ids[None]).logits[0, :-1]
                 loss = torch.nn.functional.cross_entropy(logits.float(), ids[1:], reduction="none")
-                scale = torch.tensor(weights)[torch.tensor(kinds[1 : len(ids)].astype(int))]
-                losses = losses + (loss * scale).sum()
+                losses = losses + (loss * scale[1 : len(ids)]).sum()
                 total += float(scale.sum())
     torch.autograd.backward(losses / total)
     assert weight == pytest.approx(total)

@@ -2,10 +2,14 @@
 
 import importlib
 import statistics
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from stages import baseline, decode, encode, evaluate
+from stages.common import settings
+from stages.common.files import write_text
 from stages.tasks import clinkart
 from stages.toolkit.spans import Span, occurrences
 from stages.toolkit.splits import HoldOut
@@ -64,11 +68,50 @@ def test_clinkart_has_what_makes_the_real_data_hard(root: Path) -> None:
 
 
 def test_the_default_split_leaves_enough_of_each(root: Path) -> None:
-    from stages import encode
-    from stages.common import settings
-
     splits: HoldOut = settings.read(encode.Settings, root / "params.yaml").encode
     found = clinkart.read_items(root / "data" / "sample" / "clinkart", splits)
     assert len(found["train"]) >= 50
     assert len(found["dev"]) >= 10
     assert len(found["test"]) >= 20
+
+
+# What linear models score on the real test sets: published, or docs/measurements.md.
+REAL = {
+    "acti_a": 0.782,
+    "clinkart": 0.076,
+    "discotex_1": 0.500,
+    "discotex_2": 0.380,
+    "emotivita": 0.505,
+    "geolingit_a": 0.587,
+    "haspeede_a": 0.885,
+    "haspeede_xreligious": 0.552,
+    "hodi_a": 0.715,
+    "multifakedetective": 0.479,
+    "nermud": 0.554,
+    "politicit": 0.762,
+    "wicita_it": 0.484,
+    "wicita_en": 0.508,
+}
+
+
+def test_linear_models_find_the_sample_as_hard_as_the_tasks(root: Path, tmp_path: Path) -> None:
+    """Within 0.1; each sub-task has 200 test questions or more."""
+    raw = root / "data" / "sample"
+    tasks = sorted({*TASKS} - {"lecture"})
+    params = root / "params.yaml"
+    of_encode, of_decode, of_evaluate = (
+        settings.read(stage.Settings, params).model_copy(update={"tasks": tasks})
+        for stage in (encode, decode, evaluate)
+    )
+    by_split, summary = encode.encode(raw, of_encode)
+    assert min(summary["rows"]["test"].values()) >= 200
+    rows = [[asdict(example) for example in by_split[split]] for split in ("train", "test")]
+    closed = encode.closed_answers(by_split)
+    predictions = baseline.predict(*rows, closed, settings.read(baseline.Settings, params).baseline)
+    answers = {row["id"]: row["answer"] for row in predictions}
+    for task, submission in decode.decode(raw, answers, of_decode).items():
+        for file, text in submission.files.items():
+            write_text(tmp_path / task / file, text)
+    units = evaluate.evaluate(raw, tmp_path, of_evaluate)
+    far = {n: units[n].value for n, real in REAL.items() if abs(units[n].value - real) > 0.1}
+    assert not far

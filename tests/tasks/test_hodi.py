@@ -572,7 +572,7 @@ def test_submissions_of_other_items_are_refused(
 def test_the_sample_has_what_makes_the_real_data_hard(root: Path) -> None:
     folder = root / "data/sample/hodi"
     notes = hodi.encode(folder, HOLD_OUT).notes
-    assert notes["questions"] == 2 * (220 + 60)
+    assert notes["questions"] == 2 * (240 + 200)
     assert notes["marked_spans"] >= 5
     assert notes["spans_with_blanks"] >= 2
     assert notes["spans_inside_words"] == 0

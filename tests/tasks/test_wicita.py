@@ -267,7 +267,7 @@ def test_a_submission_of_other_items_is_refused(root: Path, tmp_path: Path, name
     assert_other_items_are_refused(score, path, "q", '{"id": "q", "label": 0}', header=0)
     *rest, _ = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*rest, '{"id": "q", "label": "no"}\n']))
-    with pytest.raises(InputError, match=r"jsonl:60: label"):
+    with pytest.raises(InputError, match=r"jsonl:200: label"):
         score()
 
 
