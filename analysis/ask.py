@@ -95,13 +95,14 @@ class Respondent:
         from stages.common.files import read_closed
         from stages.model import identity
         from stages.model.adapters import adapter_folder
-        from stages.model.loading import load_config, load_tokenizer
+        from stages.model.loading import load_config, load_tokenizer, settled
 
         check_sums(encoded, "closed.json", "train.jsonl")
         identity.check_base(settings.model)
         self._max_new_tokens = settings.infer.max_new_tokens
-        self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
-        self._config = load_config(settings.model)
+        given = settled(settings.model)
+        self._encoder = TextEncoder(given, load_tokenizer(given), prompts)
+        self._config = load_config(given)
         closed, longest = {}, {}
         if settings.infer.score_closed and (path := encoded / "closed.json").is_file():
             closed = read_closed(path)
@@ -114,7 +115,7 @@ class Respondent:
         texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
         ids = [row.ids for row in rows]
-        engine = load_engine(settings.model, settings.infer, folder, ids)
+        engine = load_engine(given, settings.infer, folder, ids)
         limit = self._max_new_tokens
         self._answerer = Answerer(engine, self._encoder, closed, longest, limit)
 

@@ -76,12 +76,18 @@ def export_merged(record: RunRecord, folder: Path, dtype: str) -> None:
     from tabulate import tabulate
 
     from analysis.merge import merge
-    from stages.model.loading import load_config, load_tokenizer
+    from stages.model.loading import load_config, load_tokenizer, settled
     from stages.model.text import TextEncoder, max_positions
 
     settings = read(Settings)
-    tokenizer = load_tokenizer(settings.model)
-    encoder = TextEncoder(settings.model, tokenizer, read(Prompts, PROMPTS))
+    given = settled(settings.model)
+    if given.family != "decoder-only":
+        raise InputError(
+            f"model.base {given.base!r} is {given.family}: a merged model is written of"
+            " decoder-only bases; others are exported as an adapter"
+        )
+    tokenizer = load_tokenizer(given)
+    encoder = TextEncoder(given, tokenizer, read(Prompts, PROMPTS))
     positions = max_positions(load_config(settings.model))
     ids = [encoder.encode_question(name, TEXT, positions).ids for name in trained_subtasks()]
     with whole_folder(folder) as temporary:

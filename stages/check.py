@@ -17,6 +17,7 @@ from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Section, load, read, validate
 from stages.linear.settings import Baseline
+from stages.model.family import check_here
 from stages.model.settings import Model
 from stages.toolkit.settings import Bootstrap, Data, Encode, Run
 from stages.training.settings import Finetune
@@ -63,7 +64,8 @@ def check(content: Any, source: str) -> Settings:
         source: where it comes from, for messages.
 
     Raises:
-        InputError: if a key is unknown or absent, or a value is out of range, for all of them.
+        InputError: if a key is unknown or absent, or a value is out of range, for all of them; if
+            the settings contradict the base's own configuration.
     """
     settings = validate(Settings, content, source)
     prompts = Path(settings.data.prompts)
@@ -72,6 +74,7 @@ def check(content: Any, source: str) -> Settings:
         raise InputError(
             f"{source}: finetune.weights: {prompts} has no sub-task {', '.join(sorted(unknown))}"
         )
+    check_here(settings.model, settings.infer.engine)
     return settings
 
 

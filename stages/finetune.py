@@ -56,7 +56,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.model import identity, processes
     from stages.model.cost import Meter, record
     from stages.model.device import device_and_dtype
-    from stages.model.loading import load_base, load_tokenizer
+    from stages.model.loading import load_base, load_tokenizer, settled
     from stages.model.scratch import scratch, scratch_folder
     from stages.model.text import TextEncoder, check_fit
     from stages.training.adapter import add_lora, save_adapter, trainable_parameters
@@ -70,7 +70,8 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    given = settled(settings.model)
+    encoder = TextEncoder(given, load_tokenizer(given), prompts)
     cap, seed = settings.finetune.cap, settings.finetune.seed
     examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
     dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed)
@@ -78,7 +79,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
 
     device, dtype = device_and_dtype()
     torch.manual_seed(seed)
-    base = load_base(settings.model, device, dtype)
+    base = load_base(given, device, dtype)
     rows = [*examples.rows, *dev.rows]
     check_fit(rows, base.config)
     model = add_lora(base, settings.finetune.lora)

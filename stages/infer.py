@@ -65,7 +65,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.model.adapters import adapter_fingerprint, adapter_folder
     from stages.model.cost import Account, Meter, Spent, record
     from stages.model.device import device_and_dtype
-    from stages.model.loading import load_tokenizer
+    from stages.model.loading import load_tokenizer, settled
     from stages.model.processes import here
     from stages.model.scratch import scratch, scratch_folder
     from stages.model.text import TextEncoder
@@ -75,9 +75,10 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     check_sums(encoded, "questions.jsonl", "train.jsonl", "prompts.json", *closed)
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    given = settled(settings.model)
+    encoder = TextEncoder(given, load_tokenizer(given), prompts)
     folder = adapter_folder(settings.infer.adapter, adapter)
-    job = read_job(encoded, encoder, settings.model, settings.infer)
+    job = read_job(encoded, encoder, given, settings.infer)
     inputs = identity.identify(settings.model, prompts)
     if folder:
         identity.check_adapter(folder, inputs)
@@ -103,7 +104,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         answered: Iterable[tuple[Question, Answer]] = ()
         if unfinished:
             texts = [question.ids for question in own]
-            engine = load_engine(settings.model, settings.infer, folder, texts)
+            engine = load_engine(given, settings.infer, folder, texts)
             limit = settings.infer.max_new_tokens
             answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
             answered = answerer.answer(own, finished)

@@ -130,7 +130,7 @@ class Answerer:
                 put_off.append((questions[number], ids))
         if put_off:
             log.info("%d answers are longer than any training answer and go on", len(put_off))
-        second = [Request(q.ids + ids, limit - len(ids)) for q, ids in put_off]
+        second = [Request(q.ids + ids, limit - len(ids), len(ids)) for q, ids in put_off]
         for number, more_ids in self._in_good_order(second):
             question, ids = put_off[number]
             if more_ids[-1] == NO_TOKEN:
@@ -164,7 +164,7 @@ def generation_order(requests: Sequence[Request]) -> list[int]:
     """
 
     def key(number: int) -> tuple[int, int, list[int]]:
-        ids, max_new_tokens = requests[number]
+        ids, max_new_tokens, _ = requests[number]
         return -((len(ids) + max_new_tokens) // ALIKE), -max_new_tokens, ids
 
     return sorted(range(len(requests)), key=key)

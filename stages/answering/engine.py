@@ -12,10 +12,12 @@ class Request(NamedTuple):
     Attributes:
         ids: its token ids.
         max_new_tokens: largest number of tokens to generate.
+        begun: how many of the last ids are of the answer already.
     """
 
     ids: list[int]
     max_new_tokens: int
+    begun: int = 0
 
 
 class Engine(Protocol):

@@ -26,6 +26,7 @@ from stages.model.check import (
     sample,
 )
 from stages.model.device import device_and_dtype, free_memory
+from stages.model.family import check_engine
 from stages.model.loading import load_base
 from stages.model.packed import base_of
 from stages.model.plain import PlainPath
@@ -54,6 +55,7 @@ def load_engine(
     Raises:
         InputError: if base or adapter cannot be loaded, or transformers cannot run them.
     """
+    check_engine(model, infer.engine)
     if infer.engine == "vllm":
         return VllmEngine(model, adapter)
     causal = load_base(model, *device_and_dtype())
@@ -94,7 +96,7 @@ def _checked(
     ends, pad_id = model.end_ids, model.pad_id
     trial = _Trial(causal, pad_id, prompts, infer.max_new_tokens)
     ways: dict[str, Callable[[], TorchEngine | PlainEngine]] = {}
-    if infer.engine != "plain":
+    if infer.engine != "plain" and not base_of(causal).config.is_encoder_decoder:
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
     engine = first_exact(ways, trial.difference, allowed_difference(base_of(causal)))
@@ -155,17 +157,19 @@ class ScoredInFp32:
 class _Trial:
     """A few prompts as the model's own forward continues them, to compare an engine with.
 
-    One of them is so long that its answer ends where the longest answer of all may.
+    One of them is so long that its answer ends where the longest answer of all may, if prompts and
+    answers are one text.
     """
 
     def __init__(
         self, causal: Any, pad_id: int, prompts: Sequence[Sequence[int]], max_new_tokens: int
     ) -> None:
         rows = sample([TokenRow(list(ids), len(ids), 0) for ids in prompts])
-        longest = rows[0].ids
-        filled = longest + longest * (max_new_tokens // len(longest))
-        self._prompts = [filled[: len(longest) + max(0, max_new_tokens - STEPS)]]
-        self._prompts += [row.ids for row in rows]
+        self._prompts = [row.ids for row in rows]
+        if not base_of(causal).config.is_encoder_decoder:  # whose answers are no part of prompts
+            longest = rows[0].ids
+            filled = longest + longest * (max_new_tokens // len(longest))
+            self._prompts.insert(0, filled[: len(longest) + max(0, max_new_tokens - STEPS)])
         self.reference = Reference(causal, pad_id)
         self._expected = self.reference.measure(self._continue, rows)
 

@@ -18,6 +18,7 @@ from stages.model.text import (
     check_fit,
     longest_answers,
     max_positions,
+    max_prompt,
 )
 
 
@@ -88,7 +89,7 @@ def encode_questions(
     Raises:
         InputError: if it cannot.
     """
-    positions = max_positions(config) - max_new_tokens
+    positions = max_prompt(config, max_new_tokens)
     if positions < 1:
         raise InputError(
             f"infer.max_new_tokens is {max_new_tokens}, but the base can hold"

@@ -16,15 +16,35 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from peft import PeftConfig, PeftModelForCausalLM
+from peft import (
+    PeftConfig,
+    PeftModelForCausalLM,
+    PeftModelForFeatureExtraction,
+    PeftModelForSeq2SeqLM,
+)
 
 from stages.common.command import InputError
 from stages.common.files import read_json, read_text
 from stages.model.checkpoints import check_finite
+from stages.model.family import family_of
 from stages.model.limits import PATTERN_SECONDS
 from stages.model.reading import reading
 
 log = logging.getLogger(__name__)
+
+MODELS = {
+    "decoder-only": PeftModelForCausalLM,
+    "encoder-decoder": PeftModelForSeq2SeqLM,
+    "encoder-only": PeftModelForFeatureExtraction,
+}
+"""peft's model of a base with its adapter, by the base's family."""
+
+TASKS = {
+    "decoder-only": "CAUSAL_LM",
+    "encoder-decoder": "SEQ_2_SEQ_LM",
+    "encoder-only": "FEATURE_EXTRACTION",
+}
+"""peft's name of what an adapter is for, likewise."""
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -82,7 +102,7 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
         settings = PeftConfig.from_pretrained(str(adapter))
         settings.inference_mode = True
-        model = PeftModelForCausalLM(base, settings)
+        model = MODELS[family_of(base.config.to_dict())](base, settings)
         result = model.load_adapter(str(adapter), "default", is_trainable=False)
     for problem, keys in (
         ("lacks weights that its settings ask for", result.missing_keys),

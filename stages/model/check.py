@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from stages.common.command import InputError
+from stages.model.encoder_decoder import plain_path
 from stages.model.packed import base_of
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -36,14 +37,19 @@ Result = TypeVar("Result")
 # --- What is compared -----------------------------------------------------------------------------
 
 
-def sample(rows: Sequence[TokenRow]) -> list[TokenRow]:
-    """Chooses rows: the longest, looked at for long, the shortest, and two with a common prefix."""
+def sample(rows: Sequence[TokenRow], *, apart: bool = False) -> list[TokenRow]:
+    """Chooses rows: the longest, looked at for long, the shortest, and two with a common prefix.
+
+    Args:
+        rows: the job's.
+        apart: whether answers are read apart from prompts, and rows stay as they are.
+    """
     by_ids = sorted(range(len(rows)), key=lambda i: rows[i].ids)
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
     middle = len(by_ids) // 2
     chosen = dict.fromkeys([by_length[-1], by_length[0], *by_ids[middle : middle + ROWS - 2]])
     longest, *others = (rows[i] for i in chosen)
-    return [with_answer(longest, LOOKED_AT), *others]
+    return [longest if apart else with_answer(longest, LOOKED_AT), *others]
 
 
 def with_answer(row: TokenRow, tokens: int) -> TokenRow:
@@ -129,7 +135,7 @@ class Reference:
             model: the base, or the base with its adapter.
             pad_id: of the token that fills short rows.
         """
-        self._path = PlainPath(model, pad_id, alone=True)
+        self._path = plain_path(model, pad_id, alone=True)
         self._base = base_of(model)
         self._own_attention = self._base.config._attn_implementation
 

@@ -4,6 +4,7 @@ transformers takes codes without their scales for weights, and leaves out keys t
 expect. Here both are refused by name, unless the codes are of the quantization that is asked for.
 """
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from safetensors import safe_open
 
 from stages.common.command import InputError
 from stages.model.settings import Model
+
+log = logging.getLogger(__name__)
 
 CODES = ("F8", "F4", "I8", "U8", "float8", "float4", "int8", "uint8")  # beginnings of types' names
 
@@ -104,6 +107,25 @@ def check_report(settings: Model, report: dict[str, Any]) -> None:
                 f"model.base {settings.base!r} {problem}: {', '.join(names[:5])}"
                 f" ({len(names)} in all)"
             )
+
+
+def leave_heads_out(base: Any, report: dict[str, Any]) -> None:
+    """Takes the heads that an encoder was trained with out of a report about loading it.
+
+    Args:
+        base: the encoder.
+        report: of transformers; keys that belong to none of the encoder's parts leave it.
+    """
+    parts = {name.partition(".")[0] for name, _ in base.named_children()}
+    prefix = f"{base.base_model_prefix}."
+    heads = {
+        key
+        for key in report["unexpected_keys"]
+        if str(key).removeprefix(prefix).partition(".")[0] not in parts
+    }
+    if heads:
+        log.info("left out, for heads are trained anew: %s", ", ".join(sorted(heads)))
+        report["unexpected_keys"] = [k for k in report["unexpected_keys"] if k not in heads]
 
 
 def check_finite(whose: str, weights: Iterable[tuple[str, torch.Tensor]]) -> None:

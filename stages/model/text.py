@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
+OFFSET = frozenset(
+    "camembert data2vec-text ibert longformer luke mpnet roberta roberta-prelayernorm xlm-roberta"
+    " xlm-roberta-xl xmod".split()
+)
+"""Types of encoders whose positions begin after the id of their padding."""
 NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
 WHOLE_WORDS = 0.8  # share of the text that fits which must be left where it is cut at a blank
 
@@ -25,7 +30,8 @@ class TokenRow(NamedTuple):
     """Token ids of a prompt and, in training, its answer.
 
     Attributes:
-        ids: the prompt's ids, then the answer's and the end token's.
+        ids: the prompt's ids, for an encoder with an end token; then the answer's and its end
+            token's.
         prompt: number of the prompt's ids.
         cut: number of characters of the input that were cut.
     """
@@ -50,6 +56,7 @@ class TextEncoder:
         self._settings = settings
         self._tokenizer = tokenizer
         self._prompts = prompts
+        self._closing = [settings.end_ids[0]] if settings.has_encoder else []
 
     def encode_example(self, subtask: str, text: str, answer: str) -> TokenRow:
         """Encodes a question with its answer, the end token included.
@@ -110,7 +117,7 @@ class TextEncoder:
 
         def ids(characters: int) -> list[int]:
             prompt = self._prompts.render(subtask, text[:characters].rstrip())
-            return [*beginning, *self._ids(prompt)]
+            return [*beginning, *self._ids(prompt), *self._closing]
 
         longest = min(len(text), self._settings.max_characters or len(text))
         if len(whole := ids(longest)) <= budget:
@@ -196,7 +203,7 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
     Args:
         rows: the rows.
         config: the base's configuration.
-        answer: tokens that will be added to each row.
+        answer: tokens of an answer that will be written to each row.
 
     Raises:
         InputError: if it cannot.
@@ -209,6 +216,10 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
             " model.tokenizer does not belong to model.base"
         )
     longest = max((len(row.ids) for row in rows), default=0) + answer
+    if config.is_encoder_decoder:  # which reads and writes apart
+        prompts = (row.prompt for row in rows)
+        answers = (len(row.ids) - row.prompt + answer for row in rows)
+        longest = max((*prompts, *answers), default=0)
     if longest > (positions := max_positions(config)):
         raise InputError(
             f"model.cutoff: a row has {longest} tokens, but the base can hold {positions}"
@@ -218,5 +229,23 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
 def max_positions(config: Any) -> int:
     """Returns the largest number of tokens that a base can hold; without a limit, very many."""
     text_config = config.get_text_config()
-    keys = ("max_position_embeddings", "max_seq_len", "n_positions")
-    return int(next((v for key in keys if (v := getattr(text_config, key, None))), UNLIMITED))
+    keys = ["max_position_embeddings", "max_seq_len"]
+    if not hasattr(text_config, "relative_attention_num_buckets"):  # T5, which has no positions
+        keys.append("n_positions")
+    stated = int(next((v for key in keys if (v := getattr(text_config, key, None))), UNLIMITED))
+    if text_config.model_type in OFFSET and stated < UNLIMITED:
+        return stated - int(text_config.pad_token_id) - 1
+    return stated
+
+
+def max_prompt(config: Any, answer: int) -> int:
+    """Returns the largest number of tokens of a prompt that a base can hold with its answer.
+
+    Args:
+        config: the base's configuration.
+        answer: largest number of tokens of an answer.
+    """
+    positions = max_positions(config)
+    if config.is_encoder_decoder:
+        return positions if answer <= positions else 0
+    return positions - answer

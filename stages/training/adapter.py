@@ -13,10 +13,12 @@ from transformers.pytorch_utils import Conv1D
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.model import processes
+from stages.model.adapters import TASKS
 from stages.model.device import can_compile, compile_layers
+from stages.model.family import family_of
 from stages.model.packed import PackedPath
 from stages.model.path import ModelPath
-from stages.training.settings import Lora
+from stages.training.settings import ALL, Lora
 
 log = logging.getLogger(__name__)
 
@@ -26,23 +28,30 @@ def add_lora(base: Any, lora: Lora) -> Any:
 
     Draws from torch's global random numbers.
 
+    Args:
+        base: of whichever family.
+        lora: the adapter's shape; targets are names of layers, or all for every linear one.
+
     Raises:
         InputError: if the base has no layer of a target's name, or peft has no adapter for one.
     """
     kinds = {name.rpartition(".")[2]: module for name, module in base.named_modules()}
-    if unknown := set(lora.targets) - kinds.keys():
-        linear = (name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
+    linear = sorted(name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
+    head = base.get_output_embeddings()
+    inner = [name for name in linear if kinds[name] is not head]
+    targets = inner if lora.targets == ALL else sorted(lora.targets)
+    if unknown := set(targets) - kinds.keys():
         raise InputError(
             f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
-            f" {', '.join(sorted(linear))}"
+            f" {', '.join(linear)}"
         )
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=sorted(lora.targets),
+        target_modules=targets,
         bias="none",
-        task_type="CAUSAL_LM",
+        task_type=TASKS[family_of(base.config.to_dict())],
     )
     try:
         return get_peft_model(base, config)

@@ -18,10 +18,10 @@ from stages.model.check import (
     logits_by_row,
     sample,
 )
+from stages.model.encoder_decoder import plain_path
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
-from stages.model.plain import PlainPath
 from stages.model.text import TokenRow
 from stages.training.passes import answer_loss
 
@@ -44,7 +44,8 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         InputError: if transformers cannot run the base, or the plain path is to be sharded.
     """
     model.train()
-    rows = sample(rows)
+    is_pair = model.get_base_model().config.is_encoder_decoder
+    rows = sample(rows, apart=is_pair)
     reference = Reference(model, pad_id)
     measure = partial(_outcomes, model, rows)
     expected = reference.measure(measure, rows)
@@ -54,9 +55,9 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         return max(difference(one, other) for one, other in pairs)
 
     ways: dict[str, Callable[[], ModelPath]] = {}
-    if engine != "plain":
+    if engine != "plain" and not is_pair:
         ways["the fast path (packed rows)"] = partial(PackedPath, model)
-    ways["the plain path (padded rows)"] = partial(PlainPath, model, pad_id)
+    ways["the plain path (padded rows)"] = partial(plain_path, model, pad_id)
     path = first_exact(
         ways,
         largest_difference,

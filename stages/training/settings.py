@@ -9,11 +9,14 @@ from stages.common.settings import Section, Seed
 Positive = Annotated[float, Field(gt=0.0, le=1e30)]  # as far as numbers of 32 bits go
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
+ALL = "all"
+"""In the place of names of layers: every linear layer but the head."""
+
 
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
-    targets: Annotated[list[str], Field(min_length=1)]
+    targets: Literal["all"] | Annotated[list[str], Field(min_length=1)]
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Annotated[float, Field(gt=0.0, le=100_000.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]

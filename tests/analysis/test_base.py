@@ -47,7 +47,7 @@ def test_a_base_without_a_token_before_a_prompt_and_with_two_ends(
     assert "\n  eos_id: [2, 0]  " in after
     assert after.count("\n") == before.count("\n")
     shown = capsys.readouterr().out
-    assert "other: llama, vocabulary 400" in shown
+    assert "other: llama, decoder-only, vocabulary 400" in shown
     assert "model.eos_id: '</s>', '<unk>'" in shown
     assert "model.bos_id: none" in shown
 
