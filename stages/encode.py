@@ -3,7 +3,9 @@
 Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writes ENCODED:
 train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
 questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
-prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task; and
+prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task;
+forms.json and values.jsonl, for models that compute answers instead of writing them, the form of
+each sub-task's answers and the value of each training and dev answer (stages/forms/forms.py); and
 summary.json, figures about the conversion. Training and dev questions whose text stands in a test
 set are counted there, and left out (`stages.toolkit.leaks`).
 
@@ -13,8 +15,9 @@ set are counted there, and left out (`stages.toolkit.leaks`).
 import gc
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +29,9 @@ from stages.common.files import recorded_reads, write_json, write_jsonl
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
+from stages.forms.forms import Fields, Form, Pairs, Spans, one_label
 from stages.tasks import load, owner, raw_folder
+from stages.tasks import names as task_names
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
@@ -128,6 +133,52 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
     return closed
 
 
+def forms_of(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Form]:
+    """Returns the forms of the sub-tasks that have one, sorted by name.
+
+    Args:
+        by_split: the examples of each split; training answers tell labels that no task lists.
+    """
+    forms: dict[str, Form] = {}
+    for subtask in sorted({e.task for examples in by_split.values() for e in examples}):
+        if (name := owner(subtask)) not in task_names():
+            continue
+        task = load(name)
+        declared: Mapping[str, Form] = getattr(task, "FORMS", {})
+        if candidates := task.CLOSED.get(subtask):
+            forms[subtask] = one_label(candidates)
+        elif subtask in declared:
+            form = declared[subtask]
+            answers = [e.output for e in by_split["train"] if e.task == subtask and e.output]
+            forms[subtask] = form.with_labels(answers) if isinstance(form, Fields) else form
+    return forms
+
+
+def value_of(example: Example, form: Form) -> Any:
+    """Returns the value that an example's answer has in its form; None if it has none.
+
+    A value of spans counts only if the answer that the form writes for it names the same spans.
+    """
+    if example.output is None:
+        return None
+    if not isinstance(form, Spans | Pairs):
+        return form.parse(example.output)
+    place = partial(load(owner(example.task)).place, example.task, example.input)
+    value = list(place(example.output))
+    return value if list(place(form.write(example.input, value))) == value else None
+
+
+def values(
+    by_split: Mapping[Split, Sequence[Example]], forms: Mapping[str, Form]
+) -> Iterator[dict[str, Any]]:
+    """Yields the lines of values.jsonl, of training and dev examples; the test set has none."""
+    for split in ("train", "dev"):
+        for example in by_split[split]:
+            value = value_of(example, forms[example.task]) if example.task in forms else None
+            if value is not None:
+                yield {"id": example.id, "value": value}
+
+
 def question(example: Example) -> dict[str, str]:
     """Returns the line of questions.jsonl: an example without its answer."""
     return {"id": example.id, "task": example.task, "input": example.input}
@@ -149,12 +200,15 @@ def main() -> None:
     subtasks = {example.task for examples in by_split.values() for example in examples}
     prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
+    forms = forms_of(by_split)
     with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
         write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
+        write_json(folder / "forms.json", {name: f.model_dump() for name, f in forms.items()})
+        write_jsonl(folder / "values.jsonl", values(by_split, forms))
         write_json(folder / "summary.json", summary)
 
 

@@ -29,7 +29,7 @@ from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
-CODE = ("answering", "common", "model")
+CODE = ("answering", "common", "forms", "model")
 """Folders of stages/ whose code decides what the answers are."""
 
 ROOM = 2**20  # bytes that the disk must have left for answers
@@ -57,8 +57,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     """
     from tqdm import tqdm
 
-    from stages.answering.answers import Answer, Answerer, Question
-    from stages.answering.engines import load_engine
+    from stages.answering.answers import Answer, Question
+    from stages.answering.engines import Asked, load_answerer
     from stages.answering.job import prediction, read_job, summary
     from stages.answering.journal import Journal
     from stages.model import identity
@@ -68,7 +68,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.model.loading import load_tokenizer, settled
     from stages.model.processes import here
     from stages.model.scratch import scratch, scratch_folder
-    from stages.model.text import TextEncoder
+    from stages.model.text import text_encoder
 
     settings = read(Settings)
     closed = ["closed.json"] if settings.infer.score_closed else []
@@ -76,7 +76,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
     given = settled(settings.model)
-    encoder = TextEncoder(given, load_tokenizer(given), prompts)
+    encoder = text_encoder(given, load_tokenizer(given), prompts)
     folder = adapter_folder(settings.infer.adapter, adapter)
     job = read_job(encoded, encoder, given, settings.infer)
     inputs = identity.identify(settings.model, prompts)
@@ -104,9 +104,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         answered: Iterable[tuple[Question, Answer]] = ()
         if unfinished:
             texts = [question.ids for question in own]
-            engine = load_engine(given, settings.infer, folder, texts)
-            limit = settings.infer.max_new_tokens
-            answerer = Answerer(engine, encoder, job.closed, job.longest, limit)
+            asked = Asked(job.closed, job.longest)
+            answerer = load_answerer(given, settings.infer, folder, encoder, asked, texts)
             answered = answerer.answer(own, finished)
         spent = Spent.load(state)
         shown = {"desc": "infer", "unit": "question", "disable": not process.main}

@@ -23,11 +23,13 @@ class Question(NamedTuple):
         id: its question id.
         subtask: its sub-task.
         ids: token ids of its prompt.
+        text: its input, of which heads answer with spans.
     """
 
     id: str
     subtask: str
     ids: list[int]
+    text: str = ""
 
 
 class Answer(NamedTuple):

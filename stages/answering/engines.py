@@ -2,21 +2,24 @@
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from operator import eq
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from stages.answering.answers import Answerer
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
+from stages.answering.heads import HeadsAnswerer
 from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.answering.vllm_engine import VllmEngine
+from stages.common.command import InputError
 from stages.model.adapters import load_adapter
 from stages.model.check import (
     Reference,
@@ -27,18 +30,69 @@ from stages.model.check import (
 )
 from stages.model.device import device_and_dtype, free_memory
 from stages.model.family import check_engine
+from stages.model.heads import HeadRow, exact_heads_path, load_heads
 from stages.model.loading import load_base
 from stages.model.packed import base_of
 from stages.model.plain import PlainPath
 from stages.model.settings import Model
-from stages.model.text import TokenRow
+from stages.model.text import InputEncoder, TextEncoder, TokenRow
 
 log = logging.getLogger(__name__)
+
+
+class Asked(NamedTuple):
+    """What is known of the sub-tasks that are asked.
+
+    Attributes:
+        closed: candidate answers by closed sub-task.
+        longest: tokens of the longest training answer of each sub-task.
+    """
+
+    closed: Mapping[str, Sequence[str]]
+    longest: Mapping[str, int]
+
 
 STEPS = 8  # tokens that are generated in the check
 SMALL = 1_500_000_000  # parameters up to which candidates are scored in fp32
 FP32_SHARE = 4  # free memory must be so many times that of the weights in fp32
 CANDIDATES = 16  # candidates that are scored in the check
+
+
+def load_answerer(
+    model: Model,
+    infer: Infer,
+    adapter: Path | None,
+    encoder: TextEncoder,
+    asked: Asked,
+    prompts: Sequence[Sequence[int]],
+) -> Answerer | HeadsAnswerer:
+    """Loads what answers: an engine with a language model, or an encoder with its heads.
+
+    Args:
+        model: the base, of a family that is named.
+        infer: how questions are answered.
+        adapter: the adapter's folder.
+        encoder: turns questions and answers into tokens and back.
+        asked: what is known of the sub-tasks.
+        prompts: token ids of what there is to read.
+
+    Raises:
+        InputError: if base or adapter cannot be loaded, or transformers cannot run them.
+    """
+    if not isinstance(encoder, InputEncoder):
+        engine = load_engine(model, infer, adapter, prompts)
+        return Answerer(engine, encoder, asked.closed, asked.longest, infer.max_new_tokens)
+    check_engine(model, infer.engine)
+    if adapter is None:
+        raise InputError(
+            f"infer.adapter is false, but model.base {model.base!r} is encoder-only: it answers by"
+            " the heads of an adapter"
+        )
+    heads = load_adapter(load_base(model, *device_and_dtype()), adapter)
+    load_heads(heads, adapter)
+    heads.eval()
+    rows = [HeadRow(list(ids), len(ids), 0, "") for ids in prompts]
+    return HeadsAnswerer(exact_heads_path(heads, rows, model.pad_id), encoder, asked.closed)
 
 
 def load_engine(

@@ -12,6 +12,7 @@ from stages.model.examples import read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
 from stages.model.text import (
+    InputEncoder,
     Survival,
     TextEncoder,
     TokenRow,
@@ -64,8 +65,8 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     survival.report(encoded / "questions.jsonl")
     return Job(
         questions=[
-            Question(question_id, subtask, row.ids)
-            for question_id, subtask, row in zip(ids, subtasks, rows, strict=True)
+            Question(question_id, subtask, row.ids, text)
+            for question_id, subtask, row, text in zip(ids, subtasks, rows, inputs, strict=True)
         ],
         closed=read_closed(encoded / "closed.json") if infer.score_closed else {},
         longest=read_longest_answers(encoded / "train.jsonl", encoder),
@@ -89,6 +90,8 @@ def encode_questions(
     Raises:
         InputError: if it cannot.
     """
+    if isinstance(encoder, InputEncoder):  # heads write nothing
+        max_new_tokens = 0
     positions = max_prompt(config, max_new_tokens)
     if positions < 1:
         raise InputError(

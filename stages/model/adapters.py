@@ -49,6 +49,9 @@ TASKS = {
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
+HEADS = ("adapter_heads.json", "adapter_heads.safetensors")
+"""Forms and weights of an encoder's heads, beside the adapter that they were trained with."""
+
 PATTERNS = (
     "target_modules",
     "exclude_modules",
@@ -76,7 +79,7 @@ def adapter_folder(setting: bool | str, own: Path) -> Path | None:
         return own if setting else None
     name, _, commit = setting.partition("@")
     with reading(f"infer.adapter {setting!r}"):
-        folder = snapshot_download(name, revision=commit, allow_patterns=[CONFIG, *WEIGHTS])
+        folder = snapshot_download(name, revision=commit, allow_patterns=[CONFIG, *WEIGHTS, *HEADS])
     return Path(folder)
 
 
@@ -156,7 +159,7 @@ def adapter_fingerprint(adapter: Path) -> str:
     """
     if not adapter.is_dir():
         raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
-    files = (adapter / name for name in (CONFIG, *WEIGHTS))
+    files = (adapter / name for name in (CONFIG, *WEIGHTS, *HEADS))
     return " ".join(
         hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()
     )

@@ -40,6 +40,11 @@ class TokenRow(NamedTuple):
     prompt: int
     cut: int
 
+    @property
+    def labels(self) -> int:
+        """Number of labels that loss is computed on: the answer's tokens."""
+        return len(self.ids) - self.prompt
+
 
 class TooLong(InputError):
     """Instruction and answer alone exceed the cut-off, or the model's positions."""
@@ -103,6 +108,10 @@ class TextEncoder:
         """Encodes and decodes a text: what the model sees of it, or can say; trimmed."""
         return self.decode(self.encode_answer(text))
 
+    def _render(self, subtask: str, text: str) -> str:
+        """What the model reads of a question."""
+        return self._prompts.render(subtask, text)
+
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
@@ -116,7 +125,7 @@ class TextEncoder:
         beginning = [] if bos_id is None else [bos_id]
 
         def ids(characters: int) -> list[int]:
-            prompt = self._prompts.render(subtask, text[:characters].rstrip())
+            prompt = self._render(subtask, text[:characters].rstrip())
             return [*beginning, *self._ids(prompt), *self._closing]
 
         longest = min(len(text), self._settings.max_characters or len(text))
@@ -141,6 +150,54 @@ class TextEncoder:
         while len(ids(fits)) > budget:
             fits -= 1
         return ids(fits), len(text) - fits
+
+
+class InputEncoder(TextEncoder):
+    """Turns questions into what an encoder with heads reads: the input alone.
+
+    The sub-task chooses a head, and needs no instruction.
+    """
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Returns the places in a text of the tokens that it has, as characters.
+
+        Raises:
+            InputError: if the tokenizer does not know them.
+        """
+        if not getattr(self._tokenizer, "is_fast", False):
+            raise InputError(
+                "model.tokenizer: it does not say where in a text its tokens are, which heads of"
+                " spans need; expected a tokenizer with a tokenizer.json"
+            )
+        found = self._tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return [(int(start), int(end)) for start, end in found["offset_mapping"]]
+
+    @property
+    def cutoff(self) -> int:
+        """Largest number of tokens of a row."""
+        return self._settings.cutoff
+
+    @property
+    def before(self) -> int:
+        """Number of tokens before the first one of a text."""
+        return 0 if self._settings.bos_id is None else 1
+
+    def _render(self, subtask: str, text: str) -> str:
+        return text
+
+
+def text_encoder(settings: Model, tokenizer: Any, prompts: Prompts) -> TextEncoder:
+    """Returns the encoder of texts that the base's family needs.
+
+    Args:
+        settings: which name the family.
+        tokenizer: as it was loaded.
+        prompts: header, template and instructions.
+    """
+    kind = InputEncoder if settings.family == "encoder-only" else TextEncoder
+    return kind(settings, tokenizer, prompts)
 
 
 class Survival:

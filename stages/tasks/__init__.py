@@ -10,10 +10,11 @@ import importlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from stages.common.command import InputError
 from stages.common.outputs import check_sums
+from stages.forms.forms import Form
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -30,12 +31,15 @@ class Task(Protocol):
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
             or sets of labels are open and have no entry.
+        FORMS: what kind of answer each open sub-task has (stages/forms/forms.py), for models that
+            compute answers instead of writing them. May be absent.
     """
 
     REQUIRED: Sequence[str]
     UNITS: Sequence[str]
     SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
+    FORMS: Mapping[str, Form]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
         """Makes examples of the raw files.
@@ -63,6 +67,20 @@ class Task(Protocol):
             mapping of at least one part that is parsed apart; None where nothing can be parsed, so
             that decode would submit its fallback. An answer that names nothing, such as
             ``nessuna``, is an empty list.
+        """
+
+    def place(self, subtask: str, text: str, answer: str) -> Sequence[Any]:
+        """Finds in a question's input what an answer names, as decode does.
+
+        Only tasks with a sub-task whose form is `Spans` or `Pairs` have it.
+
+        Args:
+            subtask: such a sub-task.
+            text: the input of a question.
+            answer: an answer to it.
+
+        Returns:
+            The values that the form writes, ascending.
         """
 
     def decode(

@@ -38,6 +38,7 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.forms.forms import Pairs
 from stages.toolkit.answers import AnswerParser
 from stages.toolkit.limits import MENTIONS, too_large
 from stages.toolkit.questions import question_id
@@ -314,6 +315,16 @@ def _examples(
 NO_RELATION = "[NOREL]"
 
 MARKERS = Markers("BREL", "SEP", "EREL", "NOREL")
+FORMS = {
+    NAME: Pairs(
+        labels=("result", "test"),
+        entry="[BREL] {result} [SEP] {test} [EREL]",
+        joint=" ",
+        none=NO_RELATION,
+        markers=["BREL", "SEP", "EREL", "NOREL"],
+        unit="word",
+    )
+}
 
 
 class Pair(NamedTuple):
@@ -547,6 +558,12 @@ def _everywhere(text: str, mention: str) -> list[Span]:
 def _first_in(chunk: Span, places: Sequence[Span]) -> int:
     """The number of the first place that does not begin before a chunk."""
     return bisect.bisect_left(places, chunk.start, key=lambda place: place.start)
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, int, int]]:
+    """The relations of which a chunk has both spans; see `stages.tasks.Task.place`."""
+    found = locate(text, Span(0, len(text)), parse_answer(answer)[0])
+    return sorted({(*relation.result, *relation.test) for relation in found if relation})
 
 
 def interpret(subtask: str, answer: str) -> list[Pair] | None:

@@ -39,6 +39,7 @@ from statistics import fmean, harmonic_mean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
+from stages.forms.forms import Fields
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
@@ -71,6 +72,7 @@ SUBMISSIONS = {
 
 COHERENT = yes_no(1, 0)
 CLOSED = {CLASSES: COHERENT.candidates}
+FORMS = {SCORES: Fields(template="{score}", decimals={"score": 2})}
 FALLBACK = 0
 LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0
 

@@ -35,6 +35,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
+from stages.forms.forms import Words
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
@@ -133,6 +134,7 @@ class SubTask:
 A = SubTask("A", tuple(EMOTIONS.answers))
 B = SubTask("B", ("Direction", "Topic"))
 CLOSED = {B.name: TARGETS.candidates}
+FORMS = {A.name: Words(words=sorted(EMOTIONS.candidates), none=NONE)}
 
 
 @dataclass(frozen=True)

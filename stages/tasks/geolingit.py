@@ -40,6 +40,7 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
+from stages.forms.forms import Fields
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
@@ -74,6 +75,13 @@ SENDING = Sending(
     suffix=".tsv",
 )
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
+FORMS = {
+    NAME: Fields(
+        template="[regione] {region} [geo] {latitude} {longitude}",
+        labels={"region": []},  # those that the training files have
+        decimals={"latitude": 3, "longitude": 3},
+    )
+}
 
 SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}
 """The submission file of each sub-task."""

@@ -43,6 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
+from stages.forms.forms import Spans
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import examples, question_id
@@ -283,6 +284,17 @@ def _log_absent(folder: Path, posts: Mapping[str, BySplit[Post]]) -> None:
 NONE = "nessuna"
 GAP = Markers("gap")
 BLANK = Markers("blank")
+FORMS = {
+    B: Spans(
+        labels=[COLUMN[B]],
+        entry="{mention}",
+        joint=" [gap] ",
+        none=NONE,
+        markers=["gap", "blank"],
+        blank="[blank]",
+        unit="word",
+    )
+}
 
 
 def spans_of(rationale: AbstractSet[int]) -> list[Span]:
@@ -391,6 +403,12 @@ def _everywhere(text: str, segment: str) -> list[Span]:
 def _is_blank(text: str, start: int, end: int) -> bool:
     inside = start >= 0 and end <= len(text)
     return start == end or (inside and text[start:end].isspace())
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, str]]:
+    """The spans of a post that an answer means; see `stages.tasks.Task.place`."""
+    spans = locate(text, parse_answer(answer)[0])
+    return sorted((span.start, span.end, COLUMN[B]) for span in spans if span)
 
 
 def interpret(subtask: str, answer: str) -> int | list[str] | None:

@@ -30,6 +30,7 @@ likely, not confirmed.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
@@ -40,6 +41,7 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.forms.forms import PATTERNS, Spans
 from stages.toolkit.answers import AnswerParser, normalised
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import question_id
@@ -267,6 +269,17 @@ def labels_of(length: int, entities: Sequence[Entity]) -> list[str]:
 
 NONE = "nessuna"
 MARKERS = Markers(*KINDS)
+FORMS = {
+    NAME: Spans(
+        labels=list(KINDS),
+        entry="[{label}] {mention}",
+        joint=" ",
+        none=NONE,
+        markers=list(KINDS),
+        unit="token",
+        whole=True,
+    )
+}
 
 
 class Mention(NamedTuple):
@@ -379,6 +392,16 @@ def _places(tokens: Sequence[str], mention: str) -> list[Span]:
 def _everywhere(tokens: Sequence[str], mention: str) -> list[Span]:
     """All places of a mention; whatever the case of letters, if there is none otherwise."""
     return token_occurrences(tokens, mention) or token_occurrences(tokens, mention, any_case=True)
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, str]]:
+    """The entities in a question's text that an answer names; see `stages.tasks.Task.place`."""
+    units = [Span(*match.span()) for match in re.finditer(PATTERNS["token"], text)]
+    found = locate([text[start:end] for start, end in units], parse_answer(answer)[0])
+    return sorted(
+        (units[place.start].start, units[place.end - 1].end, kind)
+        for kind, place in filter(None, found)
+    )
 
 
 def interpret(subtask: str, answer: str) -> list[Mention] | None:

@@ -7,37 +7,17 @@ import bisect
 import re
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from itertools import accumulate
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, TypeVar
 
+from stages.forms.mentions import Markers as Markers
+from stages.forms.mentions import Span as Span
+from stages.forms.mentions import occurrences as occurrences
+from stages.forms.mentions import parse_mark as parse_mark
+from stages.forms.mentions import token_occurrences as token_occurrences
+from stages.forms.mentions import with_mark as with_mark
 from stages.toolkit.limits import MENTIONS
 
 Mention = TypeVar("Mention", bound=Hashable)
-
-
-class Span(NamedTuple):
-    """A part of a text, from the first character to that after the last one."""
-
-    start: int
-    end: int
-
-    def overlaps(self, other: Self) -> bool:
-        """Says whether the two share a character."""
-        return self.start < other.end and other.start < self.end
-
-    def gap(self, other: Self) -> int:
-        """Counts the characters between the two, 0 if they touch or overlap."""
-        return max(0, self.start - other.end, other.start - self.end)
-
-
-def occurrences(text: str, mention: str, within: Span) -> list[Span]:
-    """Finds every place of a non-empty mention inside a part of a text, overlapping ones too."""
-    places = []
-    start = text.find(mention, within.start, within.end)
-    while start >= 0:
-        places.append(Span(start, start + len(mention)))
-        start = text.find(mention, start + 1, within.end)
-    return places
 
 
 def loose_occurrences(text: str, mention: str, within: Span) -> list[Span]:
@@ -81,39 +61,6 @@ def _folded(text: str) -> tuple[str, list[int]]:
     return "".join(folded), [*origins, len(text)]
 
 
-def token_occurrences(tokens: Sequence[str], mention: str, *, any_case: bool = False) -> list[Span]:
-    """Finds every place of a mention in a tokenised text.
-
-    White space does not matter: ``d'Italia`` is found in the tokens ``d'``, ``Italia``. A place
-    begins and ends with a token.
-
-    Args:
-        tokens: the text's tokens, none of them blank.
-        mention: what is looked for.
-        any_case: whether the case of letters does not matter either.
-
-    Returns:
-        Spans of tokens, not of characters.
-    """
-    bare_mention = "".join((mention.casefold() if any_case else mention).split())
-    if not bare_mention:
-        return []
-    text, token_at = _joined(tuple(tokens), any_case)
-    return [
-        Span(token_at[place.start], token_at[place.end])
-        for place in occurrences(text, bare_mention, Span(0, len(text)))
-        if place.start in token_at and place.end in token_at
-    ]
-
-
-@lru_cache(maxsize=4)  # likewise
-def _joined(tokens: tuple[str, ...], any_case: bool) -> tuple[str, dict[int, int]]:
-    """The tokens as one text without white space, and which token begins at which offset."""
-    bare = ["".join((t.casefold() if any_case else t).split()) for t in tokens]
-    offsets = accumulate(map(len, bare), initial=0)
-    return "".join(bare), {offset: i for i, offset in enumerate(offsets)}
-
-
 def first_from(places: Sequence[Span], start: int) -> Span | None:
     """The first of ascending places that begins at an offset or after it, or None."""
     number = bisect.bisect_left(places, start, key=lambda place: place.start)
@@ -132,54 +79,7 @@ def is_word(text: str, span: Span) -> bool:
     return not inside(span.start) and not inside(span.end)
 
 
-# --- Mentions in answers --------------------------------------------------------------------------
-
-
-class Markers:
-    """Markers such as ``[PER]`` between the mentions of an answer, in any case of letters.
-
-    A mention that holds a marker's text gets one more opening bracket: ``[[PER]`` is the text
-    ``[PER]``.
-    """
-
-    def __init__(self, *names: str) -> None:
-        # Brackets are taken from the first one on, all at once: a try at each would be quadratic.
-        self._pattern = re.compile(rf"(?<!\[)(\[++)({'|'.join(names)})\]", re.IGNORECASE)
-
-    def escape(self, mention: str) -> str:
-        """A mention as the answer writes it."""
-        return self._pattern.sub(r"[\g<0>", mention)
-
-    def split(self, answer: str) -> tuple[str, list[tuple[str, str]]]:
-        """Cuts an answer at its markers.
-
-        Returns:
-            The text before the first marker; and for each marker its name, in capitals, and the
-            text that follows it up to the next one.
-        """
-        pieces = self._pattern.split(answer)  # text, brackets, name, text, brackets, name, …, text
-        segments = [("", [pieces[0]])]
-        for brackets, name, after in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-            if len(brackets) == 1:
-                segments.append((name.upper(), [after]))
-            else:
-                segments[-1][1].append(f"{brackets[1:]}{name}]{after}")
-        (_, before), *marked = ((name, "".join(parts)) for name, parts in segments)
-        return before, marked
-
-
-_MARK = re.compile(r"(.*\S) \[(-?[0-9]{1,6})\]", re.DOTALL)
-
-
-def with_mark(mention: str, mark: int) -> str:
-    """A mention with its occurrence mark: ``Roma [2]``."""
-    return f"{mention} [{mark}]"
-
-
-def parse_mark(mention: str) -> tuple[str, int | None]:
-    """Parts a mention from its occurrence mark, None where it has none."""
-    match = _MARK.fullmatch(mention)
-    return (match[1], int(match[2])) if match else (mention, None)
+# --- Mentions in order ----------------------------------------------------------------------------
 
 
 class _Chain(NamedTuple):

@@ -16,6 +16,7 @@ from stages.model import processes
 from stages.model.adapters import TASKS
 from stages.model.device import can_compile, compile_layers
 from stages.model.family import family_of
+from stages.model.heads import save_heads
 from stages.model.packed import PackedPath
 from stages.model.path import ModelPath
 from stages.training.settings import ALL, Lora
@@ -98,10 +99,14 @@ def shard(model: Any) -> None:
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """Writes the adapter as safetensors, and its settings with lists in a stable order."""
+    """Writes the adapter as safetensors, and its settings with lists in a stable order.
+
+    The heads of an encoder are written beside it.
+    """
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))  # sets come in a random order
     stable = {k: sorted(v) if isinstance(v, list) else v for k, v in sorted(config.items())}
     write_text(path, json.dumps(stable, indent=2) + "\n")
+    save_heads(model, folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -19,6 +19,7 @@ from stages.model.check import (
     sample,
 )
 from stages.model.encoder_decoder import plain_path
+from stages.model.heads import HeadRow, exact_heads_path
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -44,6 +45,10 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         InputError: if transformers cannot run the base, or the plain path is to be sharded.
     """
     model.train()
+    agree = partial(_largest, model.device)
+    if hasattr(model, "heads"):
+        with without_dropout(model):
+            return exact_heads_path(model, cast(Sequence[HeadRow], rows), pad_id, agree)
     is_pair = model.get_base_model().config.is_encoder_decoder
     rows = sample(rows, apart=is_pair)
     reference = Reference(model, pad_id)
@@ -62,7 +67,7 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         ways,
         largest_difference,
         allowed_difference(model.get_base_model()),
-        lambda found: max(processes.here().gathered(found, model.device)),
+        agree,
     )
     if path is None:
         log.warning("rows are computed one by one, which is slow")
@@ -70,6 +75,11 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     if processes.here().sharded and not isinstance(path, PackedPath):
         raise InputError("the plain path cannot be sharded (FSDP); expected a base that fits a GPU")
     return path
+
+
+def _largest(device: torch.device, found: float) -> float:
+    """The largest of the numbers that the processes have found."""
+    return max(processes.here().gathered(found, device))
 
 
 def _outcomes(model: Any, rows: Sequence[TokenRow], path: ModelPath) -> list[torch.Tensor]:
