@@ -49,7 +49,7 @@ class HeadsAnswerer:
             InputError: if a sub-task has no head, or what one computes is no finite number.
         """
         self._path.model.eval()
-        rows = [self._row(question) for question in questions]
+        rows: list[Any] = [self._row(question) for question in questions]
         batches = deque(self._path.split(rows, self._tokens))
         while batches:
             numbers = batches.popleft()

@@ -377,7 +377,7 @@ def _head(form: Form, size: int) -> torch.nn.Module:
 # --- A model with heads ---------------------------------------------------------------------------
 
 
-def add_heads(model: Any, rows: Sequence[HeadRow], forms: Forms) -> None:
+def add_heads(model: Any, rows: Sequence[Any], forms: Forms) -> None:
     """Gives an encoder with its adapter a fresh head for each sub-task of the training rows.
 
     Args:
@@ -463,7 +463,7 @@ class HeadBatch(NamedTuple):
 class HeadsPath(PlainPath):
     """Computes padded rows by the encoder's own forward; see `stages.model.path.ModelPath`."""
 
-    def batch(self, rows: Sequence[HeadRow]) -> HeadBatch:  # type: ignore[override]
+    def batch(self, rows: Sequence[Any]) -> HeadBatch:  # type: ignore[override]
         """Pads rows on the right."""
         ids, mask = pad([row.ids for row in rows], self._pad_id, left=False)
         return HeadBatch(ids, mask, tuple(rows))
@@ -485,7 +485,7 @@ class HeadsPath(PlainPath):
 
 
 def exact_heads_path(
-    model: Any, rows: Sequence[HeadRow], pad_id: int, agree: Callable[[float], float] = float
+    model: Any, rows: Sequence[Any], pad_id: int, agree: Callable[[float], float] = float
 ) -> HeadsPath:
     """Returns the path of an encoder with heads; with padded rows if padding changes nothing.
 
@@ -532,7 +532,7 @@ def exact_heads_path(
 
 
 @torch.no_grad()
-def _states_by_row(path: HeadsPath, rows: Sequence[HeadRow]) -> list[torch.Tensor]:
+def _states_by_row(path: HeadsPath, rows: Sequence[Any]) -> list[torch.Tensor]:
     found: dict[int, torch.Tensor] = {}
     for numbers in path.split(rows, TOKENS):
         batch = to_device(path.batch([rows[i] for i in numbers]), path.model.device)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -19,7 +19,7 @@ from stages.model.check import (
     sample,
 )
 from stages.model.encoder_decoder import plain_path
-from stages.model.heads import HeadRow, exact_heads_path
+from stages.model.heads import exact_heads_path
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -48,7 +48,7 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     agree = partial(_largest, model.device)
     if hasattr(model, "heads"):
         with without_dropout(model):
-            return exact_heads_path(model, cast(Sequence[HeadRow], rows), pad_id, agree)
+            return exact_heads_path(model, rows, pad_id, agree)
     is_pair = model.get_base_model().config.is_encoder_decoder
     rows = sample(rows, apart=is_pair)
     reference = Reference(model, pad_id)
