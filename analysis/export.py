@@ -81,11 +81,6 @@ def export_merged(record: RunRecord, folder: Path, dtype: str) -> None:
 
     settings = read(Settings)
     given = settled(settings.model)
-    if given.family != "decoder-only":
-        raise InputError(
-            f"model.base {given.base!r} is {given.family}: a merged model is written of"
-            " decoder-only bases; others are exported as an adapter"
-        )
     tokenizer = load_tokenizer(given)
     encoder = TextEncoder(given, tokenizer, read(Prompts, PROMPTS))
     positions = max_positions(load_config(settings.model))
@@ -104,6 +99,22 @@ def export_merged(record: RunRecord, folder: Path, dtype: str) -> None:
     print(tabulate(rows, ("from", "difference"), "simple", disable_numparse=True))
     if quantization == "int8":
         print("Layers in int8 also round what goes into them; a merged model does not.")
+
+
+def check_family() -> None:
+    """Makes sure that the card, and a merged model, are for the base that was adapted.
+
+    Raises:
+        InputError: if it is not decoder-only.
+    """
+    from stages.model.loading import settled
+
+    given = settled(read(Settings).model)
+    if given.family != "decoder-only":
+        raise InputError(
+            f"model.base {given.base!r} is {given.family}; expected decoder-only, which the card of"
+            f" an exported adapter is about. {ADAPTER} itself is what this pipeline answers with"
+        )
 
 
 def converter() -> Path | None:
@@ -151,6 +162,7 @@ def main() -> None:
     folder: Path = arguments.folder
     record = read_record(ADAPTER)
     check_up_to_date()
+    check_family()
     export_adapter(record, folder / "adapter")
     if not arguments.adapter_only:
         export_merged(record, folder / "merged", arguments.dtype)

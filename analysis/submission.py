@@ -34,12 +34,12 @@ def description(params: Mapping[str, Any]) -> str:
     revision = params["model"]["revision"]
     lines = (
         f"Team {params['decode']['team']}, run {params['decode']['run']}.",
-        "One LLaMA for all tasks of EVALITA 2023, after ExtremITA: fine-tuned with LoRA to follow"
-        " an instruction for each sub-task.",
+        "One model for all tasks of EVALITA 2023, after ExtremITA: fine-tuned with LoRA, on all at"
+        " once.",
         f"Base model: {params['model']['base']}{f' at {revision}' if revision else ''},"
         f" quantization {params['model']['quantization']}.",
         f"LoRA: rank {lora['rank']}, alpha {lora['alpha']}, dropout {lora['dropout']},"
-        f" on {', '.join(lora['targets'])}.",
+        f" on {lora['targets'] if lora['targets'] == 'all' else ', '.join(lora['targets'])}.",
         f"Training: {finetune['epochs']} epochs, batches of {finetune['batch']}, learning rate"
         f" {finetune['learning_rate']}, seed {finetune['seed']}.",
         f"Training data: {', '.join(params['tasks'])}.",

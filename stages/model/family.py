@@ -73,7 +73,7 @@ def check_engine(model: Model, engine: str) -> None:
     Raises:
         InputError: if it does not.
     """
-    if engine == "vllm" and model.family != "decoder-only":
+    if engine == "vllm" and model.family in ("encoder-decoder", "encoder-only"):
         raise InputError(
             f"infer.engine is vllm, but model.base {model.base!r} is {model.family}; expected torch"
         )
