@@ -17,13 +17,13 @@ MAY_IMPORT = {
     "training": {"common", "forms", "model"},
     "answering": {"common", "model"},
     "check": {"common", "toolkit", "model", "training", "linear", "answering"},
-    "linear": {"common"},
+    "linear": {"common", "forms"},
     "encode": {"common", "forms", "toolkit", "tasks"},
     "decode": {"common", "toolkit", "tasks"},
     "evaluate": {"common", "toolkit", "tasks"},
     "finetune": {"common", "forms", "model", "training"},
     "infer": {"common", "model", "answering"},
-    "baseline": {"common", "linear"},
+    "baseline": {"common", "forms", "linear"},
 }
 
 
