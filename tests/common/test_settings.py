@@ -175,7 +175,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> N
 
 def test_leaves_are_dotted_keys() -> None:
     leaves = list(settings.leaves(finetune.Settings))
-    assert leaves[:2] == ["model.base", "model.revision"]
+    assert leaves[:3] == ["model.base", "model.family", "model.revision"]
     assert "finetune.lora.rank" in leaves
 
 
