@@ -107,8 +107,17 @@ def allowed_difference(base: Any) -> float:
     dtype = base.dtype
     if any(_computes_in_bf16(module) for module in base.modules()):
         dtype = torch.bfloat16
-    layers = getattr(base.config.get_text_config(), "num_hidden_layers", 1)
-    return ROUNDING[dtype] * math.sqrt(layers)
+    return ROUNDING[dtype] * math.sqrt(_depth(base.config))
+
+
+def _depth(config: Any) -> int:
+    """Layers that a number goes through; those of a decoder beside an encoder attend twice."""
+    own = config.get_text_config()
+    if not config.is_encoder_decoder:
+        return getattr(own, "num_hidden_layers", 1)
+    names = ("num_decoder_layers", "decoder_layers", "num_hidden_layers")
+    decoder = next(getattr(own, name) for name in names if getattr(own, name, None))
+    return int(getattr(config, "num_hidden_layers", decoder)) + 2 * int(decoder)
 
 
 def _computes_in_bf16(module: Any) -> bool:
