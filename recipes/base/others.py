@@ -120,6 +120,11 @@ def masked(ids: list[int], mask: int, pieces: int, rng: random.Random) -> Pair:
     return [*seen, EOS], [*labels, IGNORED]
 
 
+def mask_of(tokenizer: Tokenizer) -> int:
+    """Returns the id of what stands for a masked token."""
+    return int(tokenizer.get_vocab()[MASK])
+
+
 def pool(tokenizer: Tokenizer, settings: Settings, number: int) -> list[list[Pair]]:
     """Makes batches of documents that were sorted by length together.
 
@@ -138,7 +143,7 @@ def pool(tokenizer: Tokenizer, settings: Settings, number: int) -> list[list[Pai
         pairs = [pair_of(item, tokenizer) for item in items]
     else:
         texts = [item.draft.input if item.draft else item.answer for item in items]
-        mask = tokenizer.token_to_id(MASK)
+        mask = mask_of(tokenizer)
         while texts:
             joined = rng.randrange(2, 6) if rng.random() < JOINED else 1
             text, texts = " ".join(texts[:joined]), texts[joined:]
@@ -345,7 +350,7 @@ def restored(model: Any, tokenizer: Tokenizer, settings: Settings) -> dict[str, 
     import torch
 
     writer, rng = writer_for(settings.seed, "held-out/masked"), random.Random(settings.seed)
-    mask = tokenizer.token_to_id(MASK)
+    mask = mask_of(tokenizer)
     right = total = 0
     for _ in range(settings.evaluation_items):
         ids = tokenizer.encode(plain(writer), add_special_tokens=False).ids[:LONGEST]
