@@ -127,7 +127,10 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
         cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
         write_json(metrics / "cost" / "finetune.json", cost)
-        data = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
+        files = ["train.jsonl", "dev.jsonl", "prompts.json"]
+        if isinstance(encoder, InputEncoder):
+            files += FILES
+        data = [encoded / name for name in files]
         made = make_record(adapter, settings.model, data, settings.model_dump(), cost)
         beside = record_path(adapter)
         write_json(beside, made.model_dump())
