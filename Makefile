@@ -12,7 +12,7 @@ PIP_TORCH = $(if $(and $(CONSTRAINTS),$(TORCH_INDEX)),-$(PIP_INSTALL) --no-deps 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments check export push-adapter quick test test-gpu test-data lint audit docs format plots clean
+.PHONY: help install upgrade repro report integrity data submission base experiments clear-experiments study verify check export push-adapter demo grade site quick test test-gpu test-data lint audit docs format plots clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,13 @@ experiments: $(VENV)/installed ## list experiments: headlines, changed settings,
 clear-experiments: $(VENV)/installed ## forget experiments that failed or were killed, and their folders
 	$(BIN)/python -m analysis.experiments --clear
 
+verify: $(VENV)/installed ## compare the last run with the committed scores: identical, within the spread of seeds?
+	$(BIN)/python -m analysis.verify
+
+S :=
+study: $(VENV)/installed ## make the runs of studies/S.yaml, S=rank, that are missing, and report
+	$(BIN)/python -m analysis.study $(S)
+
 check: $(VENV)/installed ## check the settings of params.yaml and of queued experiments
 	$(BIN)/python -m analysis.settings
 
@@ -129,8 +136,19 @@ audit: $(VENV)/installed-test ## look up known vulnerabilities and licences of t
 	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match --allow-only '$(LICENCES)' \
 	  --ignore-packages grandalf --summary
 
-docs: $(VENV)/installed ## refresh the generated parts of README.md and docs
+HANDIN := handin
+grade: $(VENV)/installed ## score the exercise of the labs handed in as a folder, HANDIN=handin, and say what is missing
+	$(BIN)/python -m analysis.grade $(HANDIN)
+
+site: $(VENV)/installed-test ## make a site of docs: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+demo: $(VENV)/installed ## ask the model in a browser, on this machine alone
+	$(BIN)/python -m analysis.demo
+
+docs: $(VENV)/installed ## refresh the generated parts of README.md and docs, and the labs' pages
 	$(BIN)/python -m recipes.tables
+	$(BIN)/python -m recipes.labs
 
 format: $(VENV)/installed-test ## reformat the code
 	$(BIN)/ruff check --fix .

@@ -115,7 +115,7 @@ class Respondent:
         texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
         ids = [row.ids for row in rows]
-        asked = Asked(closed, longest)
+        asked = Asked(closed, longest, {})
         self._answerer = load_answerer(given, settings.infer, folder, self._encoder, asked, ids)
 
     def reply(self, examples: Sequence[Example]) -> list[Reply]:

@@ -8,7 +8,6 @@ are not this adapter's are refused: DVC must find everything up to date.
     python -m analysis.card [card.md]
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from tabulate import tabulate
 
-from analysis.dvc import dvc
+from analysis.dvc import changed_stages
 from analysis.emissions import with_emissions
 from analysis.provenance import read_record
 from analysis.report import METRICS, flat, read_json
@@ -61,11 +60,10 @@ def check_up_to_date() -> None:
     Raises:
         InputError: if DVC says that they do not.
     """
-    changed = json.loads(dvc("status", "--json", "--with-deps", "evaluate"))
-    if changed:
+    if changed := changed_stages():
         raise InputError(
             f"what is here is not of one run, so that scores may be another adapter's; changed in"
-            f" {', '.join(sorted(changed))}: `dvc repro` comes first"
+            f" {', '.join(changed)}: `dvc repro` comes first"
         )
     if settings.load(settings.PARAMS)["infer"]["adapter"] is not True:
         raise InputError("infer.adapter: the scores are not of models/adapter; expected true")

@@ -1,5 +1,6 @@
 """DVC's commands, as a person would type them."""
 
+import json
 import subprocess
 import sys
 
@@ -23,3 +24,8 @@ def dvc(*arguments: str) -> str:
     if done.returncode:
         raise InputError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def changed_stages() -> list[str]:
+    """Returns the stages before the scores whose inputs or outputs are not the last run's."""
+    return sorted(json.loads(dvc("status", "--json", "--with-deps", "evaluate")))

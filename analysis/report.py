@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.costs import workspace_costs
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
 from stages.common import settings
@@ -194,8 +195,8 @@ def page() -> str:
     params = settings.load(settings.PARAMS)
     country = params["cost"]["country"]
     costs = {
-        path.stem: with_emissions(read_json(path), country)
-        for path in sorted((METRICS / "cost").glob("*.json"))
+        stage: with_emissions(record, country)
+        for stage, record in workspace_costs(METRICS, Path("dvc.lock")).items()
     }
     environment = Environment(
         loader=PackageLoader("analysis", "."),

@@ -42,7 +42,10 @@ def main() -> None:
     table = tabulate(rows(report["units"]), HEADER, "simple", disable_numparse=True, colalign=right)
     print(table)
     if report["headline"] is not None:
-        print(f"\nheadline {report['headline']:.3f}: the mean, with 0 the baseline and 1 perfect")
+        ends = [report.get(f"headline_{end}") for end in ("low", "high")]
+        said = " ({:.3f} to {:.3f})".format(*ends) if None not in ends else ""
+        value = f"{report['headline']:.3f}{said}"
+        print(f"\nheadline {value}: the mean, with 0 the baseline and 1 perfect")
 
 
 if __name__ == "__main__":

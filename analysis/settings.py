@@ -1,25 +1,21 @@
 """Settings: params.yaml and that of every queued experiment, checked before they cost a night.
 
-Refuses what the stage check would refuse when its turn has come, tasks that do not exist, a run
-that a task's organisers do not read, which decode would refuse after the training, and a prompt
-file that git does not track: a queued experiment runs in a copy of what git tracks.
+Refuses what the stage check would refuse when its turn has come, tasks without raw files, and a
+prompt file that git does not track: a queued experiment runs in a copy of what git tracks.
 
     python -m analysis.settings
 """
 
-import json
 import logging
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.dvc import dvc
+from analysis.runs import show
 from stages.check import check
 from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import PARAMS, load
-from stages.tasks import load as load_task
-from stages.tasks import names
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +49,9 @@ def problems(settings: Mapping[str, Any]) -> Iterator[str]:
         except InputError as error:
             yield str(error)
         else:
-            if unknown := [name for name in checked.tasks if name not in names()]:
-                yield f"{source}: tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
-            number, known = checked.decode.run, set(checked.tasks) & set(names())
-            if few := sorted(name for name in known if load_task(name).SENDING.runs < number):
-                yield f"{source}: decode.run: so many runs are not read of {', '.join(few)}"
+            folders = [Path(checked.data.raw) / name for name in checked.tasks]
+            if absent := [str(folder) for folder in folders if not folder.is_dir()]:
+                yield f"{source}: data.raw: no folder {', '.join(absent)}"
             if not is_tracked(Path(checked.data.prompts)):
                 yield f"{source}: data.prompts: git does not track the file: git add it"
 
@@ -70,7 +64,7 @@ def main() -> None:
     """
     argument_parser(__doc__).parse_args()
     settings = {str(PARAMS): load(PARAMS)}
-    settings |= dict(queued(json.loads(dvc("exp", "show", "--json"))))
+    settings |= dict(queued(show()))
     if found := list(problems(settings)):
         raise InputError("\n".join(found))
     log.info("settings in order: %s", ", ".join(settings))

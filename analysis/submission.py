@@ -32,6 +32,8 @@ def description(params: Mapping[str, Any]) -> str:
     """A text about the system, from the settings of the run."""
     finetune, lora = params["finetune"], params["finetune"]["lora"]
     revision = params["model"]["revision"]
+    named = lora["targets"]
+    targets = f"{named} linear layers" if isinstance(named, str) else ", ".join(named)
     lines = (
         f"Team {params['decode']['team']}, run {params['decode']['run']}.",
         "One model for all tasks of EVALITA 2023, after ExtremITA: fine-tuned with LoRA, on all at"
@@ -39,7 +41,7 @@ def description(params: Mapping[str, Any]) -> str:
         f"Base model: {params['model']['base']}{f' at {revision}' if revision else ''},"
         f" quantization {params['model']['quantization']}.",
         f"LoRA: rank {lora['rank']}, alpha {lora['alpha']}, dropout {lora['dropout']},"
-        f" on {lora['targets'] if lora['targets'] == 'all' else ', '.join(lora['targets'])}.",
+        f" on {targets}.",
         f"Training: {finetune['epochs']} epochs, batches of {finetune['batch']}, learning rate"
         f" {finetune['learning_rate']}, seed {finetune['seed']}.",
         f"Training data: {', '.join(params['tasks'])}.",

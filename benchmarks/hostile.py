@@ -20,9 +20,10 @@ from pathlib import Path
 from stages import tasks
 from stages.common import settings
 from stages.common.command import InputError, run
+from stages.forms.mentions import Span
 from stages.tasks import clinkart, hodi, nermud
 from stages.toolkit.answers import normalised
-from stages.toolkit.spans import Span
+from stages.toolkit.limits import MENTIONS
 from stages.toolkit.splits import HoldOut
 
 SPLITS = HoldOut(seed=1, dev=0.0, test=0.2)
@@ -124,7 +125,8 @@ def sentence_of_pairs(count: int) -> None:
     text = "3 " * (count + 1)
     chunk = Span(0, len(text))
     answer, _ = clinkart.write_answer(text, chunk, relations)
-    assert clinkart.locate(text, chunk, clinkart.parse_answer(answer)[0])[:500] == relations[:500]
+    located = clinkart.locate(text, chunk, clinkart.parse_answer(answer)[0])
+    assert located[:MENTIONS] == relations[:MENTIONS]
 
 
 def document(unit: str, size: int) -> None:

@@ -15,11 +15,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from analysis.differences import HEADLINE
 from analysis.scores import HEADER
 from analysis.scores import rows as score_rows
+from analysis.verify import SEEDS, pooled
 from recipes import imports, record
+from recipes.energy import energy
 from stages import encode
 from stages.common import settings
 from stages.common.command import run
@@ -139,14 +143,39 @@ def units(name: str) -> dict[str, Any]:
 
 
 def scores() -> str:
-    """The scores in metrics/evaluate.json."""
-    return table(HEADER, score_rows(units("evaluate")))
+    """The scores in metrics/evaluate.json, and those of several seeds."""
+    header, rows = with_seeds(score_rows(units("evaluate")))
+    return table(header, rows)
 
 
 def glimpse() -> str:
     """The first scores in metrics/evaluate.json, and the headline."""
-    rows = [*score_rows(units("evaluate"))[:4], ("…",) * len(HEADER)]
-    return f"{table(HEADER, rows)}\n\nheadline {report('evaluate')['headline']:.3f}"
+    header, rows = with_seeds(score_rows(units("evaluate"))[:4])
+    said = f"headline {report('evaluate')['headline']:.3f}"
+    if (known := seeds()) and (own := known.get(HEADLINE)):
+        said += f"; of {len(own)} runs {spread(own)}"
+    return f"{table(header, [*rows, ('…',) * len(header)])}\n\n{said}"
+
+
+def seeds() -> dict[str, list[float]]:
+    """The scores of several seeds and machines in metrics/seeds.json, by unit; none without it."""
+    return pooled(report("seeds")) if (ROOT / SEEDS).is_file() else {}
+
+
+def with_seeds(rows: Sequence[Sequence[str]]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Adds a column with the median and the range over seeds to a table of scores, if known."""
+    known = seeds()
+    if not known:
+        return HEADER, list(rows)
+    count = max(map(len, known.values()))
+    cells = [spread(known[row[0]]) if row[0] in known else "–" for row in rows]
+    header = (*HEADER, f"{count} runs: median (range)")
+    return header, [(*row, cell) for row, cell in zip(rows, cells, strict=True)]
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median of scores, and their range."""
+    return f"{median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def figure(entry: Mapping[str, Any]) -> str:
@@ -192,7 +221,7 @@ Part = Callable[[], str | None]
 def parts() -> dict[str, Part]:
     """The generated parts by the names that stand in the pages."""
     tables: list[Part] = [stages, tasks, sending, params, folders, walls, marks]
-    figures: list[Part] = [scores, glimpse, published, sources]
+    figures: list[Part] = [scores, glimpse, published, sources, energy]
     life: list[Part] = [
         record.record_raw,
         record.record_encoded,
@@ -210,9 +239,9 @@ def relinked(text: str, folder: str) -> str:
     """Makes links that count from the root count from a folder."""
 
     def relative(link: re.Match[str]) -> str:
-        return f"]({os.path.relpath(link[1], folder or '.')})"
+        return f"]({os.path.relpath(link[1], folder or '.')}{link[2]})"
 
-    return re.sub(r"\]\((?!http)([^)#]+)\)", relative, text)
+    return re.sub(r"\]\((?!http)([^)#]+)((?:#[^)]*)?)\)", relative, text)
 
 
 def render(text: str, folder: str = "") -> str:

@@ -1,8 +1,9 @@
 """Check: every key of params.yaml is known and every value in range, before any work begins.
 
-Reads all of params.yaml, also the keys that no other stage reads, and the prompt file; writes
-nothing. It stands first in dvc.yaml and runs whenever any value has changed: a misspelt key, which
-DVC would take for one that nothing depends on, ends here and not in a run with the old results.
+Reads all of params.yaml, also the keys that no other stage reads, and the prompt file, and asks the
+selected tasks how many runs their organisers read; writes nothing. It stands first in dvc.yaml and
+runs whenever any value has changed: a misspelt key, which DVC would take for one that nothing
+depends on, ends here and not in a run with the old results.
 
     python -m stages.check
 """
@@ -12,14 +13,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from stages.answering.settings import Infer
+from stages.answering.settings import Infer, vllm_problems
 from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
-from stages.common.settings import PARAMS, Section, load, read, validate
+from stages.common.settings import PARAMS, Names, Section, load, read, validate
 from stages.linear.settings import Baseline
 from stages.model.family import check_here
 from stages.model.settings import Model
-from stages.toolkit.settings import Bootstrap, Data, Encode, Run
+from stages.tasks import problems
+from stages.toolkit.settings import Bootstrap, Data, Decode, Encode
 from stages.training.settings import Finetune
 
 
@@ -44,7 +46,7 @@ class Cost(Section):
 class Settings(Section):
     """All of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     data: Data
     encode: Encode
     model: Model
@@ -52,7 +54,7 @@ class Settings(Section):
     cost: Cost
     infer: Infer
     baseline: Baseline
-    decode: Run
+    decode: Decode
     evaluate: Bootstrap
 
 
@@ -68,12 +70,16 @@ def check(content: Any, source: str) -> Settings:
             the settings contradict the base's own configuration.
     """
     settings = validate(Settings, content, source)
+    found = list(problems(settings.tasks, settings.decode.run))
     prompts = Path(settings.data.prompts)
     instructions = read(Prompts, prompts).instructions
     if unknown := settings.finetune.weights.keys() - instructions.keys():
-        raise InputError(
-            f"{source}: finetune.weights: {prompts} has no sub-task {', '.join(sorted(unknown))}"
-        )
+        found.append(f"finetune.weights: {prompts} has no sub-task {', '.join(sorted(unknown))}")
+    if settings.infer.engine == "vllm":
+        rank = settings.finetune.lora.rank if settings.infer.adapter is True else 0
+        found += vllm_problems(settings.model.quantization, rank)
+    if found:
+        raise InputError("\n".join(f"{source}: {problem}" for problem in found))
     check_here(settings.model, settings.infer.engine)
     return settings
 

@@ -1,11 +1,15 @@
 """Decode: the model's answers become the organisers' submission files.
 
-Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. Writes SUBMISSIONS, one
-folder a task, and METRICS/decode.json: for each sub-task how many answers there were, how many
-could not be parsed in full, and how many had to be replaced by the fallback; to plot, the same as
-shares in METRICS/decode/answers.csv. Where predictions have probabilities, as those of closed
-sub-tasks do, SUBMISSIONS/probabilities.csv has them for evaluate: a row for each question and
-candidate answer, with 1 in the column answered for the candidate that the model gave.
+Reads the test items in RAW (never their gold) and PREDICTIONS/test.jsonl. From dev.jsonl beside it,
+if it is there, answers to dev questions with their gold, rules are learnt that make the figures of
+sub-tasks best, and applied (stages/toolkit/decisions.py), unless params.yaml says plain.
+
+Writes SUBMISSIONS, one folder a task, and METRICS/decode.json: for each sub-task how many answers
+there were, how many could not be parsed in full, and how many had to be replaced by the fallback;
+to plot, the same as shares in METRICS/decode/answers.csv; the rules in METRICS/decode/
+decisions.json. Where predictions have probabilities, as those of closed sub-tasks do,
+SUBMISSIONS/probabilities.csv has them for evaluate: a row for each question and candidate answer,
+with 1 in the column answered for the candidate that the model gave.
 
     python -m stages.decode data/sample data/predictions data/submissions metrics
 """
@@ -13,18 +17,19 @@ candidate answer, with 1 in the column answered for the candidate that the model
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import StageSettings, read
-from stages.tasks import load, owner, raw_folder
+from stages.common.settings import PARAMS, Names, StageSettings, read
+from stages.forms.forms import Fields
+from stages.tasks import form_of, load, owner, problems, raw_folder
+from stages.toolkit.decisions import Answered, Decision, learn
 from stages.toolkit.records import Submission, Tally
-from stages.toolkit.settings import Run
+from stages.toolkit.settings import Decode
 from stages.toolkit.splits import HoldOut
 from stages.toolkit.tables import Row, read_objects
 
@@ -37,19 +42,23 @@ TOLERANCE = 1e-3  # by which the sum of a question's probabilities may differ fr
 class Settings(StageSettings):
     """What decode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     encode: HoldOut
-    decode: Run
+    decode: Decode
 
 
-def read_predictions(path: Path) -> list[Row]:
+def read_predictions(path: Path, *more: str) -> list[Row]:
     """Reads the model's answers.
+
+    Args:
+        path: the file.
+        *more: keys that each row has besides.
 
     Raises:
         InputError: with file and line of every defect.
     """
-    optional = {"probabilities": probabilities}
-    rows = read_objects(path, dict.fromkeys(KEYS, str), optional=optional, unique="id")
+    optional = {"probabilities": probabilities, "expectations": expectations}
+    rows = read_objects(path, dict.fromkeys((*KEYS, *more), str), optional=optional, unique="id")
     defects = Defects(path)
     for row in rows:
         candidates = row.values.get("probabilities", {})
@@ -75,6 +84,80 @@ def probabilities(value: Any) -> dict[str, float]:
     return by_answer
 
 
+def expectations(value: Any) -> list[float]:
+    """Parses the expectations of an answer's numbers.
+
+    Raises:
+        ValueError: if they are no list of finite numbers.
+    """
+    numbers: list[Any] = value if isinstance(value, list) else [None]
+    if not all(type(number) in (int, float) and isfinite(number) for number in numbers):
+        raise ValueError("expected a list of numbers")
+    return [float(number) for number in numbers]
+
+
+# --- Decisions ------------------------------------------------------------------------------------
+
+
+def answered(row: Row) -> Answered:
+    """A row of the predictions as decisions need it."""
+    optional = (row.values.get(key) for key in ("probabilities", "expectations", "gold"))
+    return Answered(row["id"], row["answer"], *optional)
+
+
+def learn_rules(dev: Iterable[Row], tasks: Iterable[str]) -> dict[tuple[str, str], Decision]:
+    """Learns rules from the answers to dev questions.
+
+    Args:
+        dev: rows with gold.
+        tasks: the names of the selected tasks.
+
+    Returns:
+        The decision about each sub-task that has a figure, by task and sub-task.
+
+    Raises:
+        InputError: if a row belongs to no selected task, or has not the numbers of its sub-task.
+    """
+    by_subtask: dict[tuple[str, str], list[Answered]] = {}
+    for row in dev:
+        by_subtask.setdefault((owner(row["id"]), row["task"]), []).append(answered(row))
+    decisions = {}
+    for (name, subtask), rows in by_subtask.items():
+        if name not in tasks:
+            raise InputError(f"{rows[0].id}: this dev question belongs to no task in params.yaml")
+        form = form_of(subtask)
+        numbers = form if isinstance(form, Fields) and form.numbers else None
+        check_numbers(rows, len(numbers.numbers) if numbers else 0)
+        if figure := load(name).FIGURES.get(subtask):
+            decisions[name, subtask] = learn(rows, figure, numbers)
+    return decisions
+
+
+def check_numbers(rows: Iterable[Answered], count: int) -> None:
+    """Makes sure that answers have the number of expectations that their sub-task has."""
+    for row in rows:
+        if row.expectations is not None and len(row.expectations) != count:
+            raise InputError(
+                f"{row.id}: {len(row.expectations)} expectations, expected {count}: encode, infer"
+                " and decode must run with the same code"
+            )
+
+
+def decide(rows: Iterable[Row], decisions: Mapping[tuple[str, str], Decision]) -> dict[str, str]:
+    """The answers to questions, by id, as rules have it where there are some."""
+    answers = {}
+    for row in rows:
+        decision = decisions.get((owner(row["id"]), row["task"]))
+        given = answered(row)
+        answers[given.id] = (
+            decision.rule.answer(given) if decision and decision.rule else given.answer
+        )
+    return answers
+
+
+# --- Submissions ----------------------------------------------------------------------------------
+
+
 def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[str, Submission]:
     """Decodes the answers to the selected tasks.
 
@@ -90,14 +173,8 @@ def decode(raw: Path, answers: Mapping[str, str], settings: Settings) -> dict[st
         InputError: for defects of the raw files, if the answers belong to other questions, and if
             organisers do not read so many runs.
     """
-    too_few = [
-        f"{n} {r}" for n in settings.tasks if (r := load(n).SENDING.runs) < settings.decode.run
-    ]
-    if too_few:
-        raise InputError(
-            f"params.yaml: decode.run: {settings.decode.run} is more than the runs that the"
-            f" organisers read: {', '.join(too_few)}"
-        )
+    if found := list(problems(settings.tasks, settings.decode.run)):
+        raise InputError("\n".join(f"{PARAMS}: {problem}" for problem in found))
     submissions = {}
     answered = 0
     for name in settings.tasks:
@@ -140,20 +217,28 @@ def probabilities_table(predictions: Iterable[Row]) -> tuple[list[str], list[lis
     return ["id", "subtask", "answer", "probability", "answered"], rows
 
 
-def main() -> None:
-    """Runs the stage."""
-    raw, predictions, submissions, metrics = folders(
-        __doc__,
-        raw="folder of raw files, one folder a task",
-        predictions="folder with the answers, test.jsonl",
-        submissions="folder to write",
-        metrics="folder for decode.json and decode/",
-    )
+def run_decode(raw: Path, predictions: Path, submissions: Path, metrics: Path) -> None:
+    """Reads params.yaml and the answers, decodes and writes.
+
+    Args:
+        raw: folder of raw files.
+        predictions: folder with the answers.
+        submissions: folder to write.
+        metrics: folder for decode.json and decode/.
+
+    Raises:
+        InputError: if settings or files are defective.
+    """
     check_sums(predictions, "test.jsonl")
     rows = read_predictions(predictions / "test.jsonl")
-    answers = {row["id"]: row["answer"] for row in rows}
+    settings = read(Settings)
+    decisions: dict[tuple[str, str], Decision] = {}
+    if settings.decode.rule == "dev" and (predictions / "dev.jsonl").is_file():
+        check_sums(predictions, "dev.jsonl")
+        dev = read_predictions(predictions / "dev.jsonl", "gold")
+        decisions = learn_rules(dev, settings.tasks)
     header, candidates = probabilities_table(rows)
-    decoded = decode(raw, answers, read(Settings))
+    decoded = decode(raw, decide(rows, decisions), settings)
     with whole_folder(submissions, sums=True) as folder:
         for name, submission in decoded.items():
             for file, text in submission.files.items():
@@ -163,8 +248,23 @@ def main() -> None:
     tallies = {s: t for submission in decoded.values() for s, t in submission.tallies.items()}
     with whole_folder(metrics / "decode") as folder:
         write_csv(folder / "answers.csv", *answers_table(tallies))
+        described = {f"{task}/{subtask}": d.describe() for (task, subtask), d in decisions.items()}
+        write_json(folder / "decisions.json", described)
     write_json(metrics / "decode.json", {s: asdict(tally) for s, tally in tallies.items()})
     log.info("wrote %s", metrics / "decode.json")
+
+
+def main() -> None:
+    """Runs the stage."""
+    run_decode(
+        *folders(
+            __doc__,
+            raw="folder of raw files, one folder a task",
+            predictions="folder with the answers, test.jsonl",
+            submissions="folder to write",
+            metrics="folder for decode.json and decode/",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writ
 train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
 questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
 prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task;
-forms.json and values.jsonl, for models that compute answers instead of writing them, the form of
-each sub-task's answers and the value of each training and dev answer (stages/forms/forms.py); and
+forms.json and values.jsonl, the form of each sub-task's answers and the value of each training and
+dev answer (stages/forms/forms.py), for models that compute answers instead of writing them, and for
+expectations of numbers; and
 summary.json, figures about the conversion. Training and dev questions whose text stands in a test
 set are counted there, and left out (`stages.toolkit.leaks`).
 
@@ -19,19 +20,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, write_json, write_jsonl
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
-from stages.common.settings import StageSettings, read
-from stages.forms.forms import Fields, Form, Pairs, Spans, one_label
-from stages.tasks import load, owner, raw_folder
-from stages.tasks import names as task_names
+from stages.common.settings import Names, StageSettings, read
+from stages.forms.forms import Fields, Form, Pairs, Spans
+from stages.tasks import form_of, load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
@@ -44,7 +43,7 @@ log = logging.getLogger(__name__)
 class Settings(StageSettings):
     """What encode reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     data: Data
     encode: Encode
 
@@ -119,18 +118,23 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
         The candidate answers by sub-task, sorted by name. A sub-task that several tasks have, the
         lecture among them, is closed if it is so for all of them, with the same candidates.
     """
-    tasks: dict[str, set[str]] = {}
-    for examples in by_split.values():
-        for example in examples:
-            tasks.setdefault(example.task, set()).add(owner(example.id))
     closed: dict[str, Sequence[str]] = {}
-    for subtask, names in sorted(tasks.items()):
+    for subtask, names in owners(by_split).items():
         candidate_sets = {tuple(load(name).CLOSED.get(subtask, ())) for name in names}
         if len(candidate_sets) > 1:
             log.info("%s is open: %s differ in its answers", subtask, " and ".join(sorted(names)))
         elif candidates := candidate_sets.pop():
             closed[subtask] = candidates
     return closed
+
+
+def owners(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, set[str]]:
+    """The names of the tasks that have each sub-task, sorted by the sub-task's name."""
+    tasks: dict[str, set[str]] = {}
+    for examples in by_split.values():
+        for example in examples:
+            tasks.setdefault(example.task, set()).add(owner(example.id))
+    return dict(sorted(tasks.items()))
 
 
 def forms_of(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Form]:
@@ -140,15 +144,8 @@ def forms_of(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Form]:
         by_split: the examples of each split; training answers tell labels that no task lists.
     """
     forms: dict[str, Form] = {}
-    for subtask in sorted({e.task for examples in by_split.values() for e in examples}):
-        if (name := owner(subtask)) not in task_names():
-            continue
-        task = load(name)
-        declared: Mapping[str, Form] = getattr(task, "FORMS", {})
-        if candidates := task.CLOSED.get(subtask):
-            forms[subtask] = one_label(candidates)
-        elif subtask in declared:
-            form = declared[subtask]
+    for subtask in owners(by_split):
+        if form := form_of(subtask):
             answers = [e.output for e in by_split["train"] if e.task == subtask and e.output]
             forms[subtask] = form.with_labels(answers) if isinstance(form, Fields) else form
     return forms
@@ -188,12 +185,16 @@ def _words(notes: Any) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in notes.items())
 
 
-def main() -> None:
-    """Runs the stage."""
-    raw, encoded = folders(
-        __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
-    )
-    gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
+def run_encode(raw: Path, encoded: Path) -> None:
+    """Reads params.yaml and the prompt file, encodes and writes.
+
+    Args:
+        raw: folder of raw files.
+        encoded: folder to write.
+
+    Raises:
+        InputError: if settings or files are defective.
+    """
     settings = read(Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
     by_split, summary = encode(raw, settings)
@@ -207,9 +208,19 @@ def main() -> None:
         write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
         write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
-        write_json(folder / "forms.json", {name: f.model_dump() for name, f in forms.items()})
+        dumped = {name: form.model_dump(mode="json") for name, form in forms.items()}
+        write_json(folder / "forms.json", dumped)
         write_jsonl(folder / "values.jsonl", values(by_split, forms))
         write_json(folder / "summary.json", summary)
+
+
+def main() -> None:
+    """Runs the stage."""
+    raw, encoded = folders(
+        __doc__, raw="folder of raw files, one folder a task", encoded="folder to write"
+    )
+    gc.disable()  # rows hold no cycles, and passes over ever more of them took a fifth of the time
+    run_encode(raw, encoded)
 
 
 if __name__ == "__main__":

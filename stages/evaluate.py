@@ -16,18 +16,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.common.command import folders, run
 from stages.common.files import write_csv, write_json
 from stages.common.outputs import check_sums, whole_folder
-from stages.common.settings import StageSettings, read
+from stages.common.settings import Names, StageSettings, read
 from stages.tasks import load, owner, raw_folder
 from stages.toolkit import calibration
 from stages.toolkit.records import Outcome, Unit
-from stages.toolkit.scores import interval
+from stages.toolkit.scores import headline_interval, interval
 from stages.toolkit.settings import Bootstrap, Run
 from stages.toolkit.splits import HoldOut
 
@@ -43,7 +41,7 @@ Intervals = Mapping[str, tuple[float, float]]
 class Settings(StageSettings):
     """What evaluate reads of params.yaml."""
 
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Names
     encode: HoldOut
     decode: Run
     evaluate: Bootstrap
@@ -78,12 +76,17 @@ def evaluate(raw: Path, submissions: Path, settings: Settings) -> dict[str, Unit
 
 
 def report(
-    units: Mapping[str, Unit], intervals: Intervals, linear: Mapping[str, Unit]
+    units: Mapping[str, Unit],
+    intervals: Intervals,
+    linear: Mapping[str, Unit],
+    headline_ends: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """The content of evaluate.json; the headline is the mean of the normalised values."""
     normalised = [unit.normalised for unit in units.values()]
+    ends = zip(("headline_low", "headline_high"), headline_ends or (), strict=False)
     return {
         "headline": round(fmean(normalised), DIGITS) if normalised else None,
+        **{name: round(end, DIGITS) for name, end in ends},
         "units": {
             name: _entry(unit, *intervals[name], linear.get(name)) for name, unit in units.items()
         },
@@ -231,7 +234,8 @@ def main() -> None:
     calibrations = calibrate(raw, submissions, settings)
     for name, each in calibrations.items():
         log.info("%s: calibration error %.3f, Brier score %.3f", name, each.ece, each.brier)
-    content = report(units, intervals, linear)
+    ends = headline_interval(units, settings.evaluate) if units else None
+    content = report(units, intervals, linear, ends)
     if calibrations:
         content["calibration"] = calibration.report(calibrations)
     with whole_folder(metrics / "evaluate") as folder:

@@ -56,7 +56,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
 
     from stages.forms.forms import read_forms
     from stages.model import identity, processes
-    from stages.model.cost import Meter, record
+    from stages.model.cost import Meter, record, write_cost
     from stages.model.device import device_and_dtype
     from stages.model.heads import add_heads
     from stages.model.loading import load_base, load_tokenizer, settled
@@ -68,7 +68,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
-    from stages.training.provenance import make_record, record_path
+    from stages.training.provenance import make_record, write_beside
 
     settings = read(Settings)
     check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
@@ -111,7 +111,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     if processes.here().main:
         try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
     with scratch(state):
-        progress = train(path, examples, dev.rows, settings.finetune, state, Meter())
+        progress = train(path, examples, dev.rows, settings.finetune, state, Meter(), dev.subtasks)
         if not processes.here().main:
             return
         with whole_folder(adapter, sums=True) as folder:
@@ -121,21 +121,21 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
             header = ("update", "epoch", "learning_rate", "train_loss")
             write_csv(folder / "train.csv", header, progress.train)
             write_csv(folder / "dev.csv", ("update", "epoch", "dev_loss"), progress.dev)
+            header = ("update", "epoch", "subtask", "dev_loss")
+            write_csv(folder / "dev_by_subtask.csv", header, progress.dev_by_subtask)
         figures = summary(progress, settings.finetune.epochs, trainable, examples, dev)
         write_json(metrics / "finetune.json", figures)
         size = sum(path.stat().st_size for path in adapter.rglob("*") if path.is_file())
         sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
         cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
-        write_json(metrics / "cost" / "finetune.json", cost)
+        write_cost(cost, "finetune", adapter, metrics)
         files = ["train.jsonl", "dev.jsonl", "prompts.json"]
         if isinstance(encoder, InputEncoder):
             files += FILES
         data = [encoded / name for name in files]
         made = make_record(adapter, settings.model, data, settings.model_dump(), cost)
-        beside = record_path(adapter)
-        write_json(beside, made.model_dump())
-        for file in (metrics / "finetune.json", metrics / "cost" / "finetune.json", beside):
-            log.info("wrote %s", file)
+        write_beside(adapter, made)
+        log.info("wrote %s", metrics / "finetune.json")
 
 
 def main() -> None:

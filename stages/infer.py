@@ -1,9 +1,12 @@
-"""Infer: the model answers the test questions, greedily.
+"""Infer: the model answers the test questions, greedily, and some dev questions too.
 
-Reads ENCODED/questions.jsonl, prompts.json, closed.json (the candidate answers of closed sub-tasks)
-and train.jsonl (for the lengths of answers), and ADAPTER. Writes
+Reads ENCODED/questions.jsonl, dev.jsonl, prompts.json, closed.json (the candidate answers of closed
+sub-tasks), forms.json (the forms of answers, for expectations) and train.jsonl (for the lengths of
+answers), and ADAPTER. Writes
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
-length) and its number of tokens, in closed sub-tasks also the probability of each candidate;
+length) and its number of tokens, in closed sub-tasks also the probability of each candidate, in
+those with numbers their expectations; dev.jsonl, the same for dev questions, with their gold
+answers, on which decode learns its rules (stages/toolkit/decisions.py);
 summary.json, how many questions were scored, and how many inputs or answers were cut; and, not
 declared as an output, METRICS/cost/infer.json (stages/model/cost.py). An interrupted run goes on
 where it stopped (stages/answering/journal.py). Several GPUs share the questions
@@ -63,7 +66,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.answering.journal import Journal
     from stages.model import identity
     from stages.model.adapters import adapter_fingerprint, adapter_folder
-    from stages.model.cost import Account, Meter, Spent, record
+    from stages.model.cost import Account, Meter, Spent, record, write_cost
     from stages.model.device import device_and_dtype
     from stages.model.loading import load_tokenizer, settled
     from stages.model.processes import here
@@ -71,8 +74,13 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.model.text import text_encoder
 
     settings = read(Settings)
-    closed = ["closed.json"] if settings.infer.score_closed else []
-    check_sums(encoded, "questions.jsonl", "train.jsonl", "prompts.json", *closed)
+    read_if = {
+        "closed.json": settings.infer.score_closed,
+        "forms.json": settings.infer.expectations,
+        "dev.jsonl": settings.infer.dev != 0,
+    }
+    also = [name for name, is_read in read_if.items() if is_read]
+    check_sums(encoded, "questions.jsonl", "train.jsonl", "prompts.json", *also)
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
     given = settled(settings.model)
@@ -89,7 +97,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         identity.fingerprint(inputs),
         adapter_fingerprint(folder) if folder else "no adapter",
         str(device_and_dtype()),
-        json.dumps(job),
+        json.dumps(job, default=lambda form: form.model_dump()),
     )
     process = here()
     if process.main:
@@ -104,7 +112,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         answered: Iterable[tuple[Question, Answer]] = ()
         if unfinished:
             texts = [question.ids for question in own]
-            asked = Asked(job.closed, job.longest)
+            asked = Asked(job.closed, job.longest, job.forms)
             answerer = load_answerer(given, settings.infer, folder, encoder, asked, texts)
             answered = answerer.answer(own, finished)
         spent = Spent.load(state)
@@ -126,12 +134,13 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         figures = summary(job, answers)
         log.info("%s", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in figures.items()))
         with whole_folder(predictions, sums=True) as folder:
-            rows = (prediction(question, answers[question.id]) for question in job.questions)
-            write_jsonl(folder / "test.jsonl", rows)
+            for split, questions in job.by_split.items():
+                rows = (prediction(q, answers[q.id], job.gold.get(q.id)) for q in questions)
+                write_jsonl(folder / f"{split}.jsonl", rows)
             write_json(folder / "summary.json", figures)
         tokens = sum(len(question.ids) + answers[question.id].tokens for question in job.questions)
         cost = record(spent, "questions", len(job.questions), tokens)
-        write_json(metrics / "cost" / "infer.json", cost)
+        write_cost(cost, "infer", predictions, metrics)
 
 
 def main() -> None:

@@ -1,18 +1,25 @@
-"""How questions are answered: closed sub-tasks by scoring their candidates, others greedily."""
+"""How questions are answered: closed sub-tasks by scoring their candidates, others greedily.
+
+Answers that hold numbers are given greedily too, and each number's expectation beside them.
+"""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from math import isfinite, isnan
 from typing import NamedTuple
 
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
+from stages.answering.numbers import Expectations
 from stages.common.command import InputError
+from stages.forms.forms import Fields
 from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
 
-PORTION = 512  # closed questions that are scored together
+PORTION = 512  # questions that are scored together
+DIGITS = 6  # decimals of expectations
 ALIKE = 64  # tokens by which requests may differ in length and still be of like length
 
 
@@ -40,12 +47,14 @@ class Answer(NamedTuple):
         finish: stop if it ended by itself, length if it was cut at the largest length.
         tokens: number of its tokens, the end token included.
         probabilities: of each candidate answer of a closed sub-task.
+        expectations: of each number of an answer with numbers.
     """
 
     answer: str
     finish: str
     tokens: int
     probabilities: dict[str, float] | None = None
+    expectations: Sequence[float] | None = None
 
 
 class Answerer:
@@ -58,6 +67,7 @@ class Answerer:
         closed: Mapping[str, Sequence[str]],
         usual_lengths: Mapping[str, int],
         max_new_tokens: int,
+        forms: Mapping[str, Fields] | None = None,
     ) -> None:
         """Takes an engine and what is known of the sub-tasks.
 
@@ -68,12 +78,18 @@ class Answerer:
             usual_lengths: number of tokens that few answers of a sub-task exceed. An answer that
                 does is put off and continued after all others, so that these need not wait.
             max_new_tokens: largest number of tokens of an answer.
+            forms: of answers with numbers whose expectations are asked for, by sub-task.
         """
         self._engine = engine
         self._encoder = encoder
         self._closed = closed
         self._usual_lengths = usual_lengths
         self._max_new_tokens = max_new_tokens
+        self._expectations = {
+            subtask: Expectations(engine, encoder, form)
+            for subtask, form in (forms or {}).items()
+            if subtask not in closed
+        }
 
     def answer(
         self, questions: Sequence[Question], finished: Collection[str] = ()
@@ -97,14 +113,35 @@ class Answerer:
         for question in questions:
             by_subtask.setdefault(question.subtask, []).append(question)
         for subtask, members in by_subtask.items():
-            for at in range(0, len(members) if subtask in self._closed else 0, PORTION):
+            in_portions = self._in_portions(subtask)
+            for at in range(0, len(members) if in_portions else 0, PORTION):
                 portion = members[at : at + PORTION]
-                if any(question.id not in finished for question in portion):
-                    for question, answer in self._score(portion, self._closed[subtask]):
+                if in_portions and any(question.id not in finished for question in portion):
+                    for question, answer in in_portions(portion):
                         if question.id not in finished:
                             yield question, answer
-        open_ones = [q for q in questions if q.subtask not in self._closed]
+        open_ones = [q for q in questions if not self._in_portions(q.subtask)]
         yield from self._generate([q for q in open_ones if q.id not in finished])
+
+    def _in_portions(
+        self, subtask: str
+    ) -> Callable[[Sequence[Question]], Iterator[tuple[Question, Answer]]] | None:
+        """How a portion of a sub-task is answered, if that goes by portions."""
+        if subtask in self._closed:
+            return partial(self._score, answers=self._closed[subtask])
+        if subtask in self._expectations:
+            return partial(self._generate_numbers, expectations=self._expectations[subtask])
+        return None
+
+    def _generate_numbers(
+        self, questions: Sequence[Question], expectations: Expectations
+    ) -> Iterator[tuple[Question, Answer]]:
+        answers = {question.id: answer for question, answer in self._generate(questions)}
+        given = [answers[question.id] for question in questions]
+        means = expectations.compute([q.ids for q in questions], [a.answer for a in given])
+        for question, answer, numbers in zip(questions, given, means, strict=True):
+            rounded = numbers and [round(number, DIGITS) for number in numbers]
+            yield question, answer._replace(expectations=rounded)
 
     def _score(
         self, questions: Sequence[Question], answers: Sequence[str]

@@ -7,7 +7,7 @@ candidates. Since the forks are known beforehand, all of them are computed in on
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from stages.common.command import InputError
 
@@ -22,6 +22,13 @@ class Fork(NamedTuple):
 
     before: tuple[int, ...]
     tokens: tuple[int, ...]
+
+
+class Tree(Protocol):
+    """Answers, or parts of answers, as a tree of tokens; the forks are where it parts."""
+
+    @property
+    def forks(self) -> Sequence[Fork]: ...  # noqa: D102
 
 
 class Candidates:
@@ -50,7 +57,7 @@ class Candidates:
         for ids in self._answers.values():
             for i, token in enumerate(ids):
                 next_tokens.setdefault(ids[:i], set()).add(token)
-        self.forks = [
+        self.forks: Sequence[Fork] = [
             Fork(before, tuple(sorted(tokens)))
             for before, tokens in sorted(next_tokens.items(), key=lambda item: (len(item[0]), item))
             if len(tokens) > 1
@@ -85,7 +92,7 @@ class Candidates:
             logits: for each fork those of its tokens, up to a constant.
         """
         shares = {
-            fork.before: dict(zip(fork.tokens, _softmax(values), strict=True))
+            fork.before: dict(zip(fork.tokens, softmax(values), strict=True))
             for fork, values in zip(self.forks, logits, strict=True)
         }
         return {
@@ -96,7 +103,8 @@ class Candidates:
         }
 
 
-def _softmax(logits: Sequence[float]) -> list[float]:
+def softmax(logits: Sequence[float]) -> list[float]:
+    """Returns the shares that logits give; they sum to 1."""
     highest = max(logits)
     powers = [math.exp(value - highest) for value in logits]
     return [power / sum(powers) for power in powers]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 
 
 class Request(NamedTuple):
@@ -37,13 +37,14 @@ class Engine(Protocol):
         """
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork of a closed set of answers.
 
         Args:
             prompts: token ids of each prompt.
-            candidates: the answers.
+            candidates: the answers, or numbers.
+            begun: how many of each prompt's last ids are of the answer already; without, none.
 
         Yields:
             Each prompt's number, and for each fork the logits of its tokens, up to a constant.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from stages.answering.answers import Answerer
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Candidates, Tree
 from stages.answering.engine import Engine, Request
 from stages.answering.heads import HeadsAnswerer
 from stages.answering.plain_engine import PlainEngine
@@ -20,6 +20,7 @@ from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.answering.vllm_engine import VllmEngine
 from stages.common.command import InputError
+from stages.forms.forms import Fields
 from stages.model.adapters import load_adapter
 from stages.model.check import (
     Reference,
@@ -46,10 +47,12 @@ class Asked(NamedTuple):
     Attributes:
         closed: candidate answers by closed sub-task.
         longest: tokens of the longest training answer of each sub-task.
+        forms: of answers with numbers whose expectations are asked for.
     """
 
     closed: Mapping[str, Sequence[str]]
     longest: Mapping[str, int]
+    forms: Mapping[str, Fields]
 
 
 STEPS = 8  # tokens that are generated in the check
@@ -81,7 +84,8 @@ def load_answerer(
     """
     if not isinstance(encoder, InputEncoder):
         engine = load_engine(model, infer, adapter, prompts)
-        return Answerer(engine, encoder, asked.closed, asked.longest, infer.max_new_tokens)
+        limit = infer.max_new_tokens
+        return Answerer(engine, encoder, asked.closed, asked.longest, limit, asked.forms)
     check_engine(model, infer.engine)
     if adapter is None:
         raise InputError(
@@ -92,7 +96,8 @@ def load_answerer(
     load_heads(heads, adapter)
     heads.eval()
     rows = [HeadRow(list(ids), len(ids), 0, "") for ids in prompts]
-    return HeadsAnswerer(exact_heads_path(heads, rows, model.pad_id), encoder, asked.closed)
+    path = exact_heads_path(heads, rows, model.pad_id)
+    return HeadsAnswerer(path, encoder, asked.closed, asked.forms)
 
 
 def load_engine(
@@ -197,13 +202,13 @@ class ScoredInFp32:
         return self._generator.generate(requests)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high")
         try:
-            yield from self._scorer.score(prompts, candidates)
+            yield from self._scorer.score(prompts, candidates, begun)
         finally:
             torch.set_float32_matmul_precision(before)
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.model.text import TokenRow
 
 
 def score_forks(
     prompts: Sequence[list[int]],
-    candidates: Candidates,
+    candidates: Tree,
     read: Callable[[list[TokenRow]], Iterator[tuple[list[int], torch.Tensor]]],
 ) -> Iterator[tuple[int, list[list[float]]]]:
     """Computes the logits at every fork after every prompt.

@@ -1,14 +1,15 @@
 """Answering by heads: an encoder reads an input once, and a sub-task's head computes the value."""
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 import torch
 
-from stages.answering.answers import Answer, Question, no_number
+from stages.answering.answers import DIGITS, Answer, Question, no_number
 from stages.answering.plain_engine import TOKENS
+from stages.forms.forms import Fields
 from stages.model.heads import HeadRow, HeadsPath, units_of
 from stages.model.packing import to_device
 from stages.model.text import InputEncoder
@@ -21,15 +22,24 @@ class HeadsAnswerer:
     whichever are finished, so that last digits do not depend on it.
     """
 
-    def __init__(self, path: HeadsPath, encoder: InputEncoder, closed: Collection[str]) -> None:
+    def __init__(
+        self,
+        path: HeadsPath,
+        encoder: InputEncoder,
+        closed: Collection[str],
+        forms: Mapping[str, Fields],
+    ) -> None:
         """Takes an encoder with its heads.
 
         Args:
             path: computes states, and has the heads.
             encoder: knows where the tokens of an input are.
             closed: sub-tasks whose candidates get probabilities.
+            forms: of answers with numbers whose expectations are asked for, by sub-task. A head
+                that has learnt by squared error computes these.
         """
-        self._path, self._encoder, self._closed = path, encoder, closed
+        self._path, self._encoder = path, encoder
+        self._closed, self._forms = closed, forms
         self._tokens = TOKENS[path.model.device.type]
 
     @torch.no_grad()
@@ -87,7 +97,10 @@ class HeadsAnswerer:
             raise no_number(question)
         answer = heads.forms[question.subtask].write(question.text, value)
         of_closed = probabilities if question.subtask in self._closed else None
-        return Answer(answer, "stop", 0, of_closed)
+        means = None
+        if form := self._forms.get(question.subtask):
+            means = [round(n.clip(value[name]), DIGITS) for name, n in form.numbers.items()]
+        return Answer(answer, "stop", 0, of_closed, means)
 
 
 def _is_finite(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The job of infer: the questions of the test split, and what their sub-tasks' answers are like."""
+"""The job of infer: questions of the test and dev splits, and what their answers are like."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
 from stages.common.command import InputError
-from stages.common.files import QUESTION, read_closed
-from stages.model.examples import read_split
+from stages.common.files import QUESTION, read_closed, read_encoded
+from stages.forms.forms import Fields, number_forms, read_forms
+from stages.model.examples import capped, read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
 from stages.model.text import (
@@ -27,8 +28,10 @@ class Job(NamedTuple):
     """What is to be answered.
 
     Attributes:
-        questions: of the test split, in its order.
+        questions: of the test split, in its order, and then of the dev split.
+        gold: the answers to those of the dev split, by question id.
         closed: candidate answers by closed sub-task.
+        forms: of answers with numbers whose expectations are asked for, by sub-task.
         longest: tokens of the longest training answer of each sub-task.
         empty_inputs: number of questions with an empty input.
         cut_inputs: number of questions whose input was cut.
@@ -36,18 +39,26 @@ class Job(NamedTuple):
     """
 
     questions: list[Question]
+    gold: dict[str, str]
     closed: dict[str, list[str]]
+    forms: dict[str, Fields]
     longest: dict[str, int]
     empty_inputs: int
     cut_inputs: int
     changed_inputs: int
+
+    @property
+    def by_split(self) -> dict[str, list[Question]]:
+        """The questions of each split."""
+        test = len(self.questions) - len(self.gold)
+        return {"test": self.questions[:test], "dev": self.questions[test:]}
 
 
 def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) -> Job:
     """Reads what encode has written; it has no answers of the test split.
 
     Args:
-        encoded: folder with questions.jsonl, train.jsonl and closed.json.
+        encoded: folder with questions.jsonl, dev.jsonl, train.jsonl, closed.json and forms.json.
         encoder: knows the prompts and the tokenizer.
         model: the base.
         infer: how questions are answered.
@@ -56,24 +67,40 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
         InputError: for defects of the files, and if the base cannot hold a question.
     """
     split = read_split(encoded / "questions.jsonl", QUESTION)
-    ids, subtasks, inputs = list(split["id"]), list(split["task"]), list(split["input"])
+    dev = read_dev(encoded / "dev.jsonl", infer.dev)
+    ids, subtasks, inputs = (
+        [*split[key], *(row[key] for row in dev)] for key in ("id", "task", "input")
+    )
     texts = zip(subtasks, inputs, strict=True)
     rows = encode_questions(texts, encoder, load_config(model), infer.max_new_tokens)
     survival = Survival(encoder)
     for question_id, text in zip(ids, inputs, strict=True):
         survival.look_at(question_id, text)
-    survival.report(encoded / "questions.jsonl")
+    survival.report(encoded)
     return Job(
         questions=[
             Question(question_id, subtask, row.ids, text)
             for question_id, subtask, row, text in zip(ids, subtasks, rows, inputs, strict=True)
         ],
+        gold={row["id"]: row["output"] for row in dev},
         closed=read_closed(encoded / "closed.json") if infer.score_closed else {},
+        forms=number_forms(read_forms(encoded / "forms.json")) if infer.expectations else {},
         longest=read_longest_answers(encoded / "train.jsonl", encoder),
         empty_inputs=sum(not text.strip() for text in inputs),
         cut_inputs=sum(row.cut > 0 for row in rows),
         changed_inputs=survival.changed,
     )
+
+
+def read_dev(path: Path, cap: int | None) -> list[dict[str, Any]]:
+    """Reads the dev questions with their answers, at most so many of each sub-task."""
+    if cap == 0:
+        return []
+    rows = [row for row in read_encoded(path) if row["output"] is not None]
+    if cap is None:
+        return rows
+    kept = capped([row["id"] for row in rows], [row["task"] for row in rows], cap, seed=0)
+    return [rows[number] for number in kept]
 
 
 def encode_questions(
@@ -111,12 +138,13 @@ def read_longest_answers(path: Path, encoder: TextEncoder) -> dict[str, int]:
     return longest_answers(known, encoder)
 
 
-def prediction(question: Question, answer: Answer) -> dict[str, Any]:
-    """Returns a line of the predictions."""
+def prediction(question: Question, answer: Answer, gold: str | None = None) -> dict[str, Any]:
+    """Returns a line of the predictions; that of a dev question has its gold answer."""
     line = {"id": question.id, "task": question.subtask, **answer._asdict()}
-    if answer.probabilities is None:
-        del line["probabilities"]
-    return line
+    for key in ("probabilities", "expectations"):
+        if line[key] is None:
+            del line[key]
+    return line if gold is None else line | {"gold": gold}
 
 
 def summary(job: Job, answers: Mapping[str, Answer]) -> dict[str, int]:
@@ -127,7 +155,8 @@ def summary(job: Job, answers: Mapping[str, Answer]) -> dict[str, int]:
         answers: to all of them, by question id.
     """
     return {
-        "questions": len(job.questions),
+        "questions": len(job.questions) - len(job.gold),
+        "dev_questions": len(job.gold),
         "scored": sum(answer.probabilities is not None for answer in answers.values()),
         "empty_inputs": job.empty_inputs,
         "cut_inputs": job.cut_inputs,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.answering.engine import Request
 from stages.answering.forks import score_forks
 from stages.model.encoder_decoder import EncoderDecoderPath, plain_path
@@ -60,11 +60,15 @@ class PlainEngine:
 
     @torch.no_grad()
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         if isinstance(self.path, EncoderDecoderPath):
-            yield from self._score_pairs(self.path, prompts, candidates)
+            rows = [
+                TokenRow(ids, len(ids) - count, 0)
+                for ids, count in zip(prompts, begun or [0] * len(prompts), strict=True)
+            ]
+            yield from self._score_pairs(self.path, rows, candidates)
         else:
             yield from score_forks(prompts, candidates, self._read)
 
@@ -100,30 +104,30 @@ class PlainEngine:
         return self.path.generate(prompts, longest, self.end_ids, see)
 
     def _score_pairs(
-        self, path: EncoderDecoderPath, prompts: Sequence[list[int]], candidates: Candidates
+        self, path: EncoderDecoderPath, rows: Sequence[TokenRow], candidates: Tree
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Likewise; every prompt is read once, and then the beginnings that have all forks."""
         forks = candidates.forks
-        begun = [
+        beginnings = [
             fork.before
             for fork in forks
             if not any(o.before[: len(fork.before)] == fork.before for o in forks if o is not fork)
         ]
         # Where a fork is: in the first beginning that contains it, after its own tokens.
         places = [
-            next(i for i, tokens in enumerate(begun) if tokens[: len(f.before)] == f.before)
+            next(i for i, tokens in enumerate(beginnings) if tokens[: len(f.before)] == f.before)
             for f in forks
         ]
 
         def read(_: list[int], rows: Sequence[TokenRow]) -> list[list[list[float]]]:
-            logits = path.fork_logits([row.ids for row in rows], begun) if forks else []
-            by_fork = [
-                logits[place][:, len(fork.before)][:, list(fork.tokens)].float().tolist()
-                for fork, place in zip(forks, places, strict=True)
-            ]
+            by_fork: list[list[list[float]]] = [[]] * len(forks)
+            for place, logits in enumerate(path.fork_logits(rows, beginnings)):
+                for n, fork in enumerate(forks):
+                    if places[n] == place:
+                        of_tokens = logits[:, len(fork.before)][:, list(fork.tokens)]
+                        by_fork[n] = of_tokens.float().tolist()
             return [[values[n] for values in by_fork] for n in range(len(rows))]
 
-        rows = [TokenRow(ids, len(ids), 0) for ids in prompts]
         for numbers, values in self._batches(rows, read):
             yield from zip(numbers, values, strict=True)
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.answering.engine import Request
 from stages.answering.forks import score_forks
 from stages.answering.slots import NAME, SlotCache, cached_attention
@@ -153,7 +153,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         yield from score_forks(prompts, candidates, self._read)

@@ -13,16 +13,15 @@ from typing import Any
 
 import torch
 
-from stages.answering.candidates import Candidates
+from stages.answering.candidates import Tree
 from stages.answering.engine import Request
+from stages.answering.settings import VLLM_RANKS, vllm_problems
 from stages.common.command import InputError
 from stages.model.adapters import CONFIG
 from stages.model.device import device_and_dtype
 from stages.model.loading import load_config
 from stages.model.processes import here
 from stages.model.settings import Model
-
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks of an adapter that vLLM knows
 
 
 class VllmEngine:
@@ -32,19 +31,17 @@ class VllmEngine:
         """Loads a base and an adapter.
 
         Raises:
-            InputError: if vLLM is not installed, the base is to be quantised, or vLLM would be
-                loaded in several processes.
+            InputError: if vLLM is not installed, lacks what is asked for, or would be loaded in
+                several processes.
         """
         if find_spec("vllm") is None:
             raise InputError(
                 "infer.engine: vllm is not installed; docs/vllm.md says how to install it; or set"
                 " infer.engine to torch"
             )
-        if settings.quantization != "none":
-            raise InputError(
-                f"infer.engine: vllm has no {settings.quantization} of bitsandbytes; set"
-                " model.quantization to none, or infer.engine to torch"
-            )
+        rank = _rank(adapter) if adapter else 0
+        if lacking := list(vllm_problems(settings.quantization, rank)):
+            raise InputError("\n".join(lacking))
         if here().count > 1:
             raise InputError(
                 "infer.engine: vllm spreads the base over the GPUs itself; start infer as one"
@@ -56,7 +53,8 @@ class VllmEngine:
         _, dtype = device_and_dtype()
         options: dict[str, Any] = {}
         if adapter:
-            options |= {"enable_lora": True, "max_lora_rank": _largest_rank(adapter)}
+            largest = min(known for known in VLLM_RANKS if known >= rank)
+            options |= {"enable_lora": True, "max_lora_rank": largest}
         revision = settings.tokenizer_revision if settings.tokenizer else settings.revision
         self._end_ids = list(settings.end_ids)
         self._adapter = LoRARequest("adapter", 1, str(adapter)) if adapter else None
@@ -93,7 +91,7 @@ class VllmEngine:
             yield number, list(completion.token_ids)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         from vllm import SamplingParams
@@ -112,7 +110,7 @@ class VllmEngine:
         completions = self._complete(texts, sampling * len(prompts))
         logits = [
             [completion.logprobs[0][token].logprob for token in fork.tokens]
-            for completion, fork in zip(completions, forks * len(prompts), strict=True)
+            for completion, fork in zip(completions, list(forks) * len(prompts), strict=True)
         ]
         for number in range(len(prompts)):
             yield number, logits[number * len(forks) : (number + 1) * len(forks)]
@@ -130,10 +128,9 @@ class VllmEngine:
         return [output.outputs[0] for output in outputs]
 
 
-def _largest_rank(adapter: Path) -> int:
-    """The smallest of vLLM's largest ranks that holds an adapter."""
+def _rank(adapter: Path) -> int:
     config = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
-    return next(rank for rank in RANKS if rank >= config["r"])
+    return int(config["r"])
 
 
 def _gpus(heads: int) -> int:

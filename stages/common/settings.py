@@ -12,7 +12,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
@@ -32,8 +40,33 @@ Text = Annotated[str, Field(min_length=1)]
 MAPPINGS = ("finetune.weights",)  # values that are mappings: a profile replaces them as a whole
 
 
+def _each_once(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"expected each once, found more often: {', '.join(twice)}")
+    return names
+
+
+Names = Annotated[list[Text], Field(min_length=1), AfterValidator(_each_once)]
+"""Of one or more things, each once."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Of random numbers; within what all libraries take."""
+
+
+def expected(what: str) -> WrapValidator:
+    """For a value that may be of several types: one message instead of one for each of them.
+
+    Args:
+        what: is expected, in a few words.
+    """
+
+    def validate(value: Any, by_type: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return by_type(value)
+        except ValidationError:
+            raise ValueError(f"expected {what}") from None
+
+    return WrapValidator(validate)
 
 
 class Section(BaseModel):
@@ -84,7 +117,8 @@ def validate(kind: type[Read], content: Any, source: str) -> Read:
         problems = [
             f"{source}: {unknown_key(e['loc'], e['input'], leaves(kind))}"
             if e["type"] == "extra_forbidden"
-            else f"{source}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+            else f"{source}: {'.'.join(map(str, e['loc']))}: "
+            + e["msg"].removeprefix("Value error, ")
             + ("" if isinstance(e["input"], dict) else f", found {shown(e['input'])}")
             for e in error.errors()
         ]

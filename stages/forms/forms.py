@@ -4,27 +4,23 @@ An answer is a text. Behind it stands a value that a head of an encoder can comp
 numbers, a set of words, spans of the input, or pairs of spans. A form says which, and turns values
 into answers that decode parses as it parses those of any model. Tasks name the forms of their open
 sub-tasks; closed ones have one label of a few. encode writes the forms, and the value of every
-training answer, for whoever learns them.
+training answer, for whoever learns them: heads and linear models. infer takes expectations over the
+numbers of a form (stages/answering/numbers.py), and decode decides between them
+(stages/toolkit/decisions.py).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from stages.common.command import InputError
 from stages.common.files import read_bytes, read_jsonl
 from stages.common.settings import Section, Text
-from stages.forms.mentions import (
-    Markers,
-    Span,
-    occurrences,
-    parse_mark,
-    token_occurrences,
-    with_mark,
-)
+from stages.forms.mentions import Markers, Span, occurrences, parse_mark, with_mark
+from stages.forms.places import TokenPlaces
 
 Place = tuple[int, int, str]
 """A span of the input, start and end, with its label."""
@@ -43,26 +39,100 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBER = r"[+-]?[0-9]+(?:\.[0-9]+)?"
 
 
-class Fields(Section):
-    """A template with slots for labels and numbers, as ``{valence} {arousal}``.
+MOST = 100_000  # numbers of a range
+
+
+class Number(Section):
+    """A number in an answer.
 
     Attributes:
-        template: the answer, with ``{NAME}`` for each slot.
+        low: the smallest that there is.
+        high: the largest.
+        decimals: with which it is written.
+    """
+
+    low: float
+    high: float
+    decimals: Annotated[int, Field(ge=0, le=6)]
+
+    @model_validator(mode="after")
+    def _is_range(self) -> Self:
+        if not self.low < self.high or (self.high - self.low) * 10**self.decimals >= MOST:
+            raise ValueError(f"expected a range of fewer than {MOST} numbers")
+        return self
+
+    def all(self) -> Iterator[tuple[str, float]]:
+        """Yields texts and values of all numbers, ascending."""
+        low, high = (round(end * 10**self.decimals) for end in (self.low, self.high))
+        for whole in range(low, high + 1):
+            value = whole / 10**self.decimals
+            yield self.write(value), value
+
+    def write(self, value: float) -> str:
+        """Writes a number with its decimals; there is no negative zero."""
+        text = f"{value:.{self.decimals}f}"
+        return text if float(text) else f"{0.0:.{self.decimals}f}"
+
+    def clip(self, value: float) -> float:
+        """Cuts a value to the range."""
+        return min(max(value, self.low), self.high)
+
+
+class Fields(Section):
+    """A template with slots for labels and then for numbers, as ``{valence} {arousal}``.
+
+    Attributes:
+        template: the answer, with ``{NAME}`` for each slot; single blanks between numbers.
         labels: the labels of each slot that has some; none where training answers say which.
-        decimals: of each slot that has a number.
+        numbers: of the slots at the end, in their order.
+        resolution: numbers that are no further apart are not told apart in an expectation.
     """
 
     kind: Literal["fields"] = "fields"
     template: Text
     labels: Mapping[str, list[str]] = {}
-    decimals: Mapping[str, int] = {}
+    numbers: Mapping[str, Number] = {}
+    resolution: Annotated[float, Field(ge=0.0)] = 0.0
+
+    @model_validator(mode="after")
+    def _ends_in_numbers(self) -> Self:
+        texts, names, first = self._slots()
+        is_whole = names[first:] == list(self.numbers) and set(names[:first]) == set(self.labels)
+        between = set(texts[first + 1 : -1]) <= {" "} and (texts[first].strip() or not first)
+        if not is_whole or (self.numbers and (not between or texts[-1])):
+            raise ValueError(
+                "expected a template with a slot for each label and, at its end, for each number,"
+                " text before the first of these and single blanks between them"
+            )
+        return self
+
+    def _slots(self) -> tuple[list[str], list[str], int]:
+        """The texts around slots, the names of slots, and which is the first with a number."""
+        pieces = _SLOT.split(self.template)  # text, name, text, name, …, text
+        names = pieces[1::2]
+        return pieces[::2], names, len(names) - len(self.numbers)
+
+    def before(self, answer: str) -> str | None:
+        """What stands in an answer before its numbers; None if it has no place for them."""
+        texts, _, first = self._slots()
+        after = texts[first].lstrip()
+        if not after:
+            return ""
+        at = answer.rfind(after.rstrip())
+        return None if at < 0 else answer[:at] + after
+
+    def fill(self, answer: str, values: Sequence[float]) -> str | None:
+        """Puts other numbers into an answer; None if it has no place for them."""
+        before = self.before(answer)
+        pairs = zip(self.numbers.values(), values, strict=True)
+        return None if before is None else before + " ".join(n.write(v) for n, v in pairs)
 
     def parse(self, answer: str) -> dict[str, Any] | None:
         """Returns the label or number in each slot; None for an answer of another form."""
         match = self._pattern().fullmatch(answer)
         if not match:
             return None
-        return {n: float(v) if n in self.decimals else v for n, v in match.groupdict().items()}
+        return {n: float(v) if n in self.numbers else v for n, v in match.groupdict().items()}
 
     def write(self, text: str, value: Mapping[str, Any]) -> str:
         """Returns the answer; what the input is does not matter."""
@@ -78,13 +148,13 @@ class Fields(Section):
         return self.model_copy(update={"labels": found})
 
     def _written(self, name: str, value: Any) -> str:
-        return f"{value:.{self.decimals[name]}f}" if name in self.decimals else str(value)
+        return self.numbers[name].write(value) if name in self.numbers else str(value)
 
     def _pattern(self) -> re.Pattern[str]:
-        pieces = _SLOT.split(self.template)  # text, name, text, name, …, text
-        pattern = re.escape(pieces[0])
-        for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
-            inner = _NUMBER if name in self.decimals else self._one_of(name)
+        texts, names, _ = self._slots()
+        pattern = re.escape(texts[0])
+        for name, after in zip(names, texts[1:], strict=True):
+            inner = _NUMBER if name in self.numbers else self._one_of(name)
             pattern += f"(?P<{name}>{inner}){re.escape(after)}"
         return re.compile(pattern)
 
@@ -203,6 +273,11 @@ def one_label(answers: Sequence[str]) -> Fields:
     return Fields(template="{answer}", labels={"answer": list(answers)})
 
 
+def number_forms(forms: Mapping[str, Form]) -> dict[str, Fields]:
+    """Returns the forms of answers with numbers."""
+    return {name: form for name, form in forms.items() if isinstance(form, Fields) and form.numbers}
+
+
 # --- Mentions -------------------------------------------------------------------------------------
 
 
@@ -242,7 +317,7 @@ class _Mentions:
         """All places of a mention with as much white space around it."""
         if self._units:
             texts = [self._text[unit.start : unit.end] for unit in self._units]
-            found = token_occurrences(texts, core)
+            found = TokenPlaces(texts).exact(core)
             return [Span(self._units[p.start].start, self._units[p.end - 1].end) for p in found]
         if not core:
             length = before + after

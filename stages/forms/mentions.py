@@ -4,9 +4,7 @@ Offsets count characters from 0; the end is exclusive.
 """
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 
@@ -25,47 +23,34 @@ class Span(NamedTuple):
         return max(0, self.start - other.end, other.start - self.end)
 
 
-def occurrences(text: str, mention: str, within: Span) -> list[Span]:
+def occurrences(text: str, mention: str, within: Span) -> Iterator[Span]:
     """Finds every place of a non-empty mention inside a part of a text, overlapping ones too."""
-    places = []
     start = text.find(mention, within.start, within.end)
     while start >= 0:
-        places.append(Span(start, start + len(mention)))
+        yield Span(start, start + len(mention))
         start = text.find(mention, start + 1, within.end)
-    return places
 
 
-def token_occurrences(tokens: Sequence[str], mention: str, *, any_case: bool = False) -> list[Span]:
-    """Finds every place of a mention in a tokenised text.
+def loose_occurrences(text: str, mention: str, within: Span) -> Iterator[Span]:
+    """Likewise, whatever the case of letters and the kind and amount of white space."""
+    words = mention.split()
+    if words:
+        pattern = re.compile(r"\s++".join(map(re.escape, words)), re.IGNORECASE)
+        for match in pattern.finditer(text, within.start, within.end):
+            yield Span(*match.span())
 
-    White space does not matter: ``d'Italia`` is found in the tokens ``d'``, ``Italia``. A place
-    begins and ends with a token.
 
-    Args:
-        tokens: the text's tokens, none of them blank.
-        mention: what is looked for.
-        any_case: whether the case of letters does not matter either.
+def is_word(text: str, span: Span) -> bool:
+    """Says whether a span neither begins nor ends inside a word or number.
 
-    Returns:
-        Spans of tokens, not of characters.
+    Symbols border on anything: ``98%``, ``< 1 g`` and ``(-)`` are words too.
     """
-    bare_mention = "".join((mention.casefold() if any_case else mention).split())
-    if not bare_mention:
-        return []
-    text, token_at = _joined(tuple(tokens), any_case)
-    return [
-        Span(token_at[place.start], token_at[place.end])
-        for place in occurrences(text, bare_mention, Span(0, len(text)))
-        if place.start in token_at and place.end in token_at
-    ]
+    return not is_inside_word(text, span.start) and not is_inside_word(text, span.end)
 
 
-@lru_cache(maxsize=4)  # likewise
-def _joined(tokens: tuple[str, ...], any_case: bool) -> tuple[str, dict[int, int]]:
-    """The tokens as one text without white space, and which token begins at which offset."""
-    bare = ["".join((t.casefold() if any_case else t).split()) for t in tokens]
-    offsets = accumulate(map(len, bare), initial=0)
-    return "".join(bare), {offset: i for i, offset in enumerate(offsets)}
+def is_inside_word(text: str, offset: int) -> bool:
+    """Says whether an offset stands between two characters of a word or number."""
+    return 0 < offset < len(text) and text[offset - 1].isalnum() and text[offset].isalnum()
 
 
 class Markers:

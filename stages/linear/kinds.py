@@ -40,7 +40,7 @@ def fit(
         kind, model = "labels", models.Labels(inputs, outputs, candidates, regularization)
     elif isinstance(form, Spans | Pairs):
         kind, model = "gazetteer", Gazetteer(inputs, outputs)
-    elif isinstance(form, Fields) and form.decimals:
+    elif isinstance(form, Fields) and form.numbers:
         kind, model = "numbers", models.Numbers(inputs, outputs, regularization)
     elif isinstance(form, Words):
         kind, model = "words", models.Words(inputs, outputs, regularization)

@@ -21,7 +21,7 @@ from stages.model.packing import Packed, Pattern, Relation
 NAME = "packed"
 """The name under which transformers knows this attention."""
 
-# Newer versions of PyTorch let a group of query heads share a key head.
+# Newer versions of PyTorch want to be told that a group of query heads shares a key head.
 SHARES_KEYS: dict[str, Any] = dict.fromkeys(
     {"enable_gqa"} & inspect.signature(varlen_attn).parameters.keys(), True
 )
@@ -133,7 +133,7 @@ def packed_attention(
     if packed_pattern.relation is None and packed_pattern.keys is not None:
         key, value = (pick_tokens(tensor, packed_pattern.keys) for tensor in (key, value))
     in_one_kernel = packed_pattern.bounds is not None
-    if (groups := query.shape[1] // key.shape[1]) > 1 and not (in_one_kernel and SHARES_KEYS):
+    if (groups := query.shape[1] // key.shape[1]) > 1 and not in_one_kernel:
         key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
     if packed_pattern.relation is not None:
         return _masked(query, key, value, packed_pattern, scaling, sliding_window), None

@@ -4,8 +4,13 @@ finetune and infer write one each, METRICS/cost/STAGE.json.
 
 Times and memory differ from run to run, so that a declared record would make equal results differ.
 dvc.yaml lists the files among its metrics; `dvc metrics show` and `dvc exp show` read them there.
+
+A record names what was made, under "of", by the hash that dvc.lock has of it. So it is never taken
+for the cost of another setting, whose result came from a cache (analysis/costs.py looks for the
+right one); and a rerun that makes the same again leaves the first record, and git's tree clean.
 """
 
+import hashlib
 import json
 import logging
 import sys
@@ -20,6 +25,7 @@ import torch
 
 from stages.common.files import write_json
 from stages.model.processes import here
+from stages.model.scratch import repository
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +174,54 @@ def record(
         "processes": here().count,
         "versions": {package: version(package) for package in PACKAGES},
     }
+
+
+def write_cost(cost: Mapping[str, Any], stage: str, made: Path, metrics: Path) -> None:
+    """Writes METRICS/cost/STAGE.json, unless the record there is of the same result.
+
+    A copy is kept in .scratch/costs of the repository, for results that a cache gives back.
+
+    Args:
+        cost: the record.
+        stage: the stage's name.
+        made: the folder that it has written.
+        metrics: folder of all figures.
+    """
+    of = folder_md5(made)
+    content = {"of": of, **cost}
+    write_json(kept_costs() / f"{stage}-{of}.json", content)
+    path = metrics / "cost" / f"{stage}.json"
+    if path.is_file():
+        try:
+            before = json.loads(path.read_bytes())
+        except ValueError:
+            before = None
+        if isinstance(before, dict) and before.get("of") == of:
+            log.info("%s stays: the same was made before", path)
+            return
+    write_json(path, content)
+    log.info("wrote %s", path)
+
+
+def kept_costs() -> Path:
+    """The folder of the records of all results that were made here."""
+    return repository(Path.cwd()) / ".scratch" / "costs"
+
+
+def folder_md5(folder: Path) -> str:
+    """The hash of a folder as dvc.lock has it: the MD5 of a list of its files and their MD5s."""
+    files = []
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                md5 = hashlib.file_digest(file, _md5).hexdigest()
+            files.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
+    files.sort(key=lambda file: file["relpath"])
+    return f"{_md5(json.dumps(files, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def _md5(content: bytes = b"") -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
 
 
 def _three_digits(measured: float) -> float | None:

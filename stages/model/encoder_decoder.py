@@ -5,7 +5,7 @@ it (model.start_id); loss and logits are those of the decoder. Prompts and answe
 the right: a mask hides the padding of prompts, and no token of an answer sees what follows it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -102,34 +102,36 @@ class EncoderDecoderPath(PlainPath):
         return logits
 
     def fork_logits(
-        self, prompts: Sequence[Sequence[int]], begun: Sequence[Sequence[int]]
-    ) -> list[torch.Tensor]:
-        """Computes what follows beginnings of answers, the same ones after every prompt.
+        self, rows: Sequence[TokenRow], beginnings: Sequence[Sequence[int]]
+    ) -> Iterator[torch.Tensor]:
+        """Computes what follows beginnings of answers, the same ones after every row.
 
         Prompts go through the encoder once for all beginnings.
 
         Args:
-            prompts: token ids of each.
-            begun: beginnings of answers, as token ids; the empty one is an answer's first token.
+            rows: prompts, and what there is of an answer before the beginning.
+            beginnings: as token ids; the empty one asks for the token that follows the rows.
 
-        Returns:
-            For each beginning the logits at all its positions, of shape (prompts, its tokens + 1,
+        Yields:
+            For each beginning the logits at all its positions, of shape (rows, its tokens + 1,
             vocabulary).
         """
         device = self.model.device
+        prompts = [row.ids[: row.prompt] for row in rows]
         ids, mask = (tensor.to(device) for tensor in pad(prompts, self._pad_id, left=False))
         states = base_of(self.model).get_encoder()(input_ids=ids, attention_mask=mask)
-        found = []
-        for tokens in begun:
-            answer = torch.tensor([[self.start_id, *tokens]], device=device)
+        before = torch.tensor([[len(row.ids) - row.prompt] for row in rows], device=device)
+        row_numbers = torch.arange(len(rows), device=device)[:, None]
+        for tokens in beginnings:
+            answers = [[self.start_id, *row.ids[row.prompt :], *tokens] for row in rows]
             output = self.model(
                 encoder_outputs=states,
                 attention_mask=mask,
-                decoder_input_ids=answer.expand(len(prompts), -1),
+                decoder_input_ids=pad(answers, self._pad_id, left=False)[0].to(device),
                 use_cache=False,
             )
-            found.append(output.logits)
-        return found
+            positions = before + torch.arange(len(tokens) + 1, device=device)
+            yield output.logits[row_numbers, positions]
 
     def generate(
         self,

@@ -1,5 +1,6 @@
 """Encoded splits, as finetune and infer read them."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,3 +26,20 @@ def read_split(path: Path, columns: Sequence[str] = EXAMPLE) -> Dataset:
     rows = read_encoded(path, columns)
     features = Features(dict.fromkeys(columns, Value("string")))
     return Dataset.from_dict({c: [row[c] for row in rows] for c in columns}, features=features)
+
+
+def capped(ids: Sequence[str], subtasks: Sequence[str], cap: int, seed: int) -> list[int]:
+    """Chooses at most `cap` examples of each sub-task, by the hash of seed and question id.
+
+    Returns:
+        Their numbers, ascending.
+    """
+    ranks = [hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest() for name in ids]
+    by_subtask: dict[str, list[int]] = {}
+    for number, subtask in enumerate(subtasks):
+        by_subtask.setdefault(subtask, []).append(number)
+    return sorted(
+        number
+        for members in by_subtask.values()
+        for number in sorted(members, key=ranks.__getitem__)[:cap]
+    )

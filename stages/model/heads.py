@@ -127,7 +127,7 @@ class FieldsHead(torch.nn.Module):
         super().__init__()
         self._form = form
         self._widths = [len(labels) for labels in form.labels.values()]
-        self._names = list(form.decimals)
+        self._names = list(form.numbers)
         self.out = torch.nn.Linear(size, sum(self._widths) + len(self._names))
         for name in ("mean", "deviation", "low", "high"):
             self.register_buffer(name, torch.zeros(len(self._names)))

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer, apply_rotary_pos_emb
+from transformers.models.llama import modeling_llama
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from stages.model.packing import Pattern
 
@@ -80,5 +81,5 @@ def _split_heads(states: torch.Tensor, size: int) -> torch.Tensor:
 
 def _rotate(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     """Rotates queries or keys by their positions; transformers' function takes both at once."""
-    rotated, _ = apply_rotary_pos_emb(states, states[:, :0], cos, sin)
+    rotated, _ = modeling_llama.apply_rotary_pos_emb(states, states[:, :0], cos, sin)
     return cast(torch.Tensor, rotated)

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from peft import PeftModel
 
+from stages.model import processes
 from stages.model.attention import NAME, packed_logits, use_packed_attention
+from stages.model.gates import use_fused_gates
 from stages.model.lora import FlatLora
 from stages.model.norms import use_fused_norms
 from stages.model.packing import (
@@ -21,7 +23,9 @@ from stages.model.packing import (
     pack_on_host,
     packed_length,
     split_by_tokens,
+    to_device,
 )
+from stages.model.rotations import use_fused_rotations
 from stages.model.text import TokenRow
 
 MASKED = 2048  # tokens of a pack whose attention has a mask, as large as their square
@@ -45,9 +49,12 @@ class PackedPath:
         self._lora: FlatLora | None = None
         with ExitStack() as undo:
             undo.callback(use_packed_attention(self.base, attention))
-            undo.callback(use_fused_norms(self.base))
+            for use in (use_fused_norms, use_fused_gates, use_fused_rotations):
+                undo.callback(use(self.base))
             if model is not self.base:
-                self._lora = FlatLora(model, self.base.dtype)
+                # The layers of a sharded base are shared out later.
+                run = None if processes.here().sharded else self._run
+                self._lora = FlatLora(model, self.base.dtype, run)
                 undo.callback(self._lora.release)
                 if self._lora.values.requires_grad:  # every pass begins with a cast of its values
                     refresh = self._lora.refresh
@@ -78,6 +85,12 @@ class PackedPath:
         if self._lora is None:
             raise ValueError("a base without an adapter has nothing to train")
         return self._lora
+
+    def _run(self) -> None:
+        """Runs the model on two tokens."""
+        batch = to_device(self.batch([TokenRow([0, 0], 1, 0)]), self.base.device)
+        with torch.no_grad():
+            self.logits(batch)
 
     def release(self) -> None:
         """Leaves the model as it was."""

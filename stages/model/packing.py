@@ -13,7 +13,7 @@ prompt and its answer. The last token of an answer predicts nothing and is not a
 from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -244,8 +244,9 @@ def _pattern(queries: list[int], paths: Sequence[Sequence[tuple[int, int]]], for
         form: as a device's attention takes it.
     """
     keys = None
-    if any(len(path) > 1 for path in paths):
-        keys = torch.cat([torch.arange(*span) for span in chain.from_iterable(paths)])
+    spans = list(chain.from_iterable(paths))
+    if any(end != start for (_, end), (start, _) in pairwise(spans)):  # not the sequence as it is
+        keys = torch.cat([torch.arange(*span) for span in spans])
     if form is Form.RELATION:
         return Pattern(keys)
     key_counts = [sum(end - start for start, end in path) for path in paths]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.common.settings import Section, Text
+from stages.common.settings import Section, Text, expected
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Family = Literal["decoder-only", "encoder-decoder", "encoder-only"]
@@ -22,7 +22,10 @@ class Model(Section):
     tokenizer_revision: Revision | None
     pad_id: TokenId
     bos_id: TokenId | None
-    eos_id: TokenId | Annotated[list[TokenId], Field(min_length=1)]
+    eos_id: Annotated[
+        TokenId | Annotated[list[TokenId], Field(min_length=1)],
+        expected("a token id, or a list of one or more"),
+    ]
     start_id: TokenId | None
     quantization: Literal["nf4", "int8", "none"]
     cutoff: Annotated[int, Field(ge=16, le=1_000_000)]

@@ -92,6 +92,10 @@ class TextEncoder:
         """Encodes an answer alone, the end token included."""
         return [*self._ids(text), self._settings.end_ids[0]]
 
+    def encode_text(self, text: str) -> list[int]:
+        """Encodes the beginning of an answer, without an end token."""
+        return self._ids(text)
+
     def has_ended(self, ids: Sequence[int]) -> bool:
         """Says whether an answer's ids end with an end token."""
         return ids[-1] in self._settings.end_ids

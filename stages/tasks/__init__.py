@@ -7,14 +7,16 @@ knows anything about models. How to write one: docs/adding-a-task.md.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from stages.common.command import InputError
 from stages.common.outputs import check_sums
-from stages.forms.forms import Form
+from stages.common.settings import PARAMS
+from stages.forms.forms import Form, one_label
+from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
 from stages.toolkit.splits import HoldOut
@@ -32,7 +34,10 @@ class Task(Protocol):
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
             or sets of labels are open and have no entry.
         FORMS: what kind of answer each open sub-task has (stages/forms/forms.py), for models that
-            compute answers instead of writing them. May be absent.
+            compute answers instead of writing them, and for expectations of numbers; those without
+            an entry have none of the kinds.
+        FIGURES: by which decisions of a sub-task are judged on dev (stages/toolkit/decisions.py);
+            sub-tasks without an entry are answered as the model answers.
     """
 
     REQUIRED: Sequence[str]
@@ -40,6 +45,7 @@ class Task(Protocol):
     SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
     FORMS: Mapping[str, Form]
+    FIGURES: Mapping[str, Figure]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
         """Makes examples of the raw files.
@@ -143,8 +149,33 @@ def load(name: str) -> Task:
         InputError: if there is no such task.
     """
     if name not in names():
-        raise InputError(f"params.yaml: tasks: no task {name!r}; known: {', '.join(names())}")
+        raise InputError(f"{PARAMS}: tasks: no task {name}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
+
+
+def form_of(subtask: str) -> Form | None:
+    """The form of a sub-task's answers, which the task that it belongs to has; None if none has.
+
+    Rows of the lecture are of the form that other rows of their sub-task have, or of none.
+    """
+    if (name := owner(subtask)) not in names():
+        return None
+    candidates = load(name).CLOSED.get(subtask)
+    return one_label(candidates) if candidates else load(name).FORMS.get(subtask)
+
+
+def problems(selected: Sequence[str], run: int) -> Iterator[str]:
+    """Yields what is wrong with the settings of a submission, as key and reason.
+
+    Args:
+        selected: names of tasks.
+        run: number of the run, of which a task's organisers read no more than its module says.
+    """
+    if unknown := [name for name in selected if name not in names()]:
+        yield f"tasks: no task {', '.join(unknown)}; known: {', '.join(names())}"
+    runs = {name: load(name).SENDING.runs for name in selected if name in names()}
+    if few := [f"{name} {count}" for name, count in runs.items() if count < run]:
+        yield f"decode.run: {run} is more than the runs that organisers read: {', '.join(few)}"
 
 
 def raw_folder(raw: Path, name: str) -> Path:

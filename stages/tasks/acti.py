@@ -38,7 +38,9 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -113,6 +115,8 @@ REQUIRED = (A.files.train,)
 UNITS = (A.name, B.name)
 SENDING = Sending("upload each file to the sub-task's competition on Kaggle")
 CLOSED = {subtask.name: subtask.answers.candidates for subtask in SUBTASKS}
+FORMS: dict[str, Form] = {}
+FIGURES = dict.fromkeys(CLOSED, F1())
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 
 

@@ -27,26 +27,21 @@ overlapping spans stands beside it.
 """
 
 import bisect
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
-from itertools import accumulate, takewhile
+from functools import lru_cache, partial
+from itertools import accumulate, islice, takewhile
 from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.common.memo import Memo
 from stages.forms.forms import Pairs
-from stages.toolkit.answers import AnswerParser
-from stages.toolkit.limits import MENTIONS, too_large
-from stages.toolkit.questions import question_id
-from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
-from stages.toolkit.sentences import sentences
-from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
+from stages.forms.mentions import (
     Markers,
     Span,
     is_word,
@@ -55,6 +50,14 @@ from stages.toolkit.spans import (
     parse_mark,
     with_mark,
 )
+from stages.toolkit.answers import AnswerParser
+from stages.toolkit.decisions import Figure
+from stages.toolkit.limits import MENTIONS, too_large
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
+from stages.toolkit.sentences import sentences
+from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 
 NAME = "clinkart"
@@ -64,6 +67,9 @@ SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
 SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
+
+
+FIGURES: dict[str, Figure] = {}
 
 
 class Relation(NamedTuple):
@@ -355,14 +361,15 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
     gold = sorted(relations)
     plain = [Pair(*(text[s.start : s.end] for s in relation)) for relation in gold]
     pairs = list(plain)
-    layout, parsed = _Layout(text, chunk), cache(lambda pair: parse_answer(str(pair))[0][0])
+    parsed = Memo(_parsed)
+    layout = _Layout(text, chunk, [parsed[pair] for pair in pairs])
 
     def first_misplaced() -> int | None:
         """The first pair that would be placed elsewhere than its relation, or None."""
-        placed = layout.place(list(map(parsed, pairs)))
+        placed = layout.place([parsed[pair] for pair in pairs])
         return next((i for i, relation in enumerate(gold) if placed[i] != relation), None)
 
-    if layout.effort(list(map(parsed, pairs))) > EFFORT and first_misplaced() is not None:
+    if layout.is_crowded and first_misplaced() is not None:
         pairs = [_marked_pair(*item, text, chunk) for item in zip(plain, gold, strict=True)]
         return " ".join(map(str, pairs)), len(pairs)
     while (i := first_misplaced()) is not None:
@@ -376,6 +383,11 @@ def write_answer(text: str, chunk: Span, relations: Sequence[Relation]) -> tuple
                 pairs[i] = kept
     marked = sum(pair != unmarked for pair, unmarked in zip(pairs, plain, strict=True))
     return " ".join(map(str, pairs)), marked
+
+
+def _parsed(pair: Pair) -> Pair:
+    """A pair as it is read when it has been written."""
+    return parse_answer(str(pair))[0][0]
 
 
 def _with_mark(pair: Pair, end: int, text: str, chunk: Span, relation: Relation) -> Pair:
@@ -430,7 +442,10 @@ INSIDE_WORD = 1_000.0  # a mention that begins or ends inside a word
 DISORDER = 10_000.0  # a relation that does not come after the one before it
 NEAREST = 8  # tests considered for each place of a result
 PLACES = 64  # places of a mention considered
-EFFORT = 2_000  # up to which the fewest marks are sought; at most 380 in the real documents
+# For each character of a chunk; in the real documents at most 0.9 and 0.1.
+EFFORT = 2.0  # up to which the fewest marks are sought: readings of all pairs, times the pairs
+READINGS = 1.0  # of all pairs that are considered
+FRAME = len("[BREL]  [SEP]  [EREL]")  # characters of a pair beside its mentions
 
 
 def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | None]:
@@ -448,7 +463,8 @@ def locate(text: str, chunk: Span, pairs: Sequence[Pair]) -> list[Relation | Non
     Returns:
         The relation for each pair, None where a mention does not occur.
     """
-    placed = _Layout(text, chunk).place(pairs[:MENTIONS])
+    kept = pairs[:MENTIONS]
+    placed = _Layout(text, chunk, kept).place(kept)
     return placed + [None] * (len(pairs) - len(placed))
 
 
@@ -467,12 +483,48 @@ class _Step(NamedTuple):
 
 
 class _Layout:
-    """The places of an answer's pairs in a chunk; after a change the steps before it stay."""
+    """The places of an answer's pairs in a chunk; after a change the steps before it stay.
 
-    def __init__(self, text: str, chunk: Span) -> None:
-        self._readings = cache(partial(_readings, text, chunk))
+    Where the mentions have so many places that reading them would take long for the size of the
+    chunk and the answer, the first ones of each mention count.
+
+    Attributes:
+        is_crowded: whether seeking the fewest marks would take long.
+    """
+
+    def __init__(self, text: str, chunk: Span, pairs: Sequence[Pair]) -> None:
+        """Looks for the mentions of an answer, which may get marks later."""
+        self._found = Memo(partial(_found, text, chunk))
+        self._places = Memo(self._first_places)
+        self._readings = Memo(self._read)
         self._pairs: Sequence[Pair] = ()
         self._steps: list[_Step | None] = []  # of each pair; None where it has no reading
+        characters = max(chunk.end - chunk.start, CHUNK_CHARACTERS)
+        room = READINGS * (characters + FRAME * len(pairs))
+        readings = sum(self._count(pair) for pair in pairs)
+        self.is_crowded = readings > room or readings * len(pairs) > EFFORT * characters
+        self._most = PLACES  # places of a mention that count
+        if readings > room:
+            share = int(room / len(pairs))
+            self._most = max(1, share // NEAREST if share > NEAREST**2 else math.isqrt(share))
+
+    def _count(self, pair: Pair) -> int:
+        """The number of readings of a pair, if all places count."""
+        results, tests = (len(self._found[mention]) for mention in pair)
+        return results * min(tests, NEAREST)
+
+    def _first_places(self, mention: str) -> "_Places":
+        return _Places(self._found[mention][: self._most])
+
+    def _read(self, pair: Pair) -> tuple[list[Relation], list[float]]:
+        """The relations that a pair can mean, ascending, and their costs."""
+        tests = self._places[pair.test]
+        readings = {}
+        for result, cost in self._places[pair.result].costs.items():
+            for distance, test in tests.near(result):
+                readings[Relation(result, test)] = cost + distance
+        relations = sorted(readings)
+        return relations, [readings[relation] for relation in relations]
 
     def place(self, pairs: Sequence[Pair]) -> list[Relation | None]:
         """Finds the relation for each pair; see `locate`."""
@@ -492,12 +544,8 @@ class _Layout:
                 choice = step.origins[choice]
         return placed
 
-    def effort(self, pairs: Sequence[Pair]) -> int:
-        """How much work it is to place some pairs: their number, times that of their readings."""
-        return len(pairs) * sum(len(self._readings(pair)[0]) for pair in pairs)
-
     def _step(self, before: _Step | None, pair: Pair) -> _Step | None:
-        relations, costs = self._readings(pair)
+        relations, costs = self._readings[pair]
         if not relations:
             return None
         if before is None:
@@ -519,16 +567,33 @@ class _Layout:
         return _Step(relations, totals, origins)
 
 
-def _readings(text: str, chunk: Span, pair: Pair) -> tuple[list[Relation], list[float]]:
-    """The relations that a pair can mean, ascending, and their costs."""
-    tests = _places(text, chunk, pair.test)
-    readings = {}
-    for result, cost in _places(text, chunk, pair.result).items():
-        near = sorted((other + _distance(result, test), test) for test, other in tests.items())
-        for distance, test in near[:NEAREST]:
-            readings[Relation(result, test)] = cost + distance
-    relations = sorted(readings)
-    return relations, [readings[relation] for relation in relations]
+class _Places:
+    """The places of a mention that count.
+
+    Attributes:
+        costs: of the places, which ascend.
+    """
+
+    def __init__(self, places: Iterable[tuple[Span, float]]) -> None:
+        self.costs = dict(places)
+        self._groups = [
+            (cost, spans, [span.start for span in spans], [span.end for span in spans])
+            for cost in (0.0, INSIDE_WORD)
+            if (spans := [span for span, own in self.costs.items() if own == cost])
+        ]
+
+    def near(self, result: Span) -> list[tuple[float, Span]]:
+        """The `NEAREST` places to a result, with their costs as its tests."""
+        near = []
+        for cost, spans, starts, ends in self._groups:
+            before, after = (
+                bisect.bisect_right(ends, result.start),
+                bisect.bisect_left(starts, result.end),
+            )
+            own = spans[max(0, before - NEAREST) : min(before + NEAREST, max(before, after))]
+            own += spans[after : after + NEAREST]
+            near += [(cost + _distance(result, test), test) for test in own]
+        return sorted(near)[:NEAREST]
 
 
 def _distance(result: Span, test: Span) -> float:
@@ -537,22 +602,23 @@ def _distance(result: Span, test: Span) -> float:
     return result.gap(test) * (AFTER if test.start > result.start else 1.0)
 
 
-def _places(text: str, chunk: Span, mention: str) -> dict[Span, float]:
-    """The places of a mention, with the cost of a place inside a word."""
+def _found(text: str, chunk: Span, mention: str) -> list[tuple[Span, float]]:
+    """The first places of a mention in order, with the cost of a place inside a word."""
     bare, mark = parse_mark(mention)
     if mark is not None:
         everywhere = _everywhere(text, bare)
         index = _first_in(chunk, everywhere) + mark - (mark > 0)
         if mark and 0 <= index < len(everywhere):
-            return {everywhere[index]: 0.0}
-    places = occurrences(text, mention, chunk) or loose_occurrences(text, mention, chunk)
-    return {p: 0.0 if is_word(text, p) else INSIDE_WORD for p in places[:PLACES]}
+            return [(everywhere[index], 0.0)]
+    exact = list(islice(occurrences(text, mention, chunk), PLACES))
+    places = exact or islice(loose_occurrences(text, mention, chunk), PLACES)
+    return [(place, 0.0 if is_word(text, place) else INSIDE_WORD) for place in places]
 
 
 @lru_cache(maxsize=16)  # an answer may name the same test again and again
 def _everywhere(text: str, mention: str) -> list[Span]:
     """The places of a mention in the whole document, from which marks count."""
-    return occurrences(text, mention, Span(0, len(text)))
+    return list(occurrences(text, mention, Span(0, len(text))))
 
 
 def _first_in(chunk: Span, places: Sequence[Span]) -> int:

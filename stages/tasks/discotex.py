@@ -39,8 +39,9 @@ from statistics import fmean, harmonic_mean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.forms.forms import Fields
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
+from stages.toolkit.decisions import Accuracy, Correlation, Figure
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -72,7 +73,10 @@ SUBMISSIONS = {
 
 COHERENT = yes_no(1, 0)
 CLOSED = {CLASSES: COHERENT.candidates}
-FORMS = {SCORES: Fields(template="{score}", decimals={"score": 2})}
+FORMS = {
+    SCORES: Fields(template="{score}", numbers={"score": Number(low=1.0, high=5.0, decimals=2)})
+}
+FIGURES: dict[str, Figure] = {CLASSES: Accuracy(), SCORES: Correlation()}
 FALLBACK = 0
 LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0
 

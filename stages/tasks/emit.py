@@ -37,6 +37,7 @@ from pathlib import Path
 from stages.common.files import Defects, required
 from stages.forms.forms import Words
 from stages.toolkit.answers import AnswerParser, Labels, normalised
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -135,6 +136,7 @@ A = SubTask("A", tuple(EMOTIONS.answers))
 B = SubTask("B", ("Direction", "Topic"))
 CLOSED = {B.name: TARGETS.candidates}
 FORMS = {A.name: Words(words=sorted(EMOTIONS.candidates), none=NONE)}
+FIGURES = {B.name: F1(labels=lambda answer: (TARGETS.parse(answer) or frozenset(),))}
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.forms.forms import Fields
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
+from stages.toolkit.decisions import Correlation
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -57,7 +58,13 @@ SUBMISSION = "{team}_SubtaskB_unconstrained_run{run}.csv"
 UNITS = (NAME,)
 SENDING = Sending("to the organisers", runs=3, archive="{team}.zip")
 CLOSED: dict[str, tuple[str, ...]] = {}
-FORMS = {NAME: Fields(template="{V} {A} {D}", decimals={"V": 2, "A": 2, "D": 2})}
+FORMS = {
+    NAME: Fields(
+        template="{V} {A} {D}",
+        numbers=dict.fromkeys("VAD", Number(low=0.0, high=6.0, decimals=2)),
+    )
+}
+FIGURES = {NAME: Correlation()}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 
 

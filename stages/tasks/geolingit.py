@@ -40,8 +40,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
-from stages.forms.forms import Fields
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
+from stages.toolkit.decisions import Closeness
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Outcome, Sending, Submission, Unit
@@ -79,10 +80,14 @@ FORMS = {
     NAME: Fields(
         template="[regione] {region} [geo] {latitude} {longitude}",
         labels={"region": []},  # those that the training files have
-        decimals={"latitude": 3, "longitude": 3},
+        numbers={
+            "latitude": Number(low=35.2, high=47.2, decimals=3),
+            "longitude": Number(low=6.5, high=18.6, decimals=3),
+        },
+        resolution=0.099,
     )
 }
-
+FIGURES = {NAME: Closeness()}
 SUBMISSIONS = {A: "{team}.standard.a.{run}.tsv", B: "{team}.standard.b.{run}.tsv"}
 """The submission file of each sub-task."""
 

@@ -25,7 +25,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -60,6 +62,8 @@ SENDING = Sending("to the organisers, as they are", runs=2)
 
 HATE = yes_no(1, 0)
 CLOSED = {NAME: HATE.candidates}
+FORMS: dict[str, Form] = {}
+FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 0
 
 

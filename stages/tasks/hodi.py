@@ -38,29 +38,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
+from stages.common.memo import Memo
 from stages.forms.forms import Spans
+from stages.forms.mentions import Markers, Span, is_word, parse_mark, with_mark
+from stages.forms.places import Places, TextPlaces, only
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
-    Markers,
-    Span,
-    first_from,
-    folded_occurrences,
-    is_word,
-    occurrences,
-    parse_mark,
-    place_in_order,
-    with_mark,
-)
+from stages.toolkit.spans import place_in_order
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Parser,
@@ -90,6 +84,7 @@ SUBMISSIONS = {A: "{team}.A.run{run}.tsv", B: "{team}.B.run{run}.tsv"}
 
 HOMOTRANSPHOBIC = yes_no(1, 0)
 CLOSED = {A: HOMOTRANSPHOBIC.candidates}
+FIGURES = {A: F1()}
 FALLBACK = 0
 
 
@@ -316,14 +311,14 @@ def write_answer(text: str, rationale: AbstractSet[int]) -> tuple[str, int]:
         The answer, and the number of spans that needed an occurrence mark.
     """
     spans = spans_of(rationale)
-    places, everywhere = cache(partial(_places, text)), cache(partial(_everywhere, text))
+    finder = _Finder(text)
     segments = []
     marked = cursor = 0
     for span in spans:
         segment = _segment(text[span.start : span.end])
         none = len(spans) == 1 and normalised(segment) == NONE
-        if none or first_from(places(segment), cursor) != span:  # which is what decode takes
-            segment = with_mark(segment, everywhere(segment).index(span) + 1)
+        if none or finder.places(segment).first(cursor) != span:  # which is what decode takes
+            segment = with_mark(segment, finder.everywhere(segment).number(span))
             marked += 1
         segments.append(GAP.escape(segment))
         cursor = span.end
@@ -365,39 +360,65 @@ def locate(text: str, segments: Sequence[str]) -> list[Span | None]:
     Returns:
         The span of each segment, None where it does not occur.
     """
-    return place_in_order(segments, partial(_places, text))
+    return place_in_order(segments, _Finder(text).places)
 
 
-def _places(text: str, segment: str) -> list[Span]:
-    """The places of a segment: the marked one, or those outside words, or all."""
-    bare, mark = parse_mark(segment)
-    if mark is not None:
-        marked = _everywhere(text, bare)
-        if 1 <= mark <= len(marked):
-            return [marked[mark - 1]]
-    everywhere = _everywhere(text, segment)
-    return [place for place in everywhere if is_word(text, place)] or everywhere
+class _Finder:
+    """Finds the segments of an answer in a post."""
 
+    def __init__(self, text: str) -> None:
+        self._text, self._places = text, TextPlaces(text)
+        self._all = Memo(partial(self._find, words=False))
+        self._words = Memo(partial(self._find, words=True))
 
-def _everywhere(text: str, segment: str) -> list[Span]:
-    """All places of a segment; whatever case and white space, if there is none otherwise."""
-    first, others = BLANK.split(segment)
-    pieces = [piece.strip() for piece in (first, *(after for _, after in others))]
-    words = [i for i, piece in enumerate(pieces) if piece]
-    if not words:
-        blanks = len(pieces) - 1
-        spans = (Span(i, i + blanks) for i in range(len(text)))
-        return [span for span in spans if _is_blank(text, *span)]
-    core = " ".join(pieces[i] for i in words)
-    places = occurrences(text, core, Span(0, len(text))) or folded_occurrences(text, core)
-    before, after = words[0], len(pieces) - 1 - words[-1]
-    wide = [
-        Span(place.start - before, place.end + after)
-        for place in places
-        if _is_blank(text, place.start - before, place.start)
-        and _is_blank(text, place.end, place.end + after)
-    ]
-    return wide or places
+    def places(self, segment: str) -> Places:
+        """The places of a segment: the marked one, or those outside words, or all."""
+        bare, mark = parse_mark(segment)
+        if mark is not None and (marked := self.everywhere(bare).numbered(mark)):
+            return only(marked)
+        return self._words[segment] or self.everywhere(segment)
+
+    def everywhere(self, segment: str) -> Places:
+        """All places of a segment; whatever case and white space, if there is none otherwise."""
+        return self._all[segment]
+
+    def _find(self, segment: str, *, words: bool) -> Places:
+        first, others = BLANK.split(segment)
+        pieces = [piece.strip() for piece in (first, *(after for _, after in others))]
+        solid = [i for i, piece in enumerate(pieces) if piece]
+        if not solid:
+            return self._blanks(len(pieces) - 1)
+        core = " ".join(pieces[i] for i in solid)
+        places = self._places.exact(core)
+        find = self._places.exact if places else self._places.folded
+        before, after = solid[0], len(pieces) - 1 - solid[-1]
+        if (before or after) and (wide := self._widened(find(core), before, after)):
+            return self._widened(find(core, words=True), before, after) if words else wide
+        return places if places and not words else find(core, words=words)
+
+    def _blanks(self, count: int) -> Places:
+        pattern = re.compile(rf"\s{{{count}}}")
+
+        def find(start: int) -> Span | None:
+            match = pattern.search(self._text, start)
+            return Span(*match.span()) if match else None
+
+        return Places(find)
+
+    def _widened(self, places: Places, before: int, after: int) -> Places:
+        """The places that have so many blanks before and after them, with these."""
+
+        def find(start: int) -> Span | None:
+            place = inside.first(start + before)
+            return Span(place.start - before, place.end + after) if place else None
+
+        inside = places.where(
+            lambda place: (
+                _is_blank(self._text, place.start - before, place.start)
+                and _is_blank(self._text, place.end, place.end + after)
+            )
+        )
+        return Places(find)
 
 
 def _is_blank(text: str, start: int, end: int) -> bool:

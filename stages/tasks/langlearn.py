@@ -43,7 +43,9 @@ from pathlib import Path
 from statistics import fmean
 
 from stages.common.files import Defects, required
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, yes_no
+from stages.toolkit.decisions import F1
 from stages.toolkit.documents import read_documents
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
@@ -66,6 +68,8 @@ TOKENS = 100  # of an essay, at most
 
 IN_ORDER = yes_no(0, 1)
 CLOSED = {NAME: IN_ORDER.candidates}
+FORMS: dict[str, Form] = {}
+FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 0
 
 

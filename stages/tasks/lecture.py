@@ -38,7 +38,9 @@ from statistics import fmean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
+from stages.toolkit.decisions import Figure
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent
 from stages.toolkit.records import Encoded, Example, Sending, Submission, Unit
@@ -66,6 +68,8 @@ WORDS = {
 
 CLOSED = dict.fromkeys(WORDS, YES_NO.candidates)  # no others: misspelt answers are kept
 
+FORMS: dict[str, Form] = {}
+FIGURES: dict[str, Figure] = {}
 VOCABULARY = {
     "acti_b": "covid qanon russia terra piatta",
     "emit_a": "amore anticipazione disgusto fiducia gioia neutro paura rabbia sorpresa tristezza",

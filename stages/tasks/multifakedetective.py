@@ -37,7 +37,9 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
@@ -98,6 +100,10 @@ TRUTH = Labels(
     }
 )
 CLOSED = {NAME: TRUTH.candidates}
+
+
+FORMS: dict[str, Form] = {}
+FIGURES = {NAME: F1("weighted")}
 
 
 @dataclass(frozen=True)

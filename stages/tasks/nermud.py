@@ -33,7 +33,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -41,22 +41,18 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
+from stages.common.memo import Memo
 from stages.forms.forms import PATTERNS, Spans
+from stages.forms.mentions import Markers, Span, parse_mark, with_mark
+from stages.forms.places import Places, TokenPlaces, only
 from stages.toolkit.answers import AnswerParser, normalised
+from stages.toolkit.decisions import Figure
 from stages.toolkit.limits import too_large
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
 from stages.toolkit.records import Array, Encoded, Example, Sending, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
-    Markers,
-    Span,
-    first_from,
-    parse_mark,
-    place_in_order,
-    token_occurrences,
-    with_mark,
-)
+from stages.toolkit.spans import place_in_order
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import Parser, one_of, text
 
@@ -81,6 +77,9 @@ SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
 SENDING = Sending()
 CLOSED: dict[str, tuple[str, ...]] = {}
+
+
+FIGURES: dict[str, Figure] = {}
 
 
 class Entity(NamedTuple):
@@ -333,13 +332,13 @@ def write_answer(tokens: Sequence[str], entities: Sequence[Entity]) -> tuple[str
     Returns:
         The answer, and the number of mentions that needed an occurrence mark.
     """
-    places = cache(partial(_places, tokens))
+    finder = _Finder(tokens)
     pieces = []
     marked = cursor = 0
     for kind, place in entities:
         mention = " ".join(" ".join(tokens[place.start : place.end]).split())
-        if first_from(places(mention), cursor) != place:  # which is what decode takes
-            mention = with_mark(mention, token_occurrences(tokens, mention).index(place) + 1)
+        if finder.places(mention).first(cursor) != place:  # which is what decode takes
+            mention = with_mark(mention, finder.everywhere(mention).number(place))
             marked += 1
         pieces.append(f"[{kind}] {MARKERS.escape(mention)}")
         cursor = place.end
@@ -372,26 +371,35 @@ def locate(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Entity | 
     Returns:
         The entity for each mention, None where a mention does not occur.
     """
-    places = place_in_order([mention.text for mention in mentions], partial(_places, tokens))
+    texts = [mention.text for mention in mentions]
+    places = place_in_order(texts, _Finder(tokens).places)
     return [
         Entity(mention.kind, place) if place else None
         for mention, place in zip(mentions, places, strict=True)
     ]
 
 
-def _places(tokens: Sequence[str], mention: str) -> list[Span]:
-    """The places of a mention: the marked one, or all."""
-    bare, mark = parse_mark(mention)
-    if mark is not None:
-        marked = _everywhere(tokens, bare)
-        if 1 <= mark <= len(marked):
-            return [marked[mark - 1]]
-    return _everywhere(tokens, mention)
+class _Finder:
+    """Finds the mentions of an answer in a sentence."""
 
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._places = TokenPlaces(tokens)
+        self._all = Memo(self._find)
 
-def _everywhere(tokens: Sequence[str], mention: str) -> list[Span]:
-    """All places of a mention; whatever the case of letters, if there is none otherwise."""
-    return token_occurrences(tokens, mention) or token_occurrences(tokens, mention, any_case=True)
+    def places(self, mention: str) -> Places:
+        """The places of a mention: the marked one, or all."""
+        bare, mark = parse_mark(mention)
+        if mark is not None and (marked := self.everywhere(bare).numbered(mark)):
+            return only(marked)
+        return self.everywhere(mention)
+
+    def everywhere(self, mention: str) -> Places:
+        """All places; whatever the case of letters, if there is none otherwise."""
+        return self._all[mention]
+
+    def _find(self, mention: str) -> Places:
+        exact = self._places.exact(mention)
+        return exact if exact else self._places.folded(mention)
 
 
 def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, str]]:

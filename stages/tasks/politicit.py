@@ -41,7 +41,9 @@ from statistics import fmean
 from typing import NamedTuple
 
 from stages.common.files import Defects
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised
+from stages.toolkit.decisions import F1
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
@@ -112,6 +114,10 @@ CLOSED = {
         for multiclass in MULTICLASS.answers
     )
 }
+
+
+FORMS: dict[str, Form] = {}
+FIGURES = {NAME: F1(labels=lambda answer: tuple({word} for word in answer.split()))}
 
 
 class Chunk(NamedTuple):

@@ -10,7 +10,7 @@ CELL = 100_000
 TEXT = 20_000
 """Characters of a text in which mentions are located: of HODI, CLinkaRT and NERMuD."""
 
-MENTIONS = 500
+MENTIONS = 200
 """Mentions, or pairs of them, that the gold of a text may have, and that decode locates of an
 answer; those after them count as not found."""
 

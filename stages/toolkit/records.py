@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import Field, dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from stages.toolkit.splits import Split
@@ -176,3 +177,9 @@ class Unit:
         if self.baseline == self.perfect:
             return float(value == self.perfect)
         return (value - self.baseline) / (self.perfect - self.baseline)
+
+    def scaled_all(self, values: Array) -> Array:
+        """Values of the metric on that scale."""
+        if self.baseline == self.perfect:
+            return np.asarray(values == self.perfect, dtype=float)
+        return np.asarray((values - self.baseline) / (self.perfect - self.baseline))

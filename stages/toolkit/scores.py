@@ -5,6 +5,7 @@ sums over items: numbers of labels for F1, values for a mean, products for a cor
 resample items is then to weight the terms of these sums.
 """
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -51,6 +52,31 @@ def resampled(samples: Sequence[Sample], bootstrap: Bootstrap) -> Array:
 def interval(sample: Sample, bootstrap: Bootstrap) -> tuple[float, float]:
     """Computes the ends of a 95 % percentile bootstrap interval."""
     low, high = np.percentile(resampled([sample], bootstrap), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def of_task(unit: str, bootstrap: Bootstrap) -> Bootstrap:
+    """A bootstrap that draws a task's items independently of other tasks'.
+
+    Where figures of several units are joined, units of one task that have the same items must see
+    the same draws, others should not.
+
+    Args:
+        unit: the unit's name, which begins with its task's.
+        bootstrap: number of resamples and seed.
+    """
+    task = unit.partition("_")[0]
+    seed = (bootstrap.seed + zlib.crc32(task.encode())) % 2**32
+    return bootstrap.model_copy(update={"seed": seed})
+
+
+def headline_interval(units: Mapping[str, Unit], bootstrap: Bootstrap) -> tuple[float, float]:
+    """Computes the ends of a 95 % percentile bootstrap interval of the mean normalised value."""
+    drawn = [
+        unit.scaled_all(resampled([unit.sample], of_task(name, bootstrap))[0])
+        for name, unit in units.items()
+    ]
+    low, high = np.percentile(np.mean(drawn, axis=0), [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -16,7 +16,12 @@ class Data(Section):
 
 
 class Run(Section):
-    """Names under which answers are submitted."""
+    """Names under which answers are submitted.
+
+    Section decode has a further key, which decode alone reads; it refuses unknown ones.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     team: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
     run: Annotated[int, Field(ge=1, le=5)]
@@ -24,6 +29,14 @@ class Run(Section):
     def file_name(self, template: str) -> str:
         """The name of a submission file: a template with ``{team}`` and ``{run}`` filled in."""
         return template.format(team=self.team, run=self.run)
+
+
+class Decode(Run):
+    """Section decode of params.yaml: names, and whether rules learnt on dev decide answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: Literal["dev", "plain"]
 
 
 class Bootstrap(Section):

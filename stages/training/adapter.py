@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from stages.model.family import family_of
 from stages.model.heads import save_heads
 from stages.model.packed import PackedPath
 from stages.model.path import ModelPath
-from stages.training.settings import ALL, Lora
+from stages.training.settings import Lora
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +32,15 @@ def add_lora(base: Any, lora: Lora) -> Any:
 
     Args:
         base: of whichever family.
-        lora: the adapter's shape; targets are names of layers, or all for every linear one.
+        lora: the adapter's shape; `named_targets` says of which layers.
 
     Raises:
         InputError: if the base has no layer of a target's name, or peft has no adapter for one.
     """
     kinds = {name.rpartition(".")[2]: module for name, module in base.named_modules()}
-    linear = sorted(name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
-    head = base.get_output_embeddings()
-    inner = [name for name in linear if kinds[name] is not head]
-    targets = inner if lora.targets == ALL else sorted(lora.targets)
+    targets = named_targets(base, lora.targets)
     if unknown := set(targets) - kinds.keys():
+        linear = (name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
         raise InputError(
             f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
             f" {', '.join(linear)}"
@@ -50,7 +49,9 @@ def add_lora(base: Any, lora: Lora) -> Any:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=targets,
+        target_modules=sorted(targets),
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
         bias="none",
         task_type=TASKS[family_of(base.config.to_dict())],
     )
@@ -58,6 +59,29 @@ def add_lora(base: Any, lora: Lora) -> Any:
         return get_peft_model(base, config)
     except ValueError as error:
         raise InputError(f"finetune.lora.targets: {error}") from error
+
+
+def named_targets(base: Any, targets: Sequence[str] | str) -> Sequence[str]:
+    """Returns the names of the layers that get an adapter.
+
+    Args:
+        base: the model.
+        targets: the names; or all, attention or mlp for the linear layers of every block, or those
+            of its attention, or the others.
+    """
+    if not isinstance(targets, str):
+        return targets
+    head = base.get_output_embeddings()
+    names = set()
+    for path, module in base.named_modules():
+        if isinstance(module, (Linear, Conv1D)) and module is not head:
+            parents, _, name = path.rpartition(".")
+            kind = "attention" if "att" in parents.lower() else "mlp"
+            if targets in ("all", kind):
+                names.add(name)
+    if not names:
+        raise InputError(f"finetune.lora.targets: the base has no linear layers of {targets}")
+    return sorted(names)
 
 
 def trainable_parameters(model: Any) -> int:

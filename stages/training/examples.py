@@ -1,6 +1,5 @@
 """Training examples: an encoded split as token rows."""
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from tqdm import tqdm
 
 from stages.common.command import InputError
 from stages.model import processes
-from stages.model.examples import read_split
+from stages.model.examples import capped, read_split
 from stages.model.text import Survival, TextEncoder, TokenRow, TooLong
 
 log = logging.getLogger(__name__)
@@ -96,23 +95,6 @@ def read_examples(
     described = (f"{count} {name.replace('_', ' ')}" for name, count in examples.counts.items())
     log.info("%s: %s", path, ", ".join(described))
     return examples
-
-
-def capped(ids: Sequence[str], subtasks: Sequence[str], cap: int, seed: int) -> list[int]:
-    """Chooses at most `cap` examples of each sub-task, by the hash of seed and question id.
-
-    Returns:
-        Their numbers, ascending.
-    """
-    ranks = [hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest() for name in ids]
-    by_subtask: dict[str, list[int]] = {}
-    for number, subtask in enumerate(subtasks):
-        by_subtask.setdefault(subtask, []).append(number)
-    return sorted(
-        number
-        for members in by_subtask.values()
-        for number in sorted(members, key=ranks.__getitem__)[:cap]
-    )
 
 
 def check_examples(examples: Examples, weights: Mapping[str, float], path: Path) -> None:

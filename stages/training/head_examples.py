@@ -9,10 +9,10 @@ from tqdm import tqdm
 from stages.common.command import InputError
 from stages.forms.forms import Forms, read_forms, read_values
 from stages.model import processes
-from stages.model.examples import read_split
+from stages.model.examples import capped, read_split
 from stages.model.heads import HeadRow, units_of
 from stages.model.text import InputEncoder, Survival, TokenRow
-from stages.training.examples import Examples, capped
+from stages.training.examples import Examples
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ micro-batches, up to rounding and dropout's draws.
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -51,17 +51,19 @@ class Trainer:
         state: everything that updates change.
     """
 
-    def __init__(self, path: ModelPath) -> None:
+    def __init__(self, path: ModelPath, b_rate: float = 1.0) -> None:
         """Begins a training.
 
         Args:
             path: computes the logits of a base with a fresh adapter, which stays in fp32.
+            b_rate: see `TrainingState`.
         """
         self._path, self._device = path, path.model.device
         path.model.train()  # else bitsandbytes repacks weights on some CPUs, without gradients
         speed_up(path)
         weights = path.trained_weights()
-        self.state = TrainingState(path.model, weights, path.model.get_base_model().dtype)
+        dtype = path.model.get_base_model().dtype
+        self.state = TrainingState(path.model, weights, dtype, b_rate)
         self._micro_batches = MicroBatcher(path)
         # Sharded layers wait for other processes in between.
         is_recorded = isinstance(path, PackedPath) and not processes.here().sharded
@@ -139,6 +141,7 @@ def train(
     settings: Finetune,
     scratch: Path,
     meter: Meter | None = None,
+    dev_subtasks: Sequence[str] = (),
 ) -> Progress:
     """Trains the adapter; afterwards the path's model holds the weights to keep.
 
@@ -152,6 +155,7 @@ def train(
         settings: see params.yaml.
         scratch: folder for the state of an interrupted training.
         meter: measures energy meanwhile.
+        dev_subtasks: the sub-task of each dev row, to measure each; empty: all together.
 
     Returns:
         The learning curve.
@@ -159,7 +163,8 @@ def train(
     Raises:
         InputError: if a loss or a weight is not a finite number, or nothing was learnt.
     """
-    trainer = Trainer(path)
+    trainer = Trainer(path, settings.lora.b_rate)
+    by_subtask = group_by(dev_rows, dev_subtasks)
     state = trainer.state
     is_main = processes.here().main
     per_epoch = updates_per_epoch(examples, settings)
@@ -189,7 +194,10 @@ def train(
     ):
         losses = _Losses(progress, bar)
         for batch in batches(examples, settings, progress.update):
-            rate = learning_rate(progress.update, updates, settings.learning_rate, settings.warmup)
+            rate = learning_rate(
+                *(progress.update, updates, settings.learning_rate),
+                *(settings.warmup, settings.schedule),
+            )
             loss = trainer.update(batch, rate, settings.clip)
             progress.count(batch)
             epoch = round(progress.update / per_epoch, 4)
@@ -197,10 +205,13 @@ def train(
             if progress.update % per_epoch == 0:
                 losses.read_all()
                 if dev_rows:
-                    dev_loss = trainer.dev_loss(dev_rows)
+                    losses_of = {name: trainer.dev_loss(r) for name, r in by_subtask.items()}
+                    dev_loss = mean_loss(losses_of, by_subtask)
                     check_finite(dev_loss, "the dev loss", progress.update)
                     log.info("epoch %d: dev loss %.4f", round(epoch), dev_loss)
                     state.note_dev_loss(epoch, dev_loss, keep=settings.keep == "best")
+                    if dev_subtasks:
+                        state.note_dev_losses(epoch, losses_of)
             if saving.due:
                 save()
         save()  # an interruption before the outputs are written costs nothing either
@@ -208,6 +219,20 @@ def train(
     state.keep_best()
     state.check_learnt()
     return progress
+
+
+def group_by(rows: Sequence[TokenRow], subtasks: Sequence[str]) -> dict[str, list[TokenRow]]:
+    """Groups rows by their sub-task; without sub-tasks they are one group."""
+    groups: dict[str, list[TokenRow]] = {}
+    for row, name in zip(rows, subtasks or [""] * len(rows), strict=True):
+        groups.setdefault(name, []).append(row)
+    return groups
+
+
+def mean_loss(losses: Mapping[str, float], groups: Mapping[str, Sequence[TokenRow]]) -> float:
+    """The loss per label token of groups of rows, given that of each group."""
+    labels = {name: label_tokens(rows) for name, rows in groups.items()}
+    return math.fsum(losses[name] * labels[name] for name in groups) / sum(labels.values())
 
 
 def updates_per_epoch(examples: Examples, settings: Finetune) -> int:

@@ -19,6 +19,7 @@ class Progress(Spent):
         update: number of updates made.
         train: (update, epoch, learning rate, loss) of each update.
         dev: (update, epoch, loss) of each measurement on the dev split.
+        dev_by_subtask: (update, epoch, sub-task, loss) likewise.
         best: the smallest dev loss so far.
         best_update: the update after which it was measured.
         examples: number of examples of these updates.
@@ -28,6 +29,7 @@ class Progress(Spent):
     update: int = 0
     train: list[tuple[int, float, float, float]] = field(default_factory=list)
     dev: list[tuple[int, float, float]] = field(default_factory=list)
+    dev_by_subtask: list[tuple[int, float, str, float]] = field(default_factory=list)
     best: float = math.inf
     best_update: int = 0
     examples: int = 0

@@ -6,6 +6,7 @@ files by hash, so that it is never taken for the record of another one (docs/dec
 """
 
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -15,9 +16,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from huggingface_hub import try_to_load_from_cache
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stages.common.files import write_json
 from stages.model.settings import Model
+
+log = logging.getLogger(__name__)
 
 INPUTS = ("stages", "dvc.yaml", "params.yaml", "data")
 """What of a commit determines an adapter."""
@@ -90,6 +94,21 @@ class RunRecord(Part):
 def record_path(adapter: Path) -> Path:
     """Returns where the record of an adapter lies: models/adapter.run.json for models/adapter."""
     return adapter.with_name(f"{adapter.name}.run.json")
+
+
+def write_beside(adapter: Path, record: RunRecord) -> None:
+    """Writes the record of an adapter beside it, unless the one there is of an equal adapter."""
+    path = record_path(adapter)
+    if path.is_file():
+        try:
+            before = RunRecord.model_validate_json(path.read_bytes())
+        except ValidationError:
+            before = None
+        if before and before.adapter == record.adapter:
+            log.info("%s stays: an equal adapter was made before", path)
+            return
+    write_json(path, record.model_dump())
+    log.info("wrote %s", path)
 
 
 def make_record(

@@ -6,19 +6,27 @@ from collections.abc import Mapping, Sequence
 import torch
 
 
-def learning_rate(update: int, updates: int, highest: float, warmup: float) -> float:
-    """Returns the rate of an update: linear warm-up from 0, then linear decay to 0.
+def learning_rate(
+    update: int, updates: int, highest: float, warmup: float, schedule: str = "linear"
+) -> float:
+    """Returns the rate of an update: linear warm-up from 0, and then what the schedule says.
 
     Args:
         update: number of updates made before this one.
         updates: number of updates in all.
         highest: the peak.
         warmup: share of the updates before the peak.
+        schedule: after it: linear or cosine, a decay to 0, or constant.
     """
     rising = math.ceil(updates * warmup)
     if update < rising:
         return highest * (update + 1) / rising
-    return highest * (updates - update) / max(1, updates - rising)
+    if schedule == "constant":
+        return highest
+    left = (updates - update) / max(1, updates - rising)
+    if schedule == "cosine":
+        return highest * (1 - math.cos(math.pi * left)) / 2
+    return highest * left
 
 
 def epoch_order(

@@ -4,22 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.common.settings import Section, Seed
+from stages.common.settings import Names, Section, Seed
 
 Positive = Annotated[float, Field(gt=0.0, le=1e30)]  # as far as numbers of 32 bits go
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-
-ALL = "all"
-"""In the place of names of layers: every linear layer but the head."""
 
 
 class Lora(Section):
     """The adapter's shape; keys as in params.yaml."""
 
-    targets: Literal["all"] | Annotated[list[str], Field(min_length=1)]
+    targets: Names | Literal["all", "attention", "mlp"]
     rank: Annotated[int, Field(ge=1, le=1024)]
     alpha: Annotated[float, Field(gt=0.0, le=100_000.0)]
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    rslora: bool = False
+    dora: bool = False
+    b_rate: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
 
 
 class Finetune(Section):
@@ -33,6 +33,7 @@ class Finetune(Section):
     batch: Count
     learning_rate: Positive
     warmup: Annotated[float, Field(ge=0.0, le=1.0)]
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
     clip: Annotated[float, Field(ge=1e-6, le=1e30)]
     keep: Literal["best", "last"]
     lora: Lora

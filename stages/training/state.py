@@ -34,13 +34,17 @@ class TrainingState:
         best: the adapter with the smallest dev loss so far; empty if none is kept.
     """
 
-    def __init__(self, model: Any, weights: TrainedWeights, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Any, weights: TrainedWeights, dtype: torch.dtype, b_rate: float = 1.0
+    ) -> None:
         """Begins a training.
 
         Args:
             model: the base with its adapter, prepared.
             weights: the adapter's.
             dtype: number type of the computation.
+            b_rate: learning rate of the second matrices (B) for that of the first: LoRA+ (Hayou et
+                al., LoRA+: Efficient Low Rank Adaptation of Large Models, 2024).
         """
         self.model = model
         self.weights = weights
@@ -48,6 +52,10 @@ class TrainingState:
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=dtype == torch.float16)
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] = {}
+        self._more: torch.Tensor | None = None  # by how much the steps of weights are larger
+        if b_rate != 1:
+            second = {id(p) for name, p in model.named_parameters() if "lora_B" in name}
+            self._more = (b_rate - 1) * weights.mark(second)
 
     def adapter(self) -> dict[str, torch.Tensor]:
         """Copies the weights of the adapter, by peft's names, and of an encoder's heads."""
@@ -65,8 +73,12 @@ class TrainingState:
             group["lr"] = rate
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.weights.values, clip)
+        before = None if self._more is None else self.weights.values.detach().clone()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if before is not None and self._more is not None:  # AdamW's step is linear in the rate
+            values = self.weights.values.detach()
+            values.addcmul_(values - before, self._more)
 
     def note_dev_loss(self, epoch: float, loss: float, *, keep: bool) -> None:
         """Adds a dev loss to the learning curve, and keeps the adapter if it is the best so far."""
@@ -75,6 +87,12 @@ class TrainingState:
         if loss < progress.best:
             progress.best, progress.best_update = loss, progress.update
             self.best = self.adapter() if keep else {}
+
+    def note_dev_losses(self, epoch: float, losses: Mapping[str, float]) -> None:
+        """Adds the dev loss of each sub-task to the learning curve."""
+        progress = self.progress
+        rows = [(progress.update, epoch, name, loss) for name, loss in losses.items()]
+        progress.dev_by_subtask += rows
 
     def keep_best(self) -> None:
         """Puts the best adapter, if one was kept, in the place of the last one."""

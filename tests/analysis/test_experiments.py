@@ -1,13 +1,14 @@
 """The table of experiments, from what DVC shows, and what clearing removes."""
 
-import os
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tabulate import tabulate
 
-from analysis import experiments
-from analysis.experiments import cause, clear, git, read, table
+from analysis import experiments, runs
+from analysis.experiments import Experiment, cause, clear, read, table
 
 METRICS = {
     "metrics/evaluate.json": {
@@ -32,7 +33,7 @@ def data(rank: int, **more: Any) -> dict[str, Any]:
 
 
 def tried(name: str, rank: int, executor: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
-    revision = {"rev": f"{rank}" * 40, "data": data(rank, **more), "error": None}
+    revision = {"rev": f"revision of {name}", "data": data(rank, **more), "error": None}
     return {"name": name, "revs": [revision], "executor": executor}
 
 
@@ -40,22 +41,22 @@ def tried(name: str, rank: int, executor: dict[str, Any] | None, **more: Any) ->
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What `dvc exp show --json` says of experiments in all states; DVC shows figures in all."""
     monkeypatch.chdir(tmp_path)
-    folders = [tmp_path / ".dvc" / "tmp" / "exps" / name for name in ("tmp1", "tmp2", "tmp3")]
-    for folder in folders:
-        folder.mkdir(parents=True)
+    monkeypatch.setattr(runs, "read_note", lambda revision: runs.Note("", tmp_path / revision))
+    monkeypatch.setattr(runs, "is_at_work", lambda folder: folder.name == "revision of working")
     (tmp_path / "typo.out").write_text("> stage\nerror: params.yaml: x: no such key\nERROR: so\n")
 
-    def local(log: str, pid: int, root: Path | None = None) -> dict[str, Any]:
-        return {"log": str(tmp_path / log), "pid": pid, "root": root and str(root)}
+    def local(log: str) -> dict[str, Any]:
+        return {"log": str(tmp_path / log)}
 
-    dead = 2**30  # above the largest process id
+    executor = {"state": "running", "name": "tempdir", "local": None}
     rows = [
         tried("wide", 4, {"state": "success", "local": None}),
         tried("pulled", 8, None),
         tried("waiting", 2, {"state": "queued", "local": None}),
-        tried("working", 2, {"state": "running", "local": local("w", os.getpid(), folders[0])}),
-        tried("gone", 2, {"state": "running", "local": local("g", dead, folders[1])}),
-        tried("typo", 2, {"state": "failed", "local": local("typo.out", dead)}, x=3),
+        tried("working", 2, {"state": "running", "local": local("w")}),
+        tried("gone", 2, {"state": "running", "local": local("g")}),
+        tried("temporary", 2, executor),
+        tried("typo", 2, {"state": "failed", "local": local("typo.out")}, x=3),
     ]
     return [
         {"rev": "workspace", "name": None, "data": data(2), "experiments": None},
@@ -66,18 +67,70 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
 def test_only_finished_experiments_have_figures(shown: list[dict[str, Any]]) -> None:
     header, rows = table(list(read(shown)), "acti_b")
     assert header == [
-        *("experiment", "state", "headline", "acti_b", "finetune.lora.rank", "x"),
-        *("seconds", "peak_memory_gib", "energy_kwh", "co2e_kg"),
+        *("experiment", "state", "rank", "x", "headline", "acti_b"),
+        *("s", "GiB", "kWh", "kg CO2e"),
     ]
     score = "0.500 (0.400 to 0.600)"
     finished = {"workspace": 2, "main": 2, "wide": 4, "pulled": 8}
     for row, (name, rank) in zip(rows, finished.items(), strict=False):
-        assert row[:8] == [name, "", 0.25, score, rank, None, 3.0, 0.7]
+        assert row[:8] == [name, "", rank, None, "0.250", score, 3.0, 0.7]
         assert row[8:] == [2.0, pytest.approx(0.66, abs=0.2)]
-    states = {"waiting": "queued", "working": "running", "gone": "killed", "typo": "failed"}
+    states = {
+        "waiting": "queued",
+        "working": "running",
+        "gone": "killed",
+        "temporary": "killed",
+        "typo": "failed",
+    }
     assert {row[0]: row[1] for row in rows[4:]} == states
     for row in rows[4:]:
-        assert (row[2], row[3], row[6:]) == (None, "", [None] * 4)
+        assert (row[4], row[5], row[6:]) == ("", "", [None] * 4)
+    changed = next(read(shown, changed=True))
+    assert (changed.state, changed.metrics) == ("changed", {})
+
+
+def finished(name: str, values: dict[str, float], made: str, of: str, seconds: float) -> Experiment:
+    units = {unit: {"value": value, "baseline": 0.0} for unit, value in values.items()}
+    metrics = {
+        "metrics/evaluate.json": {"headline": 0.5, "units": units},
+        "metrics/cost/finetune.json": {"of": of, "seconds": seconds},
+    }
+    return Experiment(name, "", {"finetune.lora.rank": name}, metrics, {"models/adapter": made})
+
+
+def test_costs_are_those_of_the_setting_wherever_its_result_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the record beside it, another experiment's, or the folder of all; or there is none."""
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / ".scratch" / "costs"
+    kept.mkdir(parents=True)
+    (kept / "finetune-d.dir.json").write_text('{"of": "d.dir", "seconds": 40.0}')
+    rows = [
+        finished("own", {}, "a.dir", "a.dir", 10.0),
+        finished("cached", {}, "b.dir", "a.dir", 10.0),
+        finished("first", {}, "c.dir", "b.dir", 20.0),
+        finished("kept", {}, "d.dir", "a.dir", 10.0),
+    ]
+    header, found = table(rows)
+    assert [row[header.index("s")] for row in found] == [10.0, 20.0, None, 40.0]
+
+
+def test_the_table_fits_120_columns_with_what_moved_most() -> None:
+    draw = random.Random(1)
+    units = [f"unit_{n}" for n in range(22)]
+    rows = []
+    for number in range(4):
+        values = {unit: draw.random() / 100 for unit in units}
+        values |= {"unit_3": number / 4, "unit_7": 0.5 - number / 9, "unit_9": number / 10}
+        each = finished(f"grid-{number}", values, "a", "a", 1.0)
+        params = {f"section{k}.a_rather_long_key_{k}": number for k in range(9)}
+        rows.append(each._replace(params={"finetune.lora.rank": number} | params))
+    header, found = table(rows)
+    assert header[:3] == ["experiment", "rank", "a_rather_long_key_0"]
+    assert [name for name in header if name.startswith("unit_")] == ["unit_3", "unit_7", "unit_9"]
+    text = tabulate(found, header, "simple", missingval="")
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def test_the_cause_of_a_failure_is_its_first_error(shown: list[dict[str, Any]]) -> None:
@@ -88,18 +141,13 @@ def test_the_cause_of_a_failure_is_its_first_error(shown: list[dict[str, Any]]) 
     assert cause(by_name["gone"]) == "see dvc queue logs gone"
 
 
-@pytest.mark.process
-def test_clearing_leaves_what_runs(
+def test_clearing_tells_dvc_what_was_killed(
     shown: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And makes DVC forget a run in the workspace that was killed."""
-    git("init", "--quiet")
-    tree = git("write-tree").strip()
-    for name in ("exec/EXEC_BASELINE", "exec/EXEC_HEAD", "ab/cdef/wide"):
-        git("update-ref", f"refs/exps/{name}", tree)
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr(experiments, "dvc", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(runs, "end", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(runs, "clear", lambda: calls.append(("clear",)))
     clear(list(read(shown)))
-    assert calls == [("queue", "kill", "gone"), ("queue", "remove", "--success", "--failed")]
-    assert [path.name for path in Path(".dvc/tmp/exps").iterdir()] == ["tmp1"]
-    assert git("for-each-ref", "--format=%(refname)").split() == ["refs/exps/ab/cdef/wide"]
+    removed = ("queue", "remove", "--success", "--failed")
+    assert calls == [("revision of gone", "gone"), removed, ("clear",)]

@@ -10,6 +10,7 @@ import pytest
 
 from analysis import provenance
 from analysis.provenance import Finding, findings, read_record, verdict
+from stages.common import settings
 from stages.common.command import InputError
 from stages.common.files import write_json
 from stages.training.provenance import RunRecord, make_record, record_path
@@ -229,4 +230,10 @@ def test_the_command_describes_the_adapter_of_a_real_run(reproduced: Path) -> No
     assert "cannot be rebuilt from what is here: code." in result.stdout
     record = json.loads((reproduced / "models/adapter.run.json").read_text())
     assert record["settings"]["finetune"]["lora"]["rank"] == 8
-    assert record["cost"] == json.loads((reproduced / "metrics/cost/finetune.json").read_text())
+    cost = json.loads((reproduced / "metrics/cost/finetune.json").read_text())
+    lock = settings.load(reproduced / "dvc.lock")["stages"]
+    of = {out["path"]: out["md5"] for stage in lock.values() for out in stage["outs"]}
+    assert cost.pop("of") == of["models/adapter"]  # as DVC hashes a folder
+    assert record["cost"] == cost
+    answers = json.loads((reproduced / "metrics/cost/infer.json").read_text())
+    assert answers["of"] == of["data/predictions"]

@@ -17,9 +17,7 @@ from stages.common.command import InputError
 from stages.common.files import write_csv, write_json
 from stages.toolkit import calibration
 from stages.toolkit.calibration import Bin, Calibration
-
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-PHONE, DESKTOP = (390, 844), (1280, 900)
+from tests.helpers.browser import DESKTOP, PHONE, open_browser, resize
 
 
 def question(number: int, output: str | None) -> dict[str, Any]:
@@ -167,35 +165,15 @@ def test_the_page_stands_alone_and_holds_everything(page: Path) -> None:
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    if not (BROWSER and DRIVER):
-        pytest.skip("no chromium with chromedriver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with open_browser() as driver:
+        yield driver
 
 
 @pytest.mark.parametrize(("width", "height"), [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_browser_shows_it(browser: Any, page: Path, width: int, height: int) -> None:
     from selenium.webdriver.common.by import By
 
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
+    resize(browser, width, height)
     browser.get(page.as_uri())
     assert browser.get_log("browser") == []
     assert browser.execute_script("return window.hacked") is None

@@ -7,7 +7,6 @@ import pytest
 
 from analysis.settings import problems, queued
 from stages.common.settings import PARAMS, load
-from stages.tasks import load as load_task
 from stages.tasks import names
 
 
@@ -32,28 +31,21 @@ def test_queued_experiments_are_found_and_others_are_not(params: dict[str, Any])
     ]
 
 
-def test_everything_wrong_is_told_with_its_source(params: dict[str, Any], tmp_path: Path) -> None:
+def test_everything_wrong_is_told_with_its_source(params: dict[str, Any]) -> None:
     typo = params | {"finetune": params["finetune"] | {"epoch": 3}}
-    later = params | {"tasks": ["acti", "hodi"], "decode": params["decode"] | {"run": 5}}
-    settings = {"a": params, "b": typo, "c": params | {"tasks": ["actii"]}, "d": later}
+    later = params | {"tasks": ["acti", "hody"], "decode": params["decode"] | {"run": 9}}
+    settings = {"a": params, "b": typo, "c": later | {"decode": params["decode"]}, "d": later}
+    settings["e"] = params | {"tasks": ["acti"], "data": params["data"] | {"raw": "data/rah"}}
     assert list(problems(settings)) == [
         "b: finetune.epoch: no such key; did you mean finetune.epochs?",
-        f"c: tasks: no task actii; known: {', '.join(names())}",
-        f"d: decode.run: so many runs are not read of {', '.join(few(later))}",
+        f"c: tasks: no task hody; known: {', '.join(names())}",
+        "d: decode.run: Input should be less than or equal to 5, found 9",
+        "e: data.raw: no folder data/rah/acti",
     ]
 
 
-def few(params: dict[str, Any]) -> list[str]:
-    """The tasks of which fewer runs are read."""
-    read = {name: load_task(name).SENDING.runs for name in params["tasks"]}
-    assert read["hodi"] < params["decode"]["run"]
-    return [name for name, runs in read.items() if runs < params["decode"]["run"]]
-
-
 @pytest.mark.process
-def test_a_prompt_file_that_git_does_not_track_is_told(
-    params: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_prompt_file_that_git_does_not_track_is_told(params: dict[str, Any]) -> None:
     """It would be absent where the experiment runs."""
     file = Path("data/prompts/untracked-by-a-test.yaml")
     changed = params | {"data": params["data"] | {"prompts": str(file)}}

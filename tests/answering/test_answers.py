@@ -37,7 +37,7 @@ class Scripted:
             yield number, self.answers[ids[0]][done : done + max_new_tokens]
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Candidates, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         for number in reversed(range(len(prompts))):
             yield number, [list(range(len(fork.tokens))) for fork in candidates.forks]
@@ -95,7 +95,14 @@ def test_vllm_that_is_not_installed_is_named(
     from stages.common.command import InputError
 
     monkeypatch.setattr(vllm_engine, "find_spec", lambda _: None)
-    infer = Infer(adapter=True, engine="vllm", score_closed=True, max_new_tokens=8)
+    infer = Infer(
+        adapter=True,
+        engine="vllm",
+        score_closed=True,
+        expectations=True,
+        dev=0,
+        max_new_tokens=8,
+    )
     with pytest.raises(InputError, match=r"infer\.engine: vllm is not installed; docs/vllm\.md"):
         engines.load_engine(model_settings(tiny_base), infer, tmp_path, [[1, 5]])
 

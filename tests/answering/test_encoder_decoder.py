@@ -12,14 +12,17 @@ from stages.answering.answers import Answerer, Question
 from stages.answering.candidates import Candidates
 from stages.answering.engine import Request
 from stages.answering.engines import exact_engine, load_engine
+from stages.answering.numbers import Expectations
 from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
 from stages.common.command import InputError
+from stages.forms.forms import Number
 from stages.model.adapters import load_adapter
 from stages.model.loading import load_base
 from stages.training.adapter import add_lora, save_adapter
 from stages.training.settings import Lora
 from tests.helpers.models import CPU, FP32
+from tests.helpers.number_forms import number_form
 from tests.helpers.pairs import PAIRS, rows, save, settings
 
 NEW = 12
@@ -117,6 +120,51 @@ def test_answers_and_probabilities_are_those_of_one_at_a_time(name: str, tmp_pat
         assert own == pytest.approx(probabilities(model, name, ids), abs=1e-5)
         assert sum(own.values()) == pytest.approx(1)
     assert list(engine.score(PROMPTS[:1], Candidates({"only": [5, 2]}))) == [(0, [])]
+
+
+class Digits:
+    """Texts are cut into characters."""
+
+    def encode_text(self, text: str) -> list[int]:
+        return [10 + "0123456789. [x]".index(character) for character in text]
+
+
+@torch.no_grad()
+def expectation(model: Any, name: str, ids: list[int], text: str, number: Number) -> float:
+    """The mean over all numbers, each with the product of its characters' shares, one by one."""
+    encode = Digits().encode_text
+    answers = {value: encode(text + written) for written, value in number.all()}
+    total, at = 0.0, len(encode(text.rstrip(" ")))
+    for value, tokens in answers.items():
+        share = 1.0
+        for n in range(at, len(tokens)):
+            may = sorted({t[n] for t in answers.values() if t[:n] == tokens[:n]})
+            logits = model(
+                input_ids=torch.tensor([ids]),
+                decoder_input_ids=torch.tensor([[PAIRS[name][2], *tokens[:n]]]),
+                use_cache=False,
+            ).logits
+            share *= float(torch.softmax(logits[0, -1, may].float(), 0)[may.index(tokens[n])])
+        total += share * value
+    return total
+
+
+@pytest.mark.parametrize("name", ["T5", "BART"])
+def test_expectations_follow_what_the_decoder_has_of_an_answer(name: str, tmp_path: Path) -> None:
+    """The text before numbers, and the first of them, go into the decoder and not the prompt."""
+    save(name, tmp_path / "base")
+    place = adapter(name, tmp_path)
+    engine = load_engine(settings(name, tmp_path / "base"), INFER, place, PROMPTS)
+    form = number_form((0.5, 1.4), (0.0, 0.3), decimals=1, before="[x] ")
+    answers = ["[x] 1.0 0.1", "1 [x] 0.7", "1.5 [x]"]
+    encoder: Any = Digits()
+    found = Expectations(engine, encoder, form).compute(PROMPTS[:3], answers)
+    model = reference(name, tmp_path)
+    first, second = form.numbers.values()
+    for ids, text, means in zip(PROMPTS, ("[x] ", "1 [x] ", "1.5 [x] "), found, strict=False):
+        own = expectation(model, name, ids, text, first)
+        after = f"{text}{first.write(own)} "
+        assert means == pytest.approx((own, expectation(model, name, ids, after, second)), abs=1e-4)
 
 
 class Encoder:

@@ -17,7 +17,14 @@ from stages.model.loading import load_base
 from tests.helpers.answers import WORDS, greedy, lively, prompts
 from tests.helpers.models import CPU, model_settings
 
-INFER = Infer(adapter=False, engine="torch", score_closed=True, max_new_tokens=12)
+INFER = Infer(
+    adapter=False,
+    engine="torch",
+    score_closed=True,
+    expectations=True,
+    dev=0,
+    max_new_tokens=12,
+)
 ASKED = prompts(9)
 
 

@@ -145,14 +145,27 @@ def test_json_has_the_limits_of_yaml(tmp_path: Path, text: str, message: str) ->
         ("country: ITA", "country: XXX", r"cost\.country: .*no energy mix.*found 'XXX'"),
         ("weights: {}", "weights: {acti: 2.0}", r"finetune\.weights: \S+ has no sub-task acti$"),
         ("prompts/it.yaml", "prompts/en.yaml", r".*en\.yaml: cannot be read"),
+        ("run: 1 ", "run: 3 ", r"decode\.run: 3 .* read: clinkart 2, emit 2, haspeede 2$"),
+        ("- acti", "- atti", r"tasks: no task atti; known: acti, clinkart, "),
+        ("- acti\n", "- acti\n- hodi\n", r"tasks: expected each once, .* more often: hodi, found"),
+        (
+            "quantization: none",
+            "quantization: nf4 ",
+            r"infer\.engine: vllm has no nf4 of bitsandbytes",
+        ),
+        ("rank: 16", "rank: 513", r"infer\.engine: vllm .* rank 513, but up to 512"),
     ],
 )
 def test_all_of_params_is_checked_before_any_work(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
 ) -> None:
     monkeypatch.chdir(root)
+    content = settings.load(changed(root, tmp_path, old, new))
+    if "vllm" in message:
+        check.check(content, "params.yaml")
+        content["infer"]["engine"] = "vllm"
     with pytest.raises(InputError, match=message):
-        check.check(settings.load(changed(root, tmp_path, old, new)), "params.yaml")
+        check.check(content, "params.yaml")
 
 
 def test_params_are_laid_out_as_dvc_writes_them(root: Path, tmp_path: Path) -> None:

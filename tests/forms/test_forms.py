@@ -6,10 +6,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from stages import encode, tasks
 from stages.common.command import InputError
-from stages.forms.forms import Fields, Pairs, Spans, Words, one_label, read_forms, read_values
+from stages.forms.forms import (
+    Fields,
+    Number,
+    Pairs,
+    Spans,
+    Words,
+    number_forms,
+    one_label,
+    read_forms,
+    read_values,
+)
 from stages.tasks import clinkart, hodi, nermud
 from stages.toolkit.splits import SPLITS
 from tests.helpers.tasks import HOLD_OUT, RUN, submit
@@ -17,6 +28,9 @@ from tests.helpers.tasks import HOLD_OUT, RUN, submit
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 # The lecture's rows are compared as texts; how its numbers and mentions are written varies.
 TASKS = sorted(p.name for p in SAMPLE.iterdir() if p.is_dir() and p.name != "lecture")
+
+X = Number(low=-41.0, high=90.0, decimals=1)
+Y = Number(low=-18.0, high=18.0, decimals=3)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -49,7 +63,7 @@ def test_every_training_answer_has_a_value(name: str) -> None:
 
 
 def test_fields_are_what_stands_in_the_slots() -> None:
-    form = Fields(template="[r] {r} [geo] {x} {y}", labels={"r": []}, decimals={"x": 1, "y": 3})
+    form = Fields(template="[r] {r} [geo] {x} {y}", labels={"r": []}, numbers={"x": X, "y": Y})
     answers = ["[r] Alto Adige [geo] 4.0 -1.250", "[r] Lazio [geo] 40 1"]
     form = form.with_labels([*answers, "nothing"])
     assert form.labels == {"r": ["Alto Adige", "Lazio"]}
@@ -59,6 +73,42 @@ def test_fields_are_what_stands_in_the_slots() -> None:
     assert form.parse("[r] Lazio [geo] 40 uno") is None
     assert form.parse("[r] Umbria [geo] 40 1") is None
     assert one_label(["sì", "no"]).parse("no") == {"answer": "no"}
+
+
+def test_the_numbers_of_a_range_are_written_with_their_decimals() -> None:
+    texts = [text for text, _ in X.all()]
+    assert (texts[0], texts[410], texts[-1], len(texts)) == ("-41.0", "0.0", "90.0", 1311)
+    assert X.write(-0.04) == "0.0"
+    assert X.clip(90.7) == 90.0
+    with pytest.raises(ValidationError, match="expected a range of fewer than"):
+        Number(low=0.0, high=1000.0, decimals=4)
+    with pytest.raises(ValidationError, match="expected a range of fewer than"):
+        Number(low=1.0, high=0.0, decimals=1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "filled"),
+    [
+        ("[r] Lazio [geo] 4 5 6", "[r] Lazio [geo] 0.3 7.000"),
+        ("[r] Lazio [geo]", "[r] Lazio [geo] 0.3 7.000"),
+        ("[r] Lazio", None),
+        ("", None),
+    ],
+)
+def test_other_numbers_are_put_into_an_answer(answer: str, filled: str | None) -> None:
+    form = Fields(template="[r] {r} [geo] {x} {y}", labels={"r": []}, numbers={"x": X, "y": Y})
+    assert form.fill(answer, [0.3, 7.0]) == filled
+    assert Fields(template="{x}", numbers={"x": X}).fill(answer, [0.3]) == "0.3"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{x} {y}", "{y} {x} {r}", "{r} {x} {y}", "{r}: {x}, {y}", "{r}: {x} {y}.", "{r}: {y} {x}"],
+)
+def test_numbers_stand_at_the_end_of_a_template(template: str) -> None:
+    """Or nobody could say where in an answer they begin."""
+    with pytest.raises(ValidationError, match="expected a template with a slot for each label"):
+        Fields(template=template, labels={"r": []}, numbers={"x": X, "y": Y})
 
 
 def test_words_are_a_set() -> None:
@@ -137,6 +187,7 @@ def test_files_of_forms_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "forms.json"
     path.write_text(json.dumps({name: form.model_dump() for name, form in forms.items()}))
     assert read_forms(path) == forms
+    assert number_forms(forms) == {}
     path.write_text('{"a": {"kind": "spans", "unit": "(a+)+"}}')
     with pytest.raises(InputError, match=r"forms.json: expected forms of answers: a\.spans\."):
         read_forms(path)

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
 from stages.common.prompts import Prompts
-from stages.forms.forms import Fields, Forms, Pairs, Spans, Words, one_label
+from stages.forms.forms import Fields, Forms, Number, Pairs, Spans, Words, one_label
 from stages.model.heads import HeadRow
 from stages.model.loading import load_tokenizer
 from stages.model.settings import Model
@@ -46,9 +46,14 @@ ENCODERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 
 FORMS: Forms = {
     "classes": one_label(["sì", "no", "forse"]),
-    "numbers": Fields(template="{x} {y}", decimals={"x": 2, "y": 2}),
+    "numbers": Fields(
+        template="{x} {y}",
+        numbers=dict.fromkeys("xy", Number(low=-100.0, high=100.0, decimals=2)),
+    ),
     "place": Fields(
-        template="[r] {r} [geo] {x}", labels={"r": ["Lazio", "Puglia"]}, decimals={"x": 3}
+        template="[r] {r} [geo] {x}",
+        labels={"r": ["Lazio", "Puglia"]},
+        numbers={"x": Number(low=0.0, high=90.0, decimals=3)},
     ),
     "spans": Spans(
         labels=["PER", "LOC"],

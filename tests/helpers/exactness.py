@@ -37,7 +37,14 @@ from tests.helpers.models import CPU, FP32, model_settings
 PAGE = Path(__file__).parents[2] / "docs" / "bases.md"
 BEGIN, END = "<!-- families: begin -->", "<!-- families: end -->"
 NEW = 6  # tokens of an answer
-INFER = Infer(adapter=False, engine="torch", score_closed=True, max_new_tokens=NEW)
+INFER = Infer(
+    adapter=False,
+    engine="torch",
+    score_closed=True,
+    expectations=True,
+    dev=0,
+    max_new_tokens=NEW,
+)
 WORDS = {"a": [5, 2], "b": [6, 2], "c": [6, 7, 2]}
 ROWS = rows()
 

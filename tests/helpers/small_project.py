@@ -5,9 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from stages.forms.mentions import Span
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Relation
-from stages.toolkit.spans import Span
 from tests.helpers.commands import command
 from tests.helpers.params import put
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from stages.forms.forms import Fields, Words, one_label
+from stages.forms.forms import Words, one_label
 from stages.linear import models
 from stages.linear.kinds import fit
+from tests.helpers.number_forms import number_form
 
 ANIMALS, TOOLS = "gatto cane topo lupo orso".split(), "pala sega pinza lima chiodo".split()
 
@@ -68,7 +69,7 @@ def test_numbers_stand_in_the_frame_of_the_likeliest_label() -> None:
 
 FORMS = {
     "labels": one_label(["sì", "no"]),
-    "numbers": Fields(template="{x}", decimals={"x": 1}),
+    "numbers": number_form((0.0, 9.0), decimals=1),
     "words": Words(words=["a", "b"], none="nessuna"),
 }
 OUTPUTS = {"labels": ["sì", "no"], "numbers": ["1.0", "2.5"], "words": ["a", "a b"]}

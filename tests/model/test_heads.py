@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel
 
 from stages.common.command import InputError
-from stages.forms.forms import Fields, Words
+from stages.forms.forms import Fields, Number, Words
 from stages.model.adapters import HEADS, adapter_fingerprint, load_adapter
 from stages.model.heads import (
     FieldsHead,
@@ -85,7 +85,8 @@ def test_labels_of_units_make_up_the_spans_again() -> None:
 
 
 def test_numbers_are_within_the_range_of_training_and_in_its_scale() -> None:
-    head = FieldsHead(Fields(template="{x}", decimals={"x": 2}), 2)
+    form = Fields(template="{x}", numbers={"x": Number(low=0.0, high=9.0, decimals=2)})
+    head = FieldsHead(form, 2)
     head.fit([{"x": 1.0}, {"x": 3.0}, {"x": 5.0}])
     with torch.no_grad():
         head.out.weight.fill_(1.0)

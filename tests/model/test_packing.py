@@ -72,10 +72,14 @@ def test_a_common_prefix_stands_in_a_pack_once() -> None:
     assert packed.labels.tolist() == labels
 
 
+SHORT = [row([1, 5, 7]), row([1, 30, 18, 16, 9]), row([1, 6, 8]), row([1, 31, 18, 16, 9])]
+"""Rows in another order than the branches of their pack, none of which is shared."""
+
+
 @pytest.mark.parametrize("on", ["CPU", "GPU", "a T4"])
 @pytest.mark.parametrize("kind", ["a LLaMA", "another"])
 @pytest.mark.parametrize("key_heads", [4, 2])
-@pytest.mark.parametrize("rows", [ROWS, BRANCHING], ids=["rows", "branches"])
+@pytest.mark.parametrize("rows", [ROWS, BRANCHING, SHORT], ids=["rows", "branches", "short"])
 def test_packed_rows_are_computed_as_if_alone(
     rows: list[TokenRow], key_heads: int, kind: str, on: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.commands import command
 from tests.helpers.params import put
-from tests.helpers.small_project import STAGES, dvc, repro
+from tests.helpers.small_project import STAGES, dvc, ran, repro
 
 
 def change(folder: Path, file: str, old: str, new: str) -> None:
@@ -75,6 +75,15 @@ def test_remarks_in_params_change_nothing_and_those_in_code_can_be_committed(
     assert [line for line in status.splitlines() if line[:1].isalpha()] == ["finetune:", "infer:"]
     dvc(workspace, "commit", "--force")
     assert repro(workspace) == []
+
+
+def test_what_the_settings_forbid_ends_before_any_work(workspace: Path) -> None:
+    """Also where nothing has run: no dvc.lock tells DVC what to begin with."""
+    (workspace / "dvc.lock").unlink()
+    put(workspace, {"decode.run": 3})
+    said = dvc(workspace, "repro", fails=True)
+    assert "decode.run: 3 is more than the runs that organisers read: clinkart 2" in said
+    assert ran(said) == ["check"]
 
 
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:

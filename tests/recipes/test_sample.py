@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.forms.mentions import Span, occurrences
 from stages.tasks import clinkart
-from stages.toolkit.spans import Span, occurrences
 from stages.toolkit.splits import HoldOut
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def test_clinkart_has_what_makes_the_real_data_hard(root: Path) -> None:
             typographic += "’" in document.text and "è" in document.text
             for relation in relations:
                 result = document.text[relation.result.start : relation.result.end]
-                repeated += len(occurrences(document.text, result, everywhere)) > 1
+                repeated += len([*occurrences(document.text, result, everywhere)]) > 1
                 shared += sum(r.result == relation.result for r in relations) > 1
                 symbols += not (result[0].isalnum() and result[-1].isalnum())
                 after += relation.test.start > relation.result.start

@@ -12,11 +12,12 @@ import pytest
 
 from stages import infer
 from stages.answering.answers import Answerer
-from stages.common.files import write_json
+from stages.common.files import write_json, write_jsonl
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.cost import Spent
 from tests.helpers.commands import command, fresh_command
+from tests.helpers.number_forms import number_form
 from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
@@ -157,6 +158,7 @@ def test_infer_goes_on_where_it_stopped(
     folders = ("encoded", "adapter", "whole", "metrics")
     assert command(stage_project, "stages.infer", *folders).returncode == 0
     assert list((stage_project / ".scratch" / "infer").iterdir()) == []
+    (stage_project / "metrics" / "cost" / "infer.json").unlink()  # else it stays, as of the same
 
     monkeypatch.chdir(stage_project)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
@@ -186,9 +188,15 @@ def test_infer_goes_on_where_it_stopped(
     cost = json.loads((stage_project / "metrics" / "cost" / "infer.json").read_text())
     assert cost["seconds"] >= 1000
     assert cost["energy_kwh"] >= 7
-    assert calls == [1, 1]  # only the other one is answered then
-    predictions = (stage_project / "predictions" / "test.jsonl").read_bytes()
-    assert predictions == (stage_project / "whole" / "test.jsonl").read_bytes()
+    questions = sum(
+        len((stage_project / "whole" / f"{split}.jsonl").read_text().splitlines())
+        for split in ("test", "dev")
+    )
+    assert questions > 2
+    assert calls == [1, questions - 1]  # only the others are answered then
+    for split in ("test", "dev"):
+        predictions = (stage_project / "predictions" / f"{split}.jsonl").read_bytes()
+        assert predictions == (stage_project / "whole" / f"{split}.jsonl").read_bytes()
 
 
 ODD = {
@@ -220,6 +228,14 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     )
     closed = json.dumps({"haspeede": ["sì", "no"]})
     (stage_project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
+    form = number_form((0.0, 1.0), decimals=1, before="[geo] ")
+    forms = {"clinkart": form.model_dump(mode="json")}
+    write_json(stage_project / "encoded" / "forms.json", forms)
+    dev = [
+        {"id": f"haspeede:d{n}", "task": "haspeede", "input": "x", "output": output}
+        for n, output in enumerate(["sì", None, "no"])
+    ]
+    write_jsonl(stage_project / "encoded" / "dev.jsonl", dev)
     variables = os.environ | {"STAGE_PROCESSES": processes}
     folders = ("encoded", "absent", "out", "metrics")
     result = command(stage_project, "stages.infer", *folders, variables=variables)
@@ -233,16 +249,23 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     summary = json.loads((stage_project / "out" / "summary.json").read_text())
     assert summary == {
         "questions": 10,
-        "scored": 5,
+        "dev_questions": 2,
+        "scored": 7,
         "empty_inputs": 4,
         "cut_inputs": 2,
         "changed_inputs": 0,
         "cut_answers": 5,
     }
+    lines = (stage_project / "out" / "dev.jsonl").read_text(encoding="utf-8").splitlines()
+    known = [json.loads(line) for line in lines]
+    assert [(row["id"], row["gold"]) for row in known] == [
+        ("haspeede:d0", "sì"),
+        ("haspeede:d2", "no"),
+    ]
     cost = json.loads((stage_project / "metrics" / "cost" / "infer.json").read_text())
     assert cost["processes"] == int(processes)
     assert cost["energy_kwh_per_thousand_questions"] == pytest.approx(
-        100 * cost["energy_kwh"], rel=0.01
+        1000 * cost["energy_kwh"] / 12, rel=0.02
     )
     assert list((stage_project / ".scratch" / "infer").iterdir()) == []
 

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
+from stages.forms.mentions import Span, is_word, occurrences
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
 from stages.toolkit import limits
-from stages.toolkit.spans import Span
 from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import (
@@ -517,7 +517,7 @@ def test_a_submission_of_other_documents_is_refused(
         clinkart.score(tmp_path, HOLD_OUT, tmp_path, RUN)
 
 
-@pytest.mark.parametrize("count", [3, 80, 500])
+@pytest.mark.parametrize("count", [3, 80, limits.MENTIONS])
 @pytest.mark.parametrize("ahead", [1, 2])
 def test_gold_survives_many_equal_pairs_in_a_sentence(count: int, ahead: int) -> None:
     """The fewest marks are sought for a few; of many pairs all places are marked."""
@@ -534,17 +534,44 @@ def test_gold_survives_many_equal_pairs_in_a_sentence(count: int, ahead: int) ->
     assert marked == count
 
 
-def test_unambiguous_pairs_need_no_mark_however_many() -> None:
-    text = "Hb 3 " * 60
-    relations = [Relation(Span(5 * n + 3, 5 * n + 4), Span(5 * n, 5 * n + 2)) for n in range(60)]
+def test_unambiguous_pairs_need_no_mark_even_if_seeking_the_fewest_would_take_long() -> None:
+    count = 20
+    text = "".join(f"Hb{n:02} 3 " for n in range(count))
+    relations = [Relation(Span(7 * n + 5, 7 * n + 6), Span(7 * n, 7 * n + 4)) for n in range(count)]
     answer, marked = clinkart.write_answer(text, Span(0, len(text)), relations)
     assert marked == 0
     assert clinkart.locate(text, Span(0, len(text)), clinkart.parse_answer(answer)[0]) == relations
 
 
+few = st.lists(st.sampled_from(["3", "Hb", "a", "aa"]), min_size=1, max_size=60)
+
+
+@given(few, st.data())
+def test_the_nearest_tests_are_considered_however_many_there_are(
+    text: list[str], data: st.DataObject
+) -> None:
+    """Against all tests, sorted."""
+    whole = " ".join(text)
+    spans = list(occurrences(whole, "a", Span(0, len(whole))))
+    places = clinkart._Places([(s, 0.0 if is_word(whole, s) else 1000.0) for s in spans])
+    start = data.draw(st.integers(0, len(whole) - 1))
+    result = Span(start, data.draw(st.integers(start + 1, len(whole))))
+    everything = [(places.costs[s] + clinkart._distance(result, s), s) for s in spans]
+    assert places.near(result) == sorted(everything)[: clinkart.NEAREST]
+
+
+def test_an_answer_of_many_ambiguous_pairs_is_read_by_the_first_places() -> None:
+    text = "a b c d " * 64
+    pairs = [Pair(result, test) for result in "abcd" for test in "abcd"]
+    located = clinkart.locate(text, Span(0, len(text)), pairs)
+    assert None not in located
+    assert all(relation.result.start < 64 for relation in located if relation)
+
+
 def test_documents_and_their_relations_have_limits(tmp_path: Path) -> None:
     most = limits.MENTIONS
-    relations = [f"1\tREL\t{2 * n}-{2 * n + 1}\t1002-1003\n" for n in range(most + 1)]
+    last = f"{2 * most + 2}-{2 * most + 3}"
+    relations = [f"1\tREL\t{2 * n}-{2 * n + 1}\t{last}\n" for n in range(most + 1)]
     text = "3 " * (most + 2)
     path = tmp_path / clinkart.FILES.train
     path.write_text(f"1|t|{text}\n{''.join(relations)}\n2|t|{'x' * (limits.TEXT + 1)}\n")

@@ -10,6 +10,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +19,10 @@ from stages import encode, tasks
 from stages.common import prompts
 from stages.common import settings as params
 from stages.common.command import InputError
+from stages.forms.forms import number_forms
 from stages.tasks import lecture
 from stages.toolkit.answers import normalised
+from stages.toolkit.decisions import F1, Accuracy, Closeness, Correlation, numbers_in
 from stages.toolkit.records import Example, Unit
 from stages.toolkit.splits import SPLITS
 from tests.helpers.cases import cases
@@ -145,6 +148,31 @@ def test_every_candidate_can_be_read_in_full(name: str) -> None:
         }
         tallies = tasks.load(name).decode(SAMPLE / name, HOLD_OUT, answers, RUN).tallies
         assert not any(tally.unparsable or tally.fallback for tally in tallies.values())
+
+
+@each_task
+def test_numbers_of_gold_answers_have_the_form_that_is_stated(name: str) -> None:
+    """Put into the form, the numbers of an answer are the answer again."""
+    forms = number_forms(tasks.load(name).FORMS)
+    encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
+    answers = [e for split in SPLITS for e in encoded.splits[split] if e.task in forms]
+    assert {e.task for e in answers} == set(forms)
+    for example in answers:
+        numbers = numbers_in(str(example.output), forms[example.task])
+        assert numbers is not None, example.id
+        assert forms[example.task].fill(str(example.output), numbers) == example.output
+
+
+@each_task
+def test_figures_are_of_sub_tasks_that_have_something_to_decide(name: str) -> None:
+    task = tasks.load(name)
+    for subtask, figure in task.FIGURES.items():
+        if isinstance(figure, F1 | Accuracy):
+            labels = list(task.CLOSED[subtask])
+            assert figure.over(labels)(np.eye(len(labels))) == pytest.approx(1.0)
+        else:
+            assert isinstance(figure, Correlation | Closeness)
+            assert subtask in number_forms(task.FORMS)
 
 
 hard = st.sampled_from(

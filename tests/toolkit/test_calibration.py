@@ -173,7 +173,7 @@ def test_probabilities_go_through_decode_to_evaluate(
     assert all((row["probability"] == "0.75") == (row["answered"] == "1") for row in written)
 
     content = json.loads((sample / "metrics" / "evaluate.json").read_text())
-    assert list(content) == ["headline", "units", "calibration"]
+    assert {"headline", "units", "calibration"} <= content.keys()
     assert list(content["calibration"]) == ["all", "acti_a", "acti_b", "hodi_a", "politicit"]
     first = {
         "acti_a": "sì",

@@ -263,7 +263,7 @@ def test_keeps_the_adapter_of_the_best_dev_loss_or_the_last(
     losses, adapters = [3.0, 1.0, 2.0], []
 
     def dev_loss(trainer: Trainer, _: Any) -> float:
-        adapters.append(trainer.state.weights.values.detach().clone())
+        adapters.append(adapter(trainer.state.model))
         return losses[len(adapters) - 1]
 
     monkeypatch.setattr(Trainer, "dev_loss", dev_loss)
