@@ -94,7 +94,7 @@ class Respondent:
         from stages.answering.job import encode_questions, read_longest_answers
         from stages.common.files import read_closed
         from stages.model import identity
-        from stages.model.adapters import adapter_folder
+        from stages.model.adapters import CONFIG, adapter_folder
         from stages.model.loading import load_config, load_tokenizer, settled
 
         check_sums(encoded, "closed.json", "train.jsonl")
@@ -109,6 +109,8 @@ class Respondent:
         if (train := encoded / "train.jsonl").is_file():
             longest = read_longest_answers(train, self._encoder)
         folder = adapter_folder(settings.infer.adapter, adapter)
+        if folder and not (folder / CONFIG).is_file():
+            raise InputError(f"{folder}: holds no adapter; `dvc repro` makes models/adapter")
         if folder:
             identity.check_adapter(folder, identity.identify(settings.model, prompts))
         # The longest and the shortest prompt that may be asked for.

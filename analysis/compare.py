@@ -61,6 +61,7 @@ def find(run_name: str, temporary: Path) -> Found:
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
+    from dvc_data.index import DataIndexDirError
 
     temporary.mkdir(parents=True, exist_ok=True)
     try:
@@ -74,7 +75,7 @@ def find(run_name: str, temporary: Path) -> Found:
     try:
         with redirect_stderr(io.StringIO()):  # DVC prints a traceback for each absent file
             files.get(SUBMISSIONS, str(temporary / "submissions"), recursive=True)
-    except (DvcException, SCMError, OSError) as error:
+    except (DvcException, SCMError, OSError, DataIndexDirError) as error:
         raise InputError(absent(run_name)) from error
     finally:
         logging.root.manager.disable = disabled

@@ -219,6 +219,29 @@ def offered(prompts: Prompts, test: Path) -> list[dict[str, Any]]:
     ]
 
 
+def load_models(
+    prompts: Prompts, encoded: Path, adapter: Path, beside: Path | str | None
+) -> dict[str, Respondent]:
+    """Loads the models that stand side by side, by name.
+
+    Args:
+        prompts: the prompt file's content.
+        encoded: folder that encode wrote.
+        adapter: folder of the adapter.
+        beside: folder of another one; BASE for the base alone; None for nothing.
+
+    Raises:
+        InputError: if something cannot be read.
+    """
+    settings = read(Settings)
+    alone = settings.infer.model_copy(update={"adapter": False})
+    sources = {str(adapter): settings}
+    if beside is not None:
+        base = settings.model_copy(update={"infer": alone})
+        sources[str(beside)] = base if beside == BASE else settings
+    return {name: Respondent(each, prompts, Path(name), encoded) for name, each in sources.items()}
+
+
 # --- Server ---------------------------------------------------------------------------------------
 
 
@@ -325,17 +348,9 @@ def main() -> None:
         "--encoded", type=Path, default=Path("data/encoded"), help="folder that encode wrote"
     )
     arguments = parser.parse_args()
-    settings = read(Settings)
-    prompts = read(Prompts, Path(settings.data.prompts))
-    base = settings.model_copy(
-        update={"infer": settings.infer.model_copy(update={"adapter": False})}
-    )
-    sources = [(str(arguments.adapter), settings, arguments.adapter)]
-    if arguments.beside:
-        sources.append((str(arguments.beside), settings, arguments.beside))
-    elif not arguments.alone:
-        sources.append((BASE, base, arguments.adapter))
-    models = {name: Respondent(s, prompts, a, arguments.encoded) for name, s, a in sources}
+    prompts = read(Prompts, Path(read(Settings).data.prompts))
+    beside = BASE if arguments.beside is None and not arguments.alone else arguments.beside
+    models = load_models(prompts, arguments.encoded, arguments.adapter, beside)
     demo = Demo(models, offered(prompts, arguments.encoded / "test.jsonl"))
     with make_server(demo, arguments.port) as server:
         log.info("http://localhost:%d/ (Ctrl-C ends)", server.server_port)

@@ -3,7 +3,8 @@
 For machines that have no DVC, or lend a GPU for minutes at a time, and for benchmarks of many short
 runs: nothing is loaded anew between them. Each finished run is a folder OUT/runs/NAME with
 params.yaml, metrics, predictions and submissions, and is not repeated; an interrupted one goes on
-where it stopped. `python -m analysis.study NAME --out OUT` makes a study's runs so.
+where it stopped. They use one GPU, and the peak memory of a run on a CPU is that of all runs before
+it too. `python -m analysis.study NAME --out OUT` makes a study's runs so.
 """
 
 import gc
@@ -82,6 +83,8 @@ def _stages(encoded: Path, raw: Path) -> None:
 
     from stages import decode, finetune, infer
 
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()  # what earlier runs took is not this one's
     here = {name: Path(name) for name in ("adapter", "metrics", "predictions", "submissions")}
     adapter, metrics, predictions, submissions = here.values()
     if not adapter.is_dir():

@@ -1,11 +1,10 @@
 """Experiments: what they scored, what was changed, what they cost; and which ones have failed.
 
 A table of DVC's experiments since the last commit, and of those that began at an earlier one and
-are queued, at work or failed. DVC shows the figures of the commit in the rows
-of those that have not finished, and in that of a workspace whose settings, code or data have
-changed since; here they are empty, and failures are listed with their cause. An experiment that
-DVC calls running may have been killed: if no process of this machine works in its folder, it is
-called so.
+are queued, at work or failed. DVC shows the figures of the commit in the rows of those that have
+not finished, and in that of a workspace whose settings, code or data have changed since; here they
+are empty, and failures are listed with their cause. An experiment that DVC calls running may have
+been killed (analysis/runs.py): then it is called so.
 
     python -m analysis.experiments
     python -m analysis.experiments --unit acti_b   # with that unit's score

@@ -5,6 +5,7 @@ end. Only processes of this machine are seen.
 """
 
 import json
+import logging
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 from analysis.dvc import dvc
 from stages.common.command import InputError
 from stages.common.files import write_text
+
+log = logging.getLogger(__name__)
 
 TEMPORARY = Path(".dvc/tmp/exps")
 NOTES = TEMPORARY / "run"  # a folder for each run, of the name of its revision
@@ -108,20 +111,19 @@ def lost() -> dict[str, str]:
 
 
 def end(revision: str, name: str) -> None:
-    """Tells DVC that a run of the queue has been killed.
-
-    Raises:
-        InputError: if DVC knows better.
-    """
+    """Tells DVC that a run of the queue has been killed, or logs why DVC thinks otherwise."""
     process = NOTES / revision / f"{revision}.json"
     if process.is_file():  # DVC signals to this number, which another process may have by now
         content = json.loads(process.read_text(encoding="utf-8"))
         write_text(process, json.dumps(content | {"pid": NOBODY}))
-    dvc("queue", "kill", name)
+    try:
+        dvc("queue", "kill", name)
+    except InputError as error:  # it has ended, or its worker is still there
+        log.warning("%s", error)
 
 
 def clear() -> int:
-    """Removes folders and notes of runs that no process works for.
+    """Removes folders and notes of runs that no process works for, and the logs beside the notes.
 
     Also the notes of a run in the workspace, unless there is one: if such a run is killed they
     stay, and DVC goes on to take the commit where it began for the current one.
@@ -140,7 +142,7 @@ def clear() -> int:
             removed += 1
     for place, note in notes:
         is_used = is_busy if note.place == "workspace" else note.folder and note.folder.is_dir()
-        if note.place in ("workspace", "tempdir") and not is_used:
+        if not is_used:
             shutil.rmtree(place)
     if not is_busy:
         references = git("for-each-ref", "--format=delete %(refname)", "refs/exps/exec")

@@ -1,13 +1,13 @@
 """LLaMAs with random weights of three shapes, and a GPU that is taken for a T4."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
 
-from stages.model import packing
+from stages.model import device, packing
 from stages.model.device import linear_parameters
 from stages.training.settings import Lora
 
@@ -108,9 +108,11 @@ def flops_per_token(base: Any) -> float:
 
 @contextmanager
 def as_on_a_t4() -> Iterator[None]:
-    """Has packs computed as on a GPU of compute capability 7.5: without variable-length attention.
+    """Has a model computed as on a GPU of compute capability 7.5.
 
-    Models must be in fp16.
+    There is no variable-length attention, and so nothing is compiled. Models must be in fp16.
     """
-    with patch.object(packing, "has_varlen_attention", lambda *_: False):
+    with ExitStack() as patches:
+        for module in (device, packing):
+            patches.enter_context(patch.object(module, "has_varlen_attention", lambda *_: False))
         yield

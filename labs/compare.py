@@ -21,7 +21,8 @@
 # e 16, su poche domande di ACTI, e confrontiamo i file consegnati:
 
 # %% tags=["varies"]
-from analysis.compare import compare, table
+from analysis.compare import table
+from analysis.differences import adjusted, compare, scores
 from labs.tools import SAMPLE, small_run
 from stages.common import settings
 from stages.evaluate import Settings, evaluate
@@ -37,13 +38,20 @@ def scored(**changes):
 
 rank_1 = scored(finetune__lora__rank=1)
 rank_16 = scored(finetune__lora__rank=16)
-print(table(compare(rank_1, rank_16, known.evaluate), {}))
+
+
+def compared(a, b):
+    sides = [scores([run], known.evaluate) for run in (a, b)]
+    return adjusted({"B": compare(*sides)})["B"]
+
+
+print(table(compared(rank_1, rank_16), {}))
 
 # %% [markdown] lang="en"
 # A is rank 1, B rank 16. Both are scored on the *same* resamples of the test items (a **paired** bootstrap):
 # an item that is hard for both does not count as a difference, and the interval is narrower than those of the
-# two scores suggest. Where it holds 0, nobody is better, and the column stays empty. With DVC the same takes
-# two lines:
+# two scores suggest. The column *better* follows *q*, which allows for the number of comparisons; where it stays
+# empty, nobody is better. With DVC the same takes two lines:
 #
 # ```console
 # $ dvc exp run --queue -n rank -S finetune.lora.rank=1,16   # rank-1 and rank-2
@@ -59,8 +67,8 @@ print(table(compare(rank_1, rank_16, known.evaluate), {}))
 # %% [markdown] lang="it"
 # A è il rango 1, B il rango 16. Entrambi si valutano sugli *stessi* ricampionamenti degli elementi di test
 # (un bootstrap **appaiato**): un elemento difficile per entrambi non conta come differenza, e l'intervallo è
-# più stretto di quanto suggeriscano quelli dei due punteggi. Dove contiene 0 nessuno è migliore, e la colonna
-# resta vuota. Con DVC bastano due righe:
+# più stretto di quanto suggeriscano quelli dei due punteggi. La colonna *better* segue *q*, che tiene conto del
+# numero dei confronti; dove resta vuota nessuno è migliore. Con DVC bastano due righe:
 #
 # ```console
 # $ dvc exp run --queue -n rank -S finetune.lora.rank=1,16   # rank-1 e rank-2
@@ -83,7 +91,7 @@ for unit in rank_16:
 
 # %% [markdown] lang="en"
 # A difference between settings that is no larger than that between seeds says nothing yet. One run is one
-# draw: compare settings over several seeds.
+# draw: compare settings over several seeds (`make study`).
 #
 # ## Trap: 22 questions
 #
@@ -92,7 +100,7 @@ for unit in rank_16:
 
 # %% [markdown] lang="it"
 # Una differenza fra impostazioni che non supera quella fra semi non dice ancora nulla. Un'esecuzione è una
-# sola estrazione: le impostazioni si confrontano su più semi.
+# sola estrazione: le impostazioni si confrontano su più semi (`make study`).
 #
 # ## Trappola: 22 domande
 #
@@ -124,7 +132,7 @@ print(f"a p below 0.05 somewhere: {some_p:.0%} of all tables; a q below 0.05: {s
 # 1. Confrontate un'esecuzione con sé stessa. Che cosa dicono le colonne della tabella, e perché?
 
 # %% tags=["solution"]
-itself = compare(rank_1, rank_1, known.evaluate)
+itself = compared(rank_1, rank_1)
 for unit, d in itself.items():
     assert d.a == d.b and d.low == d.high == 0 and d.p == 1 and not d.better
     print(f"{unit}: difference {d.b - d.a:.3f}, interval {d.low:.3f} to {d.high:.3f}, p {d.p:.0f}")

@@ -51,6 +51,7 @@ SETTINGS: dict[str, Any] = {
 SPAN = {"finetune": 25.0, "infer": 15.0}  # seconds of work within which a kill comes
 SAVED = {"finetune": "*.pt", "infer": "answers-*.jsonl"}
 TICK = 0.05  # seconds between two looks at a process
+SETTLED = 3.0  # seconds in which DVC's worker notes that an experiment has failed
 PATIENCE = 600.0  # seconds after which a job that does nothing is an error
 ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
@@ -175,6 +176,9 @@ class Plain:
         """What has come out."""
         return content(self.folder, self.stage)
 
+    def end(self) -> None:
+        """Leaves no process behind."""
+
     def clear(self) -> None:
         """Forgets what has come out."""
         for name in OUTPUTS[self.stage]:
@@ -220,6 +224,11 @@ class Repro(Plain):
         (self.folder / "dvc.lock").unlink(missing_ok=True)
         shutil.rmtree(self.folder / ".dvc" / "cache" / "runs", ignore_errors=True)
 
+    def end(self) -> None:
+        """Leaves no process behind, as DVC's worker."""
+        for process in self._processes():
+            _kill(process)
+
     def _processes(self, module: str = "") -> Iterator[psutil.Process]:
         """The processes in the project, but for this one; those of Python that run a module."""
         for process in psutil.process_iter(["cwd", "cmdline"]):
@@ -259,13 +268,13 @@ class Queue(Repro):
         """Kills the stage, or the worker too, and clears as a person would."""
         for each in self._processes() if all_of_it else [process]:
             _kill(each)
-        if not all_of_it:  # the worker notes the failure and ends
-            self._wait_for_worker()
+        while any(self._processes("exec-run")):  # the worker notes the failure
+            time.sleep(TICK)
+        time.sleep(SETTLED)
         tell(self.folder, sys.executable, "-m", "analysis.experiments", "--clear")
 
     def result(self) -> Content:
         """Reads the experiment's lock and DVC's cache."""
-        self._wait_for_worker()
         lock = YAML(typ="safe").load(tell(self.folder, "git", "show", f"{self._commit()}:dvc.lock"))
         found: Content = {}
         for out in lock["stages"][self.stage]["outs"]:
@@ -294,11 +303,6 @@ class Queue(Repro):
     def _commit(self) -> str | None:
         refs = tell(self.folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps")
         return next((ref for ref in refs.split() if ref.endswith(f"/{self.NAME}")), None)
-
-    def _wait_for_worker(self) -> None:
-        patience = time.monotonic() + PATIENCE
-        while any(self._processes()) and time.monotonic() < patience:
-            time.sleep(10 * TICK)
 
 
 WAYS: dict[str, type[Plain]] = {"plain": Plain, "repro": Repro, "queue": Queue}
@@ -429,6 +433,7 @@ def jobs(stage: str, name: str, kills: int, results: Path, folder: Path, plain: 
         done.append(line)
         count += len(kills_seen)
         print(f"{stage}, {name}: {count} kills in {len(done)} jobs, same result {same}", flush=True)
+    way.end()
 
 
 def attempt_whole(folder: Path, stage: str) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from operator import eq
 from pathlib import Path
@@ -23,8 +23,10 @@ from stages.common.command import InputError
 from stages.forms.forms import Fields
 from stages.model.adapters import load_adapter
 from stages.model.check import (
+    Difference,
     Reference,
     allowed_difference,
+    beyond_rounding,
     difference,
     first_exact,
     sample,
@@ -158,7 +160,7 @@ def _checked(
     if infer.engine != "plain" and not base_of(causal).config.is_encoder_decoder:
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
-    engine = first_exact(ways, trial.difference, allowed_difference(base_of(causal)))
+    engine = first_exact(ways, trial.difference)
     if isinstance(engine, TorchEngine):
         engine.speed_up(sum(map(len, prompts)))
     if engine is None:
@@ -229,6 +231,7 @@ class _Trial:
             longest = rows[0].ids
             filled = longest + longest * (max_new_tokens // len(longest))
             self._prompts.insert(0, filled[: len(longest) + max(0, max_new_tokens - STEPS)])
+        self._rows, self._allowed = rows, allowed_difference(base_of(causal))
         self.reference = Reference(causal, pad_id)
         self._expected = self.reference.measure(self._continue, rows)
 
@@ -242,28 +245,56 @@ class _Trial:
         return found
 
     def difference(self, engine: TorchEngine | PlainEngine) -> float:
-        """Returns the largest difference of an engine's logits from the model's own."""
-        return max(*self._generated(engine), *self._scored(engine))
+        """Returns the largest difference of an engine's logits; 1 is what rounding explains."""
+        found = [*self._generated(engine), *self._scored(engine)]
+        return beyond_rounding(found, self._allowed, lambda: self._noise)
 
-    def _generated(self, engine: TorchEngine | PlainEngine) -> Iterator[float]:
+    @cached_property
+    def _noise(self) -> list[Difference]:
+        """The differences of the model's own logits when its embeddings are off by a rounding."""
+        continued = self.reference.measure_noisy(self._continue, self._rows)
+        return [
+            *(self._while_alike(number, *each) for number, each in enumerate(continued)),
+            *(self._of_candidates(number, own[0]) for number, (_, own) in enumerate(continued)),
+        ]
+
+    def _generated(self, engine: TorchEngine | PlainEngine) -> Iterator[Difference]:
         """The differences of generated answers, as far as their tokens are the same."""
         seen: dict[int, list[torch.Tensor]] = {}
         engine.observe = lambda n, logits: seen.setdefault(n, []).append(logits.clone())
         end_ids, engine.end_ids = engine.end_ids, frozenset()
         answers = dict(engine.generate([Request(ids, STEPS) for ids in self._prompts]))
         engine.observe, engine.end_ids = None, end_ids
-        for number, (answer, logits) in enumerate(self._expected):
-            alike = sum(takewhile(bool, map(eq, answer, answers[number])))
-            steps = min(alike + 1, STEPS)  # that of the first different token is of like tokens
-            found = torch.cat([step.reshape(-1, step.shape[-1]) for step in seen[number]])
-            yield difference(logits[:steps], found[:steps])
+        for number in range(len(self._prompts)):
+            steps = [step.reshape(-1, step.shape[-1]) for step in seen[number]]
+            yield self._while_alike(number, answers[number], torch.cat(steps))
 
-    def _scored(self, engine: TorchEngine | PlainEngine) -> Iterator[float]:
-        """The differences of scored candidates: the tokens that one prompt makes most likely."""
-        tokens = self._expected[0][1][0].topk(CANDIDATES).indices.tolist()
+    def _while_alike(self, number: int, answer: list[int], logits: torch.Tensor) -> Difference:
+        """The difference of an answer's logits, as far as its tokens are those of the model."""
+        own_answer, own_logits = self._expected[number]
+        alike = sum(takewhile(bool, map(eq, own_answer, answer)))
+        steps = min(alike + 1, STEPS)  # that of the first different token is of like tokens
+        return difference(own_logits[:steps], logits[:steps])
+
+    @property
+    def _candidates(self) -> list[int]:
+        """The tokens that one prompt makes most likely."""
+        return sorted(self._expected[0][1][0].topk(CANDIDATES).indices.tolist())
+
+    def _scored(self, engine: TorchEngine | PlainEngine) -> Iterator[Difference]:
+        """The differences of scored candidates."""
+        tokens = self._candidates
         candidates = Candidates({str(token): [token] for token in tokens})
-        for number, (values,) in engine.score(self._prompts, candidates):
-            logits = self._expected[number][1][0]
-            own = logits[sorted(tokens)]
-            apart = torch.tensor(values, device=own.device) - own
-            yield float((apart - apart.mean()).square().mean().sqrt() / logits.std())
+        scores = dict(engine.score(self._prompts, candidates))
+        for number in range(len(self._prompts)):
+            (values,) = scores[number]
+            logits = self._expected[number][1][0].clone()
+            logits[tokens] = torch.tensor(values, device=logits.device)
+            yield self._of_candidates(number, logits)
+
+    def _of_candidates(self, number: int, logits: torch.Tensor) -> Difference:
+        """The difference of the candidates' logits among the first token's, (vocabulary,)."""
+        own, tokens = self._expected[number][1][0], self._candidates
+        apart = logits[tokens] - own[tokens]
+        found = float((apart - apart.mean()).square().mean().sqrt() / own.std())
+        return Difference(found, found)

@@ -26,7 +26,15 @@ from stages.common.files import write_text
 from stages.forms.forms import PATTERNS, Fields, Form, Forms, Pairs, Place, Spans, Words, read_forms
 from stages.forms.mentions import Span
 from stages.model.adapters import HEADS
-from stages.model.check import allowed_difference, difference, first_exact, sample
+from stages.model.check import (
+    Difference,
+    allowed_difference,
+    beyond_rounding,
+    difference,
+    first_exact,
+    one_rounding_off,
+    sample,
+)
 from stages.model.checkpoints import check_finite
 from stages.model.packed import base_of
 from stages.model.packing import to_device
@@ -505,25 +513,35 @@ def exact_heads_path(
     rows = sample(rows, apart=True)
     own_attention = base.config._attn_implementation
     alone = HeadsPath(model, pad_id, alone=True)
-    try:
-        _set_attention(base, "eager")
-        expected = _states_by_row(alone, rows)
-    except Exception as error:
-        raise InputError(
-            f"model.base: transformers cannot run this {type(base).__name__} with its adapter:"
-            f" {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        _set_attention(base, own_attention)
 
-    def largest_difference(path: HeadsPath) -> float:
-        pairs = zip(expected, _states_by_row(path, rows), strict=True)
-        return max(difference(one, other) for one, other in pairs)
+    def reference() -> list[torch.Tensor]:
+        try:
+            _set_attention(base, "eager")
+            return _states_by_row(alone, rows)
+        except Exception as error:
+            raise InputError(
+                f"model.base: transformers cannot run this {type(base).__name__} with its adapter:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+        finally:
+            _set_attention(base, own_attention)
 
+    expected = reference()
+
+    def apart(states: Sequence[torch.Tensor]) -> list[Difference]:
+        return [difference(one, other) for one, other in zip(expected, states, strict=True)]
+
+    def noise() -> list[Difference]:
+        with one_rounding_off(base):
+            return apart(reference())
+
+    allowed = allowed_difference(base)
     ways = {"padded rows of the encoder": partial(HeadsPath, model, pad_id)}
     if getattr(model, "is_loaded_in_8bit", False):
         return alone  # the outliers of 8-bit layers are those of a whole batch
-    path = first_exact(ways, largest_difference, allowed_difference(base), agree)
+    path = first_exact(
+        ways, lambda way: beyond_rounding(apart(_states_by_row(way, rows)), allowed, noise), agree
+    )
     if path is None:
         log.warning("rows are computed one by one, which is slow")
         _set_attention(base, "eager")

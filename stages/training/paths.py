@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -11,8 +11,10 @@ import torch
 from stages.common.command import InputError
 from stages.model import processes
 from stages.model.check import (
+    Difference,
     Reference,
     allowed_difference,
+    beyond_rounding,
     difference,
     first_exact,
     logits_by_row,
@@ -55,9 +57,14 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     measure = partial(_outcomes, model, rows)
     expected = reference.measure(measure, rows)
 
-    def largest_difference(path: ModelPath) -> float:
-        pairs = zip(expected, measure(path), strict=True)
-        return max(difference(one, other) for one, other in pairs)
+    def apart(outcomes: Sequence[torch.Tensor]) -> list[Difference]:
+        return [difference(one, other) for one, other in zip(expected, outcomes, strict=True)]
+
+    @cache
+    def noise() -> list[Difference]:
+        return apart(reference.measure_noisy(measure, rows))
+
+    allowed = allowed_difference(model.get_base_model())
 
     ways: dict[str, Callable[[], ModelPath]] = {}
     if engine != "plain" and not is_pair:
@@ -65,8 +72,7 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     ways["the plain path (padded rows)"] = partial(plain_path, model, pad_id)
     path = first_exact(
         ways,
-        largest_difference,
-        allowed_difference(model.get_base_model()),
+        lambda path: beyond_rounding(apart(measure(path)), allowed, noise),
         agree,
     )
     if path is None:

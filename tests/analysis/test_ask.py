@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis import ask
+from analysis import ask, demo
 from analysis.ask import Example, Reply
 from stages import infer
 from stages.answering.answers import Answer
@@ -187,7 +187,7 @@ def test_without_encoded_files_every_subtask_is_open(
         (["--examples", "--encoded", "absent"], f"{Path('absent/test.jsonl')}: cannot be read"),
         (
             ["x", "--task", "haspeede", "--adapter", "absent"],
-            f"{Path('absent/adapter_config.json')}: cannot be read",
+            "absent: holds no adapter; `dvc repro` makes models/adapter",
         ),
     ],
 )
@@ -200,7 +200,7 @@ def test_what_is_missing_is_named_in_one_line(
     *_, last = result.stderr.splitlines()
     assert last.startswith(f"error: {message}")
     assert "Traceback" not in result.stderr
-    assert ("load base" in result.stderr) == ("--adapter" in arguments)
+    assert "load base" not in result.stderr
 
 
 @pytest.mark.process
@@ -278,3 +278,18 @@ def test_the_layout_fits_a_terminal_and_obeys_no_answer() -> None:
     assert field(shown, "ended") == "length, 1 token"
     assert shown.split("\n")[1:3] == ["| uno", "|"]
     assert field(shown, "gold").replace("\n", "").count("x") == 200
+
+
+def test_the_demonstration_answers_as_infer_does_beside_the_base_alone(inside: Path) -> None:
+    prompts = read(Prompts, inside / "data" / "prompts" / "it.yaml")
+    encoded, adapter = Path("data/encoded"), Path("models/adapter")
+    models = demo.load_models(prompts, encoded, adapter, demo.BASE)
+    tasks = demo.offered(prompts, encoded / "test.jsonl")
+    shown = demo.Demo(models, tasks).ask({"task": "haspeede", "text": "Che bella giornata."})
+    assert [model["name"] for model in shown["models"]] == ["models/adapter", ""]
+    own, base = (model["probabilities"] for model in shown["models"])
+    (reply,) = models["models/adapter"].reply([Example("x", "haspeede", "Che bella giornata.")])
+    assert own == reply.answer.probabilities
+    assert shown["prompt"] == reply.prompt
+    assert own != base and set(own) == set(base) == set(YES_NO)
+    assert demo.load_models(prompts, encoded, adapter, None).keys() == {"models/adapter"}

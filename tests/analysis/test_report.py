@@ -178,6 +178,8 @@ def test_a_browser_shows_it(browser: Any, page: Path, width: int, height: int) -
     assert browser.get_log("browser") == []
     assert browser.execute_script("return window.hacked") is None
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    scores = browser.find_elements(By.CSS_SELECTOR, "#scores ~ .scroll .row td:nth-child(3)")
+    assert scores and all(s.rect["x"] + s.rect["width"] <= width for s in scores)
     images = browser.find_elements(By.TAG_NAME, "img")
     assert images
     assert all(browser.execute_script("return arguments[0].naturalWidth", i) > 0 for i in images)

@@ -74,8 +74,7 @@ def test_clearing_leaves_what_runs(workspace: Path, worker: Path) -> None:
     assert runs.clear() == 2
     assert [path.name for path in TEMPORARY.glob("tmp*")] == [worker.name]
     assert not list(TEMPORARY.glob("standalone/*"))
-    left = {path.name for path in NOTES.iterdir()}
-    assert left == {"working", "failed"}, "DVC removes those of the queue, with their logs"
+    assert [path.name for path in NOTES.iterdir()] == ["working"]
     assert git("for-each-ref", "--format=%(refname)").split() == ["refs/exps/ab/cdef/wide"]
 
 

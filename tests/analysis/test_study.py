@@ -217,8 +217,14 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 
 def revisions(folder: Path) -> dict[str, str]:
+    """The commits of finished experiments, by name."""
     shown = json.loads(dvc(folder, "exp", "show", "--json").partition("\n")[0])
-    rows = [e for base in shown for e in base["experiments"] or () if e["name"]]
+    rows = [
+        e
+        for base in shown
+        for e in base["experiments"] or ()
+        if e["name"] and (e["executor"] or {}).get("state", "success") == "success"
+    ]
     return {e["name"]: e["revs"][-1]["rev"] for e in rows}
 
 
