@@ -27,7 +27,7 @@ class HeadsAnswerer:
         path: HeadsPath,
         encoder: InputEncoder,
         closed: Collection[str],
-        forms: Mapping[str, Fields],
+        forms: Mapping[str, Fields] | None = None,
     ) -> None:
         """Takes an encoder with its heads.
 
@@ -39,7 +39,7 @@ class HeadsAnswerer:
                 that has learnt by squared error computes these.
         """
         self._path, self._encoder = path, encoder
-        self._closed, self._forms = closed, forms
+        self._closed, self._forms = closed, forms or {}
         self._tokens = TOKENS[path.model.device.type]
 
     @torch.no_grad()

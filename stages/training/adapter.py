@@ -39,11 +39,11 @@ def add_lora(base: Any, lora: Lora) -> Any:
     """
     kinds = {name.rpartition(".")[2]: module for name, module in base.named_modules()}
     targets = named_targets(base, lora.targets)
-    if unknown := set(targets) - kinds.keys():
+    if unknown := {name for name in targets if name.rpartition(".")[2] not in kinds}:
         linear = (name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
         raise InputError(
             f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
-            f" {', '.join(linear)}"
+            f" {', '.join(sorted(linear))}"
         )
     config = LoraConfig(
         r=lora.rank,
@@ -62,7 +62,7 @@ def add_lora(base: Any, lora: Lora) -> Any:
 
 
 def named_targets(base: Any, targets: Sequence[str] | str) -> Sequence[str]:
-    """Returns the names of the layers that get an adapter.
+    """Returns the names of the layers that get an adapter, or paths where a name says too little.
 
     Args:
         base: the model.
@@ -72,16 +72,21 @@ def named_targets(base: Any, targets: Sequence[str] | str) -> Sequence[str]:
     if not isinstance(targets, str):
         return targets
     head = base.get_output_embeddings()
-    names = set()
+    paths: dict[str, dict[str, list[str]]] = {}  # by name, and by kind
     for path, module in base.named_modules():
         if isinstance(module, (Linear, Conv1D)) and module is not head:
             parents, _, name = path.rpartition(".")
             kind = "attention" if "att" in parents.lower() else "mlp"
-            if targets in ("all", kind):
-                names.add(name)
-    if not names:
+            paths.setdefault(name, {}).setdefault(kind, []).append(path)
+    found: list[str] = []
+    for name, by_kind in paths.items():
+        if targets == "all" or list(by_kind) == [targets]:
+            found.append(name)
+        else:  # BERT calls layers of both kinds dense
+            found += by_kind.get(targets, [])
+    if not found:
         raise InputError(f"finetune.lora.targets: the base has no linear layers of {targets}")
-    return sorted(names)
+    return sorted(found)
 
 
 def trainable_parameters(model: Any) -> int:

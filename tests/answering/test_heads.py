@@ -14,6 +14,7 @@ from stages.answering.engines import Asked, load_answerer
 from stages.answering.heads import HeadsAnswerer
 from stages.answering.settings import Infer
 from stages.common.command import InputError
+from stages.forms.forms import number_forms
 from stages.model.adapters import HEADS
 from stages.model.heads import add_heads
 from stages.model.loading import load_base
@@ -66,7 +67,9 @@ def answerer(name: str, folder: Path, asked: list[Question], **changes: Any) -> 
     encoder = input_encoder(folder / "base")
     place = folder / "adapter" if infer.adapter else None
     given = settings(folder / "base")
-    return load_answerer(given, infer, place, encoder, Asked(CLOSED, {}), prompts)
+    return load_answerer(
+        given, infer, place, encoder, Asked(CLOSED, {}, number_forms(FORMS)), prompts
+    )
 
 
 @torch.no_grad()
@@ -106,6 +109,9 @@ def test_answers_are_those_of_the_heads_own_forward(name: str, tmp_path: Path) -
         text, probabilities = expected(name, tmp_path, one)
         assert answer.answer == text
         assert answer.probabilities == (probabilities and pytest.approx(probabilities, abs=1e-5))
+        means, form = answer.expectations, number_forms(FORMS).get(one.subtask)
+        assert (means is None) == (form is None)
+        assert form is None or form.fill(text, means) == text
 
 
 def test_spans_and_pairs_are_written_as_parts_of_the_input(tmp_path: Path) -> None:
