@@ -67,8 +67,6 @@ SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
 SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
-
-
 FIGURES: dict[str, Figure] = {}
 
 

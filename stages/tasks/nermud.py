@@ -77,8 +77,6 @@ SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
 SENDING = Sending()
 CLOSED: dict[str, tuple[str, ...]] = {}
-
-
 FIGURES: dict[str, Figure] = {}
 
 
