@@ -71,7 +71,7 @@ def dependencies(stage: str, root: Path) -> list[str]:
     files, stages = closure(stage, root), root / "stages"
     whole = {path.name for path in stages.iterdir()}
     if stage == "check":
-        whole = {"common", "tasks", "toolkit"}
+        whole = {"common", "forms", "tasks", "toolkit"}
     listed = {path.parent if path.parent.name in whole else path for path in files}
     return sorted(path.relative_to(root).as_posix() for path in listed)
 
