@@ -210,7 +210,10 @@ def page() -> str:
         decoded=read_json(METRICS / "decode.json"),
         finetuned=dict(flat(read_json(METRICS / "finetune.json"))),
         published=read_json(PUBLISHED)["units"] if PUBLISHED.is_file() else {},
-        costs={stage: dict(flat(cost)) for stage, cost in costs.items()},
+        costs={
+            stage: {key: value for key, value in flat(cost) if key != "of"}  # a hash
+            for stage, cost in costs.items()
+        },
         settings=dict(flat(params)),
         toy=params["model"]["base"] == "data/base",
         sample=params["data"]["raw"] == "data/sample",

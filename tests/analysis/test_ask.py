@@ -66,7 +66,9 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(encoded / "questions.jsonl", (dict(zip(keys, row, strict=False)) for row in TEST))
     prompts = read(Prompts, folder / "data" / "prompts" / "it.yaml")
     write_json(encoded / "prompts.json", prompts.model_dump())
-    (encoded / "train.jsonl").write_text(lines(TRAIN))
+    for split in ("train", "dev"):
+        (encoded / f"{split}.jsonl").write_text(lines(TRAIN))
+    (encoded / "forms.json").write_text("{}")
     (encoded / "closed.json").write_text(json.dumps({"haspeede": YES_NO, "acti_a": YES_NO}))
     return folder
 
@@ -159,7 +161,8 @@ def test_infer_answers_the_same(
     for row, (name, subtask, text, _) in zip(rows, TEST, strict=True):
         (reply,) = respondent.reply([Example(name, subtask, text)])
         given = reply.answer._asdict()
-        assert given.pop("probabilities") == pytest.approx(row.pop("probabilities", None))
+        for optional in ("probabilities", "expectations"):
+            assert given.pop(optional) == pytest.approx(row.pop(optional, None))
         assert row == {"id": name, "task": subtask, **given}
 
 

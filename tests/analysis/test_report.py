@@ -79,6 +79,11 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
             "gold",
             {"unit": "u", "gold": "sì", "submitted": "no", "count": "3"},
         ),
+        "dev_losses": (
+            "update",
+            "dev_loss",
+            {"subtask": "s", "update": "3", "epoch": "1.0", "dev_loss": "0.5"},
+        ),
         "numbers": ("gold", "submitted", {"unit": "u", "gold": "1.5", "submitted": "2"}),
         "map": (
             "longitude",
@@ -178,7 +183,8 @@ def test_a_browser_shows_it(browser: Any, page: Path, width: int, height: int) -
     assert browser.get_log("browser") == []
     assert browser.execute_script("return window.hacked") is None
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    scores = browser.find_elements(By.CSS_SELECTOR, "#scores ~ .scroll .row td:nth-child(3)")
+    table = browser.find_element(By.CSS_SELECTOR, "#scores ~ .scroll")
+    scores = table.find_elements(By.CSS_SELECTOR, ".row td:nth-child(3)")
     assert scores and all(s.rect["x"] + s.rect["width"] <= width for s in scores)
     images = browser.find_elements(By.TAG_NAME, "img")
     assert images

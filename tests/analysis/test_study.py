@@ -232,10 +232,8 @@ def revisions(folder: Path) -> dict[str, str]:
 @pytest.mark.long
 def test_a_killed_study_goes_on_and_reports_as_if_it_had_not_been(committed: Path) -> None:
     process = start(committed)
-    deadline = time.monotonic() + 300
     while "try-one-1" not in (before := revisions(committed)):
         assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from analysis.grade import Statement
+from analysis.study import Study
 from recipes import labs, tables
 from stages.common import settings
 
@@ -31,7 +32,7 @@ FOLLOWED = "docs/adding-a-task.md"  # word for word, by a test of its own
 SHOWN = {"", "text", "csv", "json", "mermaid", "markdown"}
 """Languages of blocks that are no code: output, formats, pictures, tables."""
 
-OTHERS = {"cd", "gto", "kill", "mkdir", "pgrep", "sha256sum", "pip"}
+OTHERS = {"cd", "gto", "kill", "mkdir", "pgrep", "sha256sum", "pip", "touch"}
 """Programs of others, whose command lines are left to them."""
 
 
@@ -82,12 +83,15 @@ def test_python_is_that_of_a_lab_or_followed(block: Block) -> None:
 
 
 @of("yaml")
-def test_yaml_is_a_statement_of_the_exercise_or_followed(block: Block, tmp_path: Path) -> None:
-    if block.page != FOLLOWED:
-        assert Path(block.page).name == "exercise.md"
-        path = tmp_path / "exercise.yaml"
-        path.write_text(block.text, encoding="utf-8")
-        settings.read(Statement, path)
+def test_yaml_is_a_study_a_statement_of_the_exercise_or_followed(
+    block: Block, tmp_path: Path
+) -> None:
+    if block.page == FOLLOWED:
+        return
+    kind = {"exercise.md": Statement, "experiments.md": Study}[Path(block.page).name]
+    path = tmp_path / "shown.yaml"
+    path.write_text(block.text, encoding="utf-8")
+    settings.read(kind, path)
 
 
 @of("json")

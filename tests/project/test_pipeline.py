@@ -88,7 +88,7 @@ def test_what_the_settings_forbid_ends_before_any_work(workspace: Path) -> None:
 
 def test_another_decoder_reruns_decode_and_evaluate_only(workspace: Path) -> None:
     before = json.loads((workspace / "metrics" / "evaluate.json").read_text())
-    change(workspace, "stages/decode.py", 'row["id"]: row["answer"]', 'row["id"]: "[NOREL]"')
+    change(workspace, "stages/decode.py", 'row["id"], row["answer"]', 'row["id"], "[NOREL]"')
     assert repro(workspace) == ["decode", "decode_baseline", "evaluate"]
     after = json.loads((workspace / "metrics" / "evaluate.json").read_text())
     assert after["headline"] == 0.0 < before["headline"]

@@ -82,7 +82,8 @@ def test_files_and_commands_that_pages_name_exist(root: Path) -> None:
         for file in re.findall(rf"`((?:{folders})/[\w/-]+\.\w+)`", text):
             assert (root / file).is_file() or file in steps, f"{page.name}: {file}"
         for module in re.findall(r"python -m (\w+\.[\w.]+)", text):
-            named = root / f"{module.replace('.', '/')}.py"
+            folder = root / module.replace(".", "/")
+            named = folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")
             is_placeholder = not module.islower()  # recipes.sample.TASK
             is_history = page.name == "CHANGELOG.md"
             assert named.is_file() or is_placeholder or is_history, f"{page.name}: {module}"

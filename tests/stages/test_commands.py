@@ -81,7 +81,7 @@ def test_a_broken_file_leaves_earlier_output_as_it_was(stage_project: Path) -> N
 def test_unknown_tasks_and_missing_folders_are_named(stage_project: Path) -> None:
     put(stage_project, {"tasks": ["../clinkart"]})
     assert (
-        "no task '../clinkart'; known: acti, clinkart"
+        "no task ../clinkart; known: acti, clinkart"
         in command(stage_project, "stages.encode", "raw", "encoded").stderr
     )
     put(stage_project, {"tasks": ["clinkart"]})

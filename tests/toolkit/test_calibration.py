@@ -173,7 +173,7 @@ def test_probabilities_go_through_decode_to_evaluate(
     assert all((row["probability"] == "0.75") == (row["answered"] == "1") for row in written)
 
     content = json.loads((sample / "metrics" / "evaluate.json").read_text())
-    assert {"headline", "units", "calibration"} <= content.keys()
+    assert list(content) == ["headline", "headline_low", "headline_high", "units", "calibration"]
     assert list(content["calibration"]) == ["all", "acti_a", "acti_b", "hodi_a", "politicit"]
     first = {
         "acti_a": "sì",
@@ -204,6 +204,8 @@ def test_without_probabilities_evaluate_writes_what_it_wrote_before(
     assert not (sample / "submissions" / "probabilities.csv").exists()
     assert list(json.loads((sample / "metrics" / "evaluate.json").read_text())) == [
         "headline",
+        "headline_low",
+        "headline_high",
         "units",
     ]
     table = (sample / "metrics" / "evaluate" / "calibration.csv").read_text()
