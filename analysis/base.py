@@ -21,6 +21,8 @@ from stages.common.settings import PARAMS, load, write
 
 log = logging.getLogger(__name__)
 
+SMALL = Path("data/bases")
+"""The small bases that this project has pretrained, a folder each."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -34,6 +36,11 @@ class Place(NamedTuple):
 
     name: str
     revision: str | None
+
+
+def is_small(base: str) -> bool:
+    """Says whether a base is one that this project has pretrained."""
+    return Path(base).parent == SMALL
 
 
 def find_place(text: str) -> Place:

@@ -86,7 +86,11 @@ def prompts() -> Prompts:
 def encoder() -> TextEncoder:
     """What turns text into token ids, with the small base's tokenizer."""
     model = settings.read(_Params, ROOT / "params.yaml").model
-    own = {"base": str(ROOT / "data" / "base"), "family": "decoder-only", "tokenizer": None}
+    own = {
+        "base": str(ROOT / "data" / "bases" / "llama"),
+        "family": "decoder-only",
+        "tokenizer": None,
+    }
     small = model.model_copy(update=own)
     return TextEncoder(small, load_tokenizer(small), prompts())
 

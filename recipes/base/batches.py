@@ -8,16 +8,15 @@ each width, so that a GPU can replay the work on one batch for all of them.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import queue
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recipes.base.corpus import block
 from recipes.base.tokenizer import BOS, EOS
+from recipes.base.workers import made_in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,23 +109,6 @@ def make_batch(
     return Batch(shapes, np.concatenate(flat_ids), np.concatenate(flat_kinds), held)
 
 
-def _work(
-    tokenizer_json: str,
-    seed: int,
-    first: int,
-    step: int,
-    tokens: int,
-    first_lesson: int,
-    out: multiprocessing.Queue[Batch],
-) -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json)
-    for index in count(first, step):
-        out.put(make_batch(tokenizer, seed, index, tokens, first_lesson))
-
-
 def fresh_batches(
     tokenizer: Tokenizer,
     seed: int,
@@ -134,7 +116,7 @@ def fresh_batches(
     workers: int,
     first_lesson: int = 0,
 ) -> Generator[Batch, None, None]:
-    """Yields batch 0, 1, 2, ... without end.
+    """Makes batch 0, 1, 2, ... without end.
 
     Args:
         tokenizer: the model's tokenizer.
@@ -143,44 +125,11 @@ def fresh_batches(
         workers: processes that make batches; 0 makes them in this process.
         first_lesson: batches at the start that only repeat short texts.
 
-    Yields:
+    Returns:
         The batches in order, the same for any number of workers.
 
     Raises:
         RuntimeError: a worker process has ended.
     """
-    if workers == 0:
-        for index in count():
-            yield make_batch(tokenizer, seed, index, tokens, first_lesson)
-    context: Any = multiprocessing.get_context("spawn")
-    queues = [context.Queue(maxsize=6) for _ in range(workers)]
-    processes = [
-        context.Process(
-            target=_work,
-            args=(tokenizer.to_str(), seed, k, workers, tokens, first_lesson, queues[k]),
-            daemon=True,
-        )
-        for k in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        for index in count():
-            yield _take(queues[index % workers], processes[index % workers])
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-
-
-def _take(source: Any, process: Any) -> Batch:
-    while True:
-        try:
-            batch: Batch = source.get(timeout=5)
-            return batch
-        except queue.Empty:
-            if not process.is_alive():
-                raise RuntimeError(
-                    f"a data worker ended with exit code {process.exitcode}"
-                ) from None
+    make = partial(make_batch, seed=seed, tokens=tokens, first_lesson=first_lesson)
+    return made_in_order(make, tokenizer, workers, held=6)

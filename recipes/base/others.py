@@ -1,27 +1,29 @@
 """Pretrains small bases of the two other families from the same generated text.
 
 The encoder-decoder (a T5) learns to answer the instruction items that the small LLaMA learns from,
-and to continue plain texts; the encoder (a BERT) to restore masked tokens of their inputs. Both
-have the small LLaMA's tokenizer, the encoder one piece more, for what is masked. Writes the model
-in bf16, the tokenizer's files and pretraining.json, the record of the run, to a folder:
+in the same order of lessons; the encoder (a BERT) to restore masked tokens of their inputs and of
+plain texts. Both have the small LLaMA's tokenizer, the encoder one piece more, for what is masked.
+Writes the model in bf16, the tokenizer's files and pretraining.json, the record of the run, to a
+folder:
 
     python -m recipes.base.others encoder-decoder OUT --seed 1 --time-limit 370 --workers 15
     python -m recipes.base.others encoder-only OUT --seed 1 --time-limit 370 --workers 15
+
+When the time is up, whatever has been learnt by then is saved, and then evaluated.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
 import platform
-import queue
 import random
 import time
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +31,15 @@ from recipes.base.corpus import Item, block, held_out, plain, writer_for
 from recipes.base.pretrain import Settings as Schedule
 from recipes.base.pretrain import learning_rate
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
+from recipes.base.workers import made_in_order
 from stages.common.command import argument_parser, run
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PAIR, ALONE = "encoder-decoder", "encoder-only"
-LAYERS = {PAIR: 3, ALONE: 4}  # with which neither model takes 8 MB
+SIZES = {PAIR: {"layers": 3, "intermediate": 384}, ALONE: {"layers": 4, "intermediate": 512}}
+"""Sizes with which neither model takes 8 MB, tokenizer included, with up to 5,120 pieces."""
 MASK = "<mask>"
 POOL = 40  # blocks of documents that are sorted by length together
 LONGEST = 510  # tokens of a text, without those around it
@@ -52,8 +56,11 @@ class Settings:
         family: encoder-decoder or encoder-only.
         tokens: training tokens at which the schedule ends.
         seed: of texts, tokenizer, weights and masks.
-        time_limit: seconds from the start at which the schedule ends at the latest; 0 for none.
+        time_limit: seconds from the start at which the schedule ends at the latest, after one step
+            at least; 0 for none.
         batch: tokens of a batch, padding included.
+        first_pools: pools at the start in which an encoder-decoder only repeats short texts, as the
+            small LLaMA does.
         workers: processes that make batches; 0 makes them in the training process.
         learning_rate: peak of the cosine schedule.
         hidden: width of the model.
@@ -71,15 +78,16 @@ class Settings:
     seed: int = 1
     time_limit: float = 0.0
     batch: int = 49_152
+    first_pools: int = 200
     workers: int = 0
     learning_rate: float = 2.0e-3
     hidden: int = 192
     layers: int = 4
     heads: int = 6
     intermediate: int = 512
-    pieces: int = 2048
-    tokenizer_texts: int = 40_000
-    evaluation_items: int = 100
+    pieces: int = Schedule.pieces
+    tokenizer_texts: int = Schedule.tokenizer_texts
+    evaluation_items: int = 50
     device: str = ""
 
 
@@ -91,13 +99,8 @@ Pair = tuple[list[int], list[int]]
 
 
 def pair_of(item: Item, tokenizer: Tokenizer) -> Pair:
-    """Returns prompt and answer of an item, or the two halves of a plain text."""
-    prompt, answer = item.prompt, item.answer
-    if item.draft is None:
-        words = item.answer.split(" ")
-        half = len(words) // 2
-        prompt, answer = " ".join(words[:half]), " ".join(words[half:])
-    encoded = tokenizer.encode_batch([prompt, answer], add_special_tokens=False)
+    """Returns prompt and answer of an item."""
+    encoded = tokenizer.encode_batch([item.prompt, item.answer], add_special_tokens=False)
     return [BOS, *encoded[0].ids, EOS], [*encoded[1].ids, EOS]
 
 
@@ -125,22 +128,29 @@ def mask_of(tokenizer: Tokenizer) -> int:
     return int(tokenizer.get_vocab()[MASK])
 
 
-def pool(tokenizer: Tokenizer, settings: Settings, number: int) -> list[list[Pair]]:
+def documents(settings: Settings, number: int) -> list[Item]:
+    """Returns the documents of a pool; those of the first ones are of the first lesson."""
+    first = settings.family == PAIR and number < settings.first_pools
+    blocks = range(number * POOL, (number + 1) * POOL)
+    return [item for n in blocks for item in block(settings.seed, n, first=first)]
+
+
+def pool(tokenizer: Tokenizer, index: int, settings: Settings) -> list[list[Pair]]:
     """Makes batches of documents that were sorted by length together.
 
     Args:
         tokenizer: the model's.
+        index: number of the pool; it decides its documents.
         settings: of the run.
-        number: of the pool; it decides its documents.
 
     Returns:
         Batches in a random order.
     """
-    rng = random.Random(f"{settings.seed}/pool/{number}")
-    items = [i for n in range(POOL) for i in block(settings.seed, number * POOL + n)]
+    rng = random.Random(f"{settings.seed}/pool/{index}")
+    items = documents(settings, index)
     pairs: list[Pair] = []
     if settings.family == PAIR:
-        pairs = [pair_of(item, tokenizer) for item in items]
+        pairs = [pair_of(item, tokenizer) for item in items if item.draft]
     else:
         texts = [item.draft.input if item.draft else item.answer for item in items]
         mask = mask_of(tokenizer)
@@ -160,54 +170,16 @@ def pool(tokenizer: Tokenizer, settings: Settings, number: int) -> list[list[Pai
     return batches
 
 
-def _work(
-    tokenizer_json: str,
-    settings: Settings,
-    first: int,
-    out: multiprocessing.Queue[list[list[Pair]]],
-) -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json)
-    for number in count(first, settings.workers):
-        out.put(pool(tokenizer, settings, number))
-
-
 def batches(tokenizer: Tokenizer, settings: Settings) -> Generator[list[Pair], None, None]:
     """Yields batches without end, the same for any number of workers.
 
     Raises:
         RuntimeError: a worker process has ended.
     """
-    if not settings.workers:
-        for number in count():
-            yield from pool(tokenizer, settings, number)
-    context: Any = multiprocessing.get_context("spawn")
-    queues = [context.Queue(maxsize=2) for _ in range(settings.workers)]
-    processes = [
-        context.Process(
-            target=_work, args=(tokenizer.to_str(), settings, k, queues[k]), daemon=True
-        )
-        for k in range(settings.workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        for number in count():
-            k = number % settings.workers
-            while True:
-                try:
-                    yield from queues[k].get(timeout=5)
-                    break
-                except queue.Empty:
-                    if not processes[k].is_alive():
-                        raise RuntimeError("a data worker has ended") from None
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+    make = partial(pool, settings=settings)
+    with closing(made_in_order(make, tokenizer, settings.workers, held=2)) as pools:
+        for made in pools:
+            yield from made
 
 
 # --- Models ---------------------------------------------------------------------------------------
@@ -284,14 +256,15 @@ def train(model: Any, tokenizer: Tokenizer, settings: Settings, device: str, sta
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=device == "cuda")
     model.train()
     tokens = steps = 0
-    loss, shown = math.nan, 0.0
+    shown = 0.0
+    source = batches(tokenizer, settings)
+    pairs = next(source)  # the schedule begins when there is something to learn from
     begun = time.monotonic()
-    for pairs in batches(tokenizer, settings):
+    left = max(start + settings.time_limit - begun, 1e-9) if settings.time_limit else math.inf
+    while True:
         now = time.monotonic()
-        progress = tokens / settings.tokens
-        if settings.time_limit:
-            progress = max(progress, (now - start) / settings.time_limit)
-        if progress >= 1:
+        progress = max(tokens / settings.tokens, (now - begun) / left)
+        if progress >= 1 and steps:
             break
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, progress)
@@ -303,12 +276,15 @@ def train(model: Any, tokenizer: Tokenizer, settings: Settings, device: str, sta
         tokens += sum(len(pair[0]) for pair in pairs)
         steps += 1
         if now - shown > 10:
-            loss, shown = float(found.detach()), now
+            shown = now
             print(
-                f"{now - start:6.0f} s  step {steps}  {tokens / 1e6:.1f} M tokens  loss {loss:.4f}"
-                f"  {100 * progress:.0f}%",
+                f"{now - start:6.0f} s  step {steps}  {tokens / 1e6:.1f} M tokens  "
+                f"loss {float(found.detach()):.4f}  {tokens / max(now - begun, 1):,.0f} tokens/s  "
+                f"{100 * progress:.0f}%",
                 flush=True,
             )
+        pairs = next(source)
+    source.close()
     seconds = time.monotonic() - begun
     return {
         "steps": steps,
@@ -386,13 +362,11 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{time.monotonic() - start:6.0f} s  {parameters:,} parameters on {device}", flush=True)
     training = train(model, tokenizer, settings, device, start)
-    model.eval()
-    evaluate = exact_match if settings.family == PAIR else restored
     record = {
         "parameters": parameters,
         "training": training,
         "settings": asdict(settings),
-        "evaluation": evaluate(model, tokenizer, settings) if settings.evaluation_items else {},
+        "evaluation": {},
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -401,14 +375,26 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
         },
         "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
     }
-    model.to(torch.bfloat16)
+    model.eval().to(torch.bfloat16)
     model.config.dtype = torch.bfloat16
     model.save_pretrained(out)
     save_tokenizer(tokenizer, out)
+    write_record(out, record)
+    print(f"{time.monotonic() - start:6.0f} s  written to {out}", flush=True)
+    if settings.evaluation_items:
+        if device == "cpu":
+            model.float()
+        evaluate = exact_match if settings.family == PAIR else restored
+        record["evaluation"] = evaluate(model, tokenizer, settings)
+        write_record(out, record)
+        print(f"{time.monotonic() - start:6.0f} s  {record['evaluation']}", flush=True)
+    return record
+
+
+def write_record(out: Path, record: dict[str, Any]) -> None:
+    """Writes pretraining.json."""
     text = json.dumps(record, indent=2) + "\n"
     (out / "pretraining.json").write_text(text, encoding="utf-8")
-    print(f"{time.monotonic() - start:6.0f} s  written to {out}: {record['evaluation']}")
-    return record
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -422,13 +408,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=49_152, help="tokens of a batch")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--evaluation-items", type=int, default=100, help="per family; 0 for none")
+    parser.add_argument("--first-pools", type=int, default=200, help="that only repeat short texts")
+    parser.add_argument("--evaluation-items", type=int, default=50, help="per family; 0 for none")
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
     del given["debug"]
-    given["tokens"], given["layers"] = int(given["tokens"]), LAYERS[given["family"]]
-    pretrain(out, Settings(**given))
+    given["tokens"] = int(given["tokens"])
+    pretrain(out, Settings(**given, **SIZES[given["family"]]))
 
 
 if __name__ == "__main__":

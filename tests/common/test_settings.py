@@ -57,7 +57,7 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ("learning_rate: 4.0e-3", "learning_rate: .inf", r"finetune\.learning_rate: .*finite"),
         ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
         ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
-        ("base: data/base", "base: gruppo/modello", r"model: .*needs its commit"),
+        ("base: data/bases/llama", "base: gruppo/modello", r"model: .*needs its commit"),
         (
             "revision: ",
             f"revision: '{'0' * 40}' ",

@@ -56,8 +56,8 @@ def test_batches_are_the_same_whoever_makes_them(family: str) -> None:
     if family == ALONE:
         tokenizer.add_special_tokens([MASK])
     settings = Settings(family, **TINY)
-    made = pool(tokenizer, settings, 3)
-    assert made == pool(tokenizer, settings, 3) != pool(tokenizer, settings, 4)
+    made = pool(tokenizer, 3, settings)
+    assert made == pool(tokenizer, 3, settings) != pool(tokenizer, 4, settings)
     for pairs in made:
         width = max(len(pair[0]) for pair in pairs)
         assert len(pairs) == 1 or len(pairs) * width <= settings.batch
@@ -77,3 +77,24 @@ def test_masked_tokens_alone_are_to_be_restored() -> None:
     assert all(seen[n + 1] == token for n, token in enumerate(ids) if n + 1 not in chosen)
     hidden = sum(seen[n] == 400 for n in chosen) / len(chosen)
     assert 0.7 < hidden < 0.9
+
+
+@pytest.mark.parametrize("family", [PAIR, ALONE])
+def test_no_base_takes_more_than_8_mb(family: str) -> None:
+    model = others.build_model(Settings(family, **others.SIZES[family]), 5120)
+    assert 2 * sum(p.numel() for p in model.parameters()) < 7_500_000  # the tokenizer takes 0.3
+
+
+def test_what_is_learnt_is_saved_however_short_the_time(tmp_path: Path) -> None:
+    settings = Settings(PAIR, **TINY | {"time_limit": 1e-3, "evaluation_items": 0})
+    assert pretrain(tmp_path, settings)["training"]["steps"] == 1
+    assert (tmp_path / "model.safetensors").is_file()
+    assert (tmp_path / "pretraining.json").is_file()
+
+
+def test_first_documents_repeat_short_texts() -> None:
+    settings = Settings(PAIR, **TINY | {"first_pools": 2})
+    families = [{item.family for item in others.documents(settings, n)} for n in (1, 2)]
+    assert families[0] == {"repeat"} < families[1]
+    alone = Settings(ALONE, **TINY | {"first_pools": 2})
+    assert len({item.family for item in others.documents(alone, 1)}) > 1
