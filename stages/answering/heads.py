@@ -1,6 +1,7 @@
 """Answering by heads: an encoder reads an input once, and a sub-task's head computes the value."""
 
-from collections import deque
+import logging
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -13,6 +14,8 @@ from stages.forms.forms import Fields
 from stages.model.heads import HeadRow, HeadsPath, units_of
 from stages.model.packing import to_device
 from stages.model.text import InputEncoder
+
+log = logging.getLogger(__name__)
 
 
 class HeadsAnswerer:
@@ -53,12 +56,22 @@ class HeadsAnswerer:
             finished: ids of those that were answered by an earlier run.
 
         Yields:
-            Each other question with its answer, in any order.
+            Each other question with its answer, in any order; an empty one, which decode counts as
+            unreadable, where the sub-task has no head.
 
         Raises:
-            InputError: if a sub-task has no head, or what one computes is no finite number.
+            InputError: if what a head computes is no finite number.
         """
         self._path.model.eval()
+        heads = self._path.model.heads
+        if without := Counter(q.subtask for q in questions if q.subtask not in heads):
+            described = ", ".join(f"{name} ({count})" for name, count in without.items())
+            log.warning("the adapter has no heads for these questions: %s", described)
+        nothing = Answer("", "stop", 0)
+        yield from (
+            (q, nothing) for q in questions if q.subtask in without and q.id not in finished
+        )
+        questions = [q for q in questions if q.subtask not in without]
         rows: list[Any] = [self._row(question) for question in questions]
         batches = deque(self._path.split(rows, self._tokens))
         while batches:
@@ -79,9 +92,7 @@ class HeadsAnswerer:
                     yield questions[i], self._answer(questions[i], rows[i], of_row)
 
     def _row(self, question: Question) -> HeadRow:
-        heads = self._path.model.heads
-        heads.of(question.subtask)
-        form = heads.forms[question.subtask]
+        form = self._path.model.heads.forms[question.subtask]
         units = units_of(question.text, form, self._encoder, len(question.ids))
         return HeadRow(question.ids, len(question.ids), 0, question.subtask, None, units)
 

@@ -143,6 +143,20 @@ def test_what_is_finished_changes_no_other_answer(tmp_path: Path) -> None:
     assert rest == {name: answer for name, answer in whole.items() if name not in finished}
 
 
+def test_a_question_without_a_head_gets_an_empty_answer_and_others_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save("BERT", tmp_path / "base")
+    adapter("BERT", tmp_path)
+    asked = questions(tmp_path, 12)
+    by_heads = answerer("BERT", tmp_path, asked)
+    alone = {q.id: a for q, a in by_heads.answer(asked[1:])}
+    mixed = {q.id: a for q, a in by_heads.answer([asked[0]._replace(subtask="other"), *asked[1:]])}
+    assert mixed.pop(asked[0].id) == Answer("", "stop", 0)
+    assert mixed == alone
+    assert "no heads for these questions: other (1)" in caplog.text
+
+
 def test_what_cannot_answer_is_refused(tmp_path: Path) -> None:
     save("BERT", tmp_path / "base")
     place = adapter("BERT", tmp_path)
@@ -151,9 +165,6 @@ def test_what_cannot_answer_is_refused(tmp_path: Path) -> None:
         answerer("BERT", tmp_path, asked, adapter=False)
     with pytest.raises(InputError, match=r"infer.engine is vllm, but .* is encoder-only"):
         answerer("BERT", tmp_path, asked, engine="vllm")
-    other = asked[0]._replace(subtask="other")
-    with pytest.raises(InputError, match="no head for the sub-task other"):
-        list(answerer("BERT", tmp_path, asked).answer([other]))
     (place / HEADS[1]).unlink()
     with pytest.raises(InputError, match=f"no {HEADS[1]}"):
         answerer("BERT", tmp_path, asked)
