@@ -80,7 +80,8 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     if isinstance(encoder, InputEncoder):
         check_sums(encoded, *FILES)
         examples = read_head_examples(encoded, "train", encoder, cap, seed)
-        dev = read_head_examples(encoded, "dev", encoder, cap, seed)
+        trained = set(examples.subtasks)
+        dev = read_head_examples(encoded, "dev", encoder, cap, seed, trained)
     else:
         examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
         dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed)

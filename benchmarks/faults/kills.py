@@ -88,7 +88,7 @@ class Attempt(NamedTuple):
 def make(folder: Path) -> None:
     """Makes the project, encoded."""
     folder.mkdir(parents=True)
-    shutil.copytree(ROOT / "data" / "base", folder / "base")
+    shutil.copytree(ROOT / "data" / "bases" / "llama", folder / "base")
     shutil.copytree(ROOT / "data" / "sample", folder / "raw")
     shutil.copy(ROOT / "data" / "prompts" / "it.yaml", folder / "prompts.yaml")
     put(folder, SETTINGS)

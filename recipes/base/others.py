@@ -414,8 +414,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
     del given["debug"]
-    given["tokens"] = int(given["tokens"])
-    pretrain(out, Settings(**given, **SIZES[given["family"]]))
+    given |= {"tokens": int(given["tokens"]), **SIZES[given["family"]]}
+    pretrain(out, Settings(**given))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training examples for heads: the inputs of an encoded split, and the values of their answers."""
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,12 @@ FILES = ("forms.json", "values.jsonl")
 
 
 def read_head_examples(
-    encoded: Path, split: str, encoder: InputEncoder, cap: int | None = None, seed: int = 0
+    encoded: Path,
+    split: str,
+    encoder: InputEncoder,
+    cap: int | None = None,
+    seed: int = 0,
+    trained: Collection[str] | None = None,
 ) -> Examples:
     """Reads a split and turns it into rows for heads.
 
@@ -33,6 +39,7 @@ def read_head_examples(
         encoder: knows the tokenizer.
         cap: largest number of examples of a sub-task.
         seed: of the choice where there are more.
+        trained: the sub-tasks that have heads, for those of the dev split; others are left out.
 
     Raises:
         InputError: for defects of the files.
@@ -40,11 +47,15 @@ def read_head_examples(
     path = encoded / f"{split}.jsonl"
     forms, values = read_forms(encoded / FILES[0]), read_values(encoded / FILES[1])
     examples = read_split(path)
-    known = [i for i, name in enumerate(examples["id"]) if name in values]
+    known = [
+        i
+        for i, (name, subtask) in enumerate(zip(examples["id"], examples["task"], strict=True))
+        if name in values and (trained is None or subtask in trained)
+    ]
     answered = sum(answer is not None for answer in examples["output"])
     if answered > len(known):
         log.warning(
-            "%s: %d answers have no value that a head could learn, and are left out",
+            "%s: %d answers have no value that a head could learn, or no head, and are left out",
             path,
             answered - len(known),
         )

@@ -147,7 +147,7 @@ def test_vllm_alone_is_not_started_once_for_each_gpu(
 ) -> None:
     shutil.copy(root / "params.yaml", tmp_path)
     put(tmp_path, {"infer.engine": engine})
-    (tmp_path / "data" / "base").mkdir(parents=True)
+    (tmp_path / "data" / "bases" / "llama").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
     started: list[int] = []

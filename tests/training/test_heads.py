@@ -9,17 +9,19 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import Linear, functional
 
+from stages.common.files import write_json, write_jsonl
 from stages.model.heads import HeadRow, HeadsPath, add_heads
 from stages.model.loading import load_base
 from stages.training import micro_batches
 from stages.training.adapter import add_lora, save_adapter
 from stages.training.examples import Examples
+from stages.training.head_examples import read_head_examples
 from stages.training.loop import Trainer, train
 from stages.training.paths import choose_path
 from stages.training.saved import SavingTimes
 from stages.training.schedule import epoch_order, learning_rate
 from stages.training.settings import Finetune
-from tests.helpers.encoders import ENCODERS, FORMS, bare, rows, save, settings
+from tests.helpers.encoders import ENCODERS, FORMS, bare, input_encoder, rows, save, settings
 from tests.helpers.models import CPU, FP32
 from tests.helpers.pairs import matrix
 from tests.helpers.trainings import finetune_settings, trained_weights
@@ -184,3 +186,28 @@ def test_a_training_goes_on_to_the_same_bytes_whatever_the_micro_batches(
         curves.append([loss for *_, loss in progress.train])
     assert curves[0] == pytest.approx(curves[1], abs=1e-4)
     assert any(name.startswith("heads.") for name in trained_weights(model))
+
+
+def test_dev_examples_of_a_sub_task_without_a_head_are_left_out(tmp_path: Path) -> None:
+    save("BERT", tmp_path / "base")
+    encoder = input_encoder(tmp_path / "base")
+    names = {"train": ["classes"], "dev": ["classes", "words", "classes"]}
+    for split, subtasks in names.items():
+        rows = [
+            {"id": f"{split}{n}", "task": name, "input": "casa", "output": "sì"}
+            for n, name in enumerate(subtasks)
+        ]
+        write_jsonl(tmp_path / f"{split}.jsonl", rows)
+    known = {"classes": {"answer": "sì"}, "words": []}
+    values = [
+        {"id": f"{split}{n}", "value": known[name]}
+        for split, subtasks in names.items()
+        for n, name in enumerate(subtasks)
+    ]
+    write_jsonl(tmp_path / "values.jsonl", values)
+    forms = {name: form.model_dump(mode="json") for name, form in FORMS.items()}
+    write_json(tmp_path / "forms.json", forms)
+    train = read_head_examples(tmp_path, "train", encoder)
+    dev = read_head_examples(tmp_path, "dev", encoder, trained=set(train.subtasks))
+    assert list(dev.subtasks) == ["classes", "classes"]
+    assert [row.subtask for row in dev.rows] == ["classes", "classes"]  # type: ignore[attr-defined]
