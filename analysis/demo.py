@@ -228,12 +228,17 @@ def load_models(
         prompts: the prompt file's content.
         encoded: folder that encode wrote.
         adapter: folder of the adapter.
-        beside: folder of another one; BASE for the base alone; None for nothing.
+        beside: folder of another one; BASE for the base alone, which an encoder leaves out, for it
+            has no answers without heads; None for nothing.
 
     Raises:
         InputError: if something cannot be read.
     """
+    from stages.model.loading import settled
+
     settings = read(Settings)
+    if beside == BASE and settled(settings.model).family == "encoder-only":
+        beside = None
     alone = settings.infer.model_copy(update={"adapter": False})
     sources = {str(adapter): settings}
     if beside is not None:

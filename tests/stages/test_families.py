@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis import ask
+from analysis import ask, demo
 from stages import check, decode, encode, finetune, infer
 from stages.common.command import InputError
 from stages.common.files import read_jsonl, write_json, write_jsonl
@@ -95,6 +95,9 @@ def test_a_base_of_each_family_goes_through_all_stages(
         ask.main()
         shown = capsys.readouterr().out
         assert f"answer       {first['answer']}" in shown
+        prompts = read(Prompts, Path("data/prompts/it.yaml"))
+        side_by_side = demo.load_models(prompts, encoded, adapter, demo.BASE)
+        assert len(side_by_side) == (1 if family == "encoder-only" else 2)
 
 
 @pytest.mark.parametrize(
