@@ -190,7 +190,7 @@ def _state_ids(base: Any, settings: Model) -> None:
             raise InputError(
                 f"model.{name}: token id {token}, but the base has {vocabulary} tokens"
             )
-    own = base.config.pad_token_id
+    own = getattr(base.config, "pad_token_id", None)  # some types of models have none
     if base.config.model_type in OFFSET and own != settings.pad_id:
         raise InputError(
             f"model.pad_id: {settings.pad_id}, but positions of a {base.config.model_type} begin"

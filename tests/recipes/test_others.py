@@ -95,6 +95,7 @@ def test_what_is_learnt_is_saved_however_short_the_time(tmp_path: Path) -> None:
 def test_first_documents_repeat_short_texts() -> None:
     settings = Settings(PAIR, **TINY | {"first_pools": 2})
     families = [{item.family for item in others.documents(settings, n)} for n in (1, 2)]
-    assert families[0] == {"repeat"} < families[1]
+    assert families[0] == {"repeat"}
+    assert len(families[1]) > 1
     alone = Settings(ALONE, **TINY | {"first_pools": 2})
     assert len({item.family for item in others.documents(alone, 1)}) > 1
