@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.answering.answers import Answer, Answerer, Question
+from stages.answering.answers import Answer, Question
 from stages.common.command import InputError, argument_parser, run
 from stages.common.outputs import check_sums
 from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.infer import Settings as Infer
-from stages.model.text import TextEncoder
+from stages.model.text import text_encoder
 from stages.tasks import lecture, load, owner
 from stages.toolkit.settings import Data
 
@@ -90,18 +90,19 @@ class Respondent:
         Raises:
             InputError: if the base, its tokenizer, the adapter or a file cannot be read.
         """
-        from stages.answering.engines import load_engine
+        from stages.answering.engines import Asked, load_answerer
         from stages.answering.job import encode_questions, read_longest_answers
         from stages.common.files import read_closed
         from stages.model import identity
         from stages.model.adapters import CONFIG, adapter_folder
-        from stages.model.loading import load_config, load_tokenizer
+        from stages.model.loading import load_config, load_tokenizer, settled
 
         check_sums(encoded, "closed.json", "train.jsonl")
         identity.check_base(settings.model)
         self._max_new_tokens = settings.infer.max_new_tokens
-        self._encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
-        self._config = load_config(settings.model)
+        given = settled(settings.model)
+        self._encoder = text_encoder(given, load_tokenizer(given), prompts)
+        self._config = load_config(given)
         closed, longest = {}, {}
         if settings.infer.score_closed and (path := encoded / "closed.json").is_file():
             closed = read_closed(path)
@@ -116,9 +117,8 @@ class Respondent:
         texts = [(name, text) for name in prompts.instructions for text in (LONG, "")]
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
         ids = [row.ids for row in rows]
-        engine = load_engine(settings.model, settings.infer, folder, ids)
-        limit = self._max_new_tokens
-        self._answerer = Answerer(engine, self._encoder, closed, longest, limit)
+        asked = Asked(closed, longest, {})
+        self._answerer = load_answerer(given, settings.infer, folder, self._encoder, asked, ids)
 
     def reply(self, examples: Sequence[Example]) -> list[Reply]:
         """Answers examples, in their order.
@@ -131,7 +131,7 @@ class Respondent:
         texts = ((example.subtask, example.text) for example in examples)
         rows = encode_questions(texts, self._encoder, self._config, self._max_new_tokens)
         questions = [
-            Question(str(number), example.subtask, row.ids)
+            Question(str(number), example.subtask, row.ids, example.text)
             for number, (example, row) in enumerate(zip(examples, rows, strict=True))
         ]
         answers = {question.id: answer for question, answer in self._answerer.answer(questions)}

@@ -1,4 +1,4 @@
-"""Base: states another base model in params.yaml: where it is, its commit, and its token ids.
+"""Base: states another base model in params.yaml: where it is, its family, commit and token ids.
 
 Looks into the configuration and the tokenizer, shows what it has found, and writes it. Weights are
 not loaded; finetune and infer measure by themselves whether their fast path is exact for the base.
@@ -10,6 +10,7 @@ not loaded; finetune and infer measure by themselves whether their fast path is 
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from stages.common.settings import PARAMS, load, write
 
 log = logging.getLogger(__name__)
 
+SMALL = Path("data/bases")
+"""The small bases that this project has pretrained, a folder each."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -33,6 +36,11 @@ class Place(NamedTuple):
 
     name: str
     revision: str | None
+
+
+def is_small(base: str) -> bool:
+    """Says whether a base is one that this project has pretrained."""
+    return Path(base).parent == SMALL
 
 
 def find_place(text: str) -> Place:
@@ -60,19 +68,23 @@ def find_place(text: str) -> Place:
         ) from error
 
 
-def find_ids(place: Place, tokenizer: Any) -> dict[str, Any]:
+def find_ids(place: Place, tokenizer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """Finds the token ids that params.yaml states.
 
     Args:
         place: of the base, whose way of generating may name more tokens that end an answer.
         tokenizer: as transformers loads it.
+        config: the content of the base's config.json.
 
     Raises:
         InputError: if no token ends an answer.
     """
     from transformers import GenerationConfig
 
-    ends = [tokenizer.eos_token_id]
+    from stages.model.loading import own_ids
+
+    begin, end = own_ids(tokenizer)
+    ends = [end]
     try:
         own = GenerationConfig.from_pretrained(place.name, revision=place.revision or "main")
     except OSError:
@@ -83,12 +95,13 @@ def find_ids(place: Place, tokenizer: Any) -> dict[str, Any]:
     ends = list(dict.fromkeys(token for token in ends if token is not None))
     if not ends:
         raise InputError(f"{place.name}: neither its tokenizer nor its settings name an end token")
-    begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    begins = tokenizer("a")["input_ids"][:1] == [begin]
     others = (tokenizer.pad_token_id, tokenizer.unk_token_id, ends[0])
     return {
         "pad_id": next(token for token in others if token is not None),
-        "bos_id": tokenizer.bos_token_id if begins else None,
+        "bos_id": begin if begins else None,
         "eos_id": ends if len(ends) > 1 else ends[0],
+        "start_id": config.get("decoder_start_token_id"),
     }
 
 
@@ -112,6 +125,7 @@ def main() -> None:
     from tabulate import tabulate
     from transformers import AutoConfig, AutoTokenizer
 
+    from stages.model.family import family_of
     from stages.model.reading import reading
 
     base = find_place(arguments.base)
@@ -127,10 +141,11 @@ def main() -> None:
     before = load(PARAMS)["model"]
     found = {
         "base": base.name,
+        "family": "auto",
         "revision": base.revision,
         "tokenizer": other.name if other else None,
         "tokenizer_revision": other.revision if other else None,
-        **find_ids(base, tokenizer),
+        **find_ids(base, tokenizer, config.to_dict()),
         "quantization": find_quantization(config, before["quantization"]),
     }
     if isinstance(found["eos_id"], list):  # in one line, as a person would write it
@@ -140,11 +155,12 @@ def main() -> None:
     write({"model": found}, PARAMS)
     text = config.get_text_config()
     print(
-        f"{base.name}: {config.model_type}, vocabulary {text.vocab_size}, tokens {len(tokenizer)}"
+        f"{base.name}: {config.model_type}, {family_of(config.to_dict())}, vocabulary"
+        f" {text.vocab_size}, tokens {len(tokenizer)}"
     )
     rows = [(f"model.{key}", _shown(before[key]), _shown(found[key])) for key in found]
     print(tabulate(rows, ("key", "before", "now"), "simple", disable_numparse=True))
-    for key in ("pad_id", "bos_id", "eos_id"):
+    for key in ("pad_id", "bos_id", "eos_id", "start_id"):
         ids = found[key] if isinstance(found[key], list) else [found[key]]
         pieces = [repr(tokenizer.convert_ids_to_tokens(i)) for i in ids if i is not None]
         print(f"model.{key}: {', '.join(pieces) or 'none'}")

@@ -17,6 +17,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from tabulate import tabulate
 
+from analysis.base import is_small
 from analysis.dvc import changed_stages
 from analysis.emissions import with_emissions
 from analysis.provenance import read_record
@@ -162,7 +163,7 @@ def card(record: RunRecord, subtasks: list[str]) -> ModelCard:
     is_sample = params["data"]["raw"] == SAMPLE
     is_folder = own.model.revision is None
     name = f"EVALITA 2023 adapter {next(iter(record.adapter.values())).sha256[:8]}"
-    is_free = is_sample and own.model.base == "data/base"
+    is_free = is_sample and is_small(own.model.base)
     data = ModelCardData(
         language="it",
         library_name="peft",

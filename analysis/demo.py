@@ -28,8 +28,8 @@ from analysis.ask import Example, Reply, Respondent, Settings, describe, parse_a
 from stages.common.command import InputError, argument_parser, run
 from stages.common.prompts import Prompts
 from stages.common.settings import read
+from stages.forms.mentions import Span
 from stages.tasks import clinkart, hodi, nermud, owner
-from stages.toolkit.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -229,12 +229,17 @@ def load_models(
         prompts: the prompt file's content.
         encoded: folder that encode wrote.
         adapter: folder of the adapter.
-        beside: folder of another one; BASE for the base alone; None for nothing.
+        beside: folder of another one; BASE for the base alone, which an encoder leaves out, for it
+            has no answers without heads; None for nothing.
 
     Raises:
         InputError: if something cannot be read.
     """
+    from stages.model.loading import settled
+
     settings = read(Settings)
+    if beside == BASE and settled(settings.model).family == "encoder-only":
+        beside = None
     alone = settings.infer.model_copy(update={"adapter": False})
     sources = {str(adapter): settings}
     if beside is not None:

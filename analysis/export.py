@@ -76,12 +76,13 @@ def export_merged(record: RunRecord, folder: Path, dtype: str) -> None:
     from tabulate import tabulate
 
     from analysis.merge import merge
-    from stages.model.loading import load_config, load_tokenizer
+    from stages.model.loading import load_config, load_tokenizer, settled
     from stages.model.text import TextEncoder, max_positions
 
     settings = read(Settings)
-    tokenizer = load_tokenizer(settings.model)
-    encoder = TextEncoder(settings.model, tokenizer, read(Prompts, PROMPTS))
+    given = settled(settings.model)
+    tokenizer = load_tokenizer(given)
+    encoder = TextEncoder(given, tokenizer, read(Prompts, PROMPTS))
     positions = max_positions(load_config(settings.model))
     ids = [encoder.encode_question(name, TEXT, positions).ids for name in trained_subtasks()]
     with whole_folder(folder) as temporary:
@@ -98,6 +99,22 @@ def export_merged(record: RunRecord, folder: Path, dtype: str) -> None:
     print(tabulate(rows, ("from", "difference"), "simple", disable_numparse=True))
     if quantization == "int8":
         print("Layers in int8 also round what goes into them; a merged model does not.")
+
+
+def check_family() -> None:
+    """Makes sure that the card, and a merged model, are for the base that was adapted.
+
+    Raises:
+        InputError: if it is not decoder-only.
+    """
+    from stages.model.loading import settled
+
+    given = settled(read(Settings).model)
+    if given.family != "decoder-only":
+        raise InputError(
+            f"model.base {given.base!r} is {given.family}; expected decoder-only, which the card of"
+            f" an exported adapter is about. {ADAPTER} itself is what this pipeline answers with"
+        )
 
 
 def converter() -> Path | None:
@@ -145,6 +162,7 @@ def main() -> None:
     folder: Path = arguments.folder
     record = read_record(ADAPTER)
     check_up_to_date()
+    check_family()
     export_adapter(record, folder / "adapter")
     if not arguments.adapter_only:
         export_merged(record, folder / "merged", arguments.dtype)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.base import is_small
 from analysis.costs import workspace_costs
 from analysis.dvc import dvc
 from analysis.emissions import with_emissions
@@ -221,7 +222,7 @@ def page() -> str:
             for stage, cost in costs.items()
         },
         settings=dict(flat(params)),
-        toy=params["model"]["base"] == "data/base",
+        toy=is_small(params["model"]["base"]),
         sample=params["data"]["raw"] == "data/sample",
         plots=draw(dvc_plots()),
         errors=errors(

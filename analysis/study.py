@@ -9,6 +9,9 @@ after whatever end, it repeats no finished run, and an interrupted one goes on w
     python -m analysis.study rank --list      # what there is to run
     python -m analysis.study rank --report    # what is finished, without running more
     python -m analysis.study rank --out DIR [--seconds 540]   # without DVC (analysis/direct.py)
+
+The scores of the linear models stand beside those of the settings where their submissions are those
+to the study's data: in data/baseline, if params.yaml has the same, or in the folder of --linear.
 """
 
 import json
@@ -24,7 +27,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 
 from analysis import direct, experiments
-from analysis.compare import Found, find, score
+from analysis.compare import Found, find, score, score_linear
 from analysis.costs import Record, own_costs, record_files
 from analysis.dvc import dvc
 from analysis.report import flat
@@ -33,6 +36,8 @@ from stages.check import check
 from stages.common import settings
 from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import Seed, StageSettings, Text, shown
+from stages.evaluate import Settings, evaluate
+from stages.toolkit.records import Unit
 
 log = logging.getLogger(__name__)
 
@@ -268,6 +273,26 @@ def outcomes(
     return made
 
 
+def linear_units(runs: Mapping[str, Planned], submissions: Path | None) -> dict[str, Unit]:
+    """Scores the linear models.
+
+    Args:
+        runs: of the study.
+        submissions: of the linear models; without, those that lie in data/baseline, if they are
+            those to the study's data.
+
+    Raises:
+        InputError: if the submissions are those to other data.
+    """
+    params = next(iter(runs.values())).params
+    raw = Path(params["data"]["raw"])
+    own = settings.validate(Settings, params, str(settings.PARAMS))
+    if submissions:
+        return evaluate(raw, submissions, own)
+    here = settings.load(settings.PARAMS)["data"]["raw"]
+    return score_linear(raw, own) if str(raw) == here else {}
+
+
 def main() -> None:
     """Makes the runs of a study and reports."""
     parser = argument_parser(__doc__)
@@ -276,6 +301,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="run nothing, report what there is")
     parser.add_argument("--out", type=Path, help="folder of runs that are made without DVC")
     parser.add_argument("--seconds", type=float, help="begin no run that would end later; with out")
+    parser.add_argument("--linear", type=Path, help="folder of submissions of the linear models")
     parser.add_argument("--no-report", action="store_true", help="make runs, write no report")
     arguments = parser.parse_args()
     name, out = arguments.study, arguments.out
@@ -298,7 +324,7 @@ def main() -> None:
     bootstrap = check(settings.load(settings.PARAMS), str(settings.PARAMS)).evaluate
     write_report(
         *(REPORTS, name, study.about, study.base, study.changes, study.first),
-        *(finished, len(runs), bootstrap),
+        *(finished, len(runs), bootstrap, linear_units(runs, arguments.linear)),
     )
 
 

@@ -16,6 +16,7 @@ from analysis.differences import HEADLINE, Difference, Run, Scores, adjusted, co
 from analysis.experiments import total_cost
 from stages.common.command import InputError
 from stages.common.files import write_bytes, write_text
+from stages.toolkit.records import Unit
 from stages.toolkit.settings import Bootstrap
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ def write_report(
     outcomes: Sequence[Outcome],
     planned: int,
     bootstrap: Bootstrap,
+    linear: Mapping[str, Unit],
 ) -> None:
     """Writes FOLDER/NAME.md with its plots in FOLDER/NAME, and FOLDER/NAME.html.
 
@@ -97,6 +99,7 @@ def write_report(
         outcomes: the finished runs.
         planned: number of all runs.
         bootstrap: number of resamples and seed.
+        linear: scores of the linear models, where they are known.
 
     Raises:
         InputError: if the baseline has no finished run.
@@ -104,7 +107,8 @@ def write_report(
     settings = gather(changes, outcomes, bootstrap)
     if baseline not in settings:
         raise InputError(f"the baseline {baseline} of {name} has no finished run to compare with")
-    blocks = list(report(name, about, base, settings, baseline, planned - len(outcomes)))
+    missing = planned - len(outcomes)
+    blocks = list(report(name, about, base, settings, baseline, missing, linear))
     drawn = {b.name: draw(b.specification) for b in blocks if isinstance(b, Plot)}
     for plot, svg in drawn.items():
         write_bytes(folder / name / f"{plot}.svg", svg.encode())
@@ -140,6 +144,7 @@ def report(
     settings: Mapping[str, Setting],
     baseline: str,
     missing: int,
+    linear: Mapping[str, Unit],
 ) -> Iterator[Block]:
     """Yields the parts of a report, in their order."""
     others = [setting for setting in settings if setting != baseline]
@@ -174,10 +179,10 @@ def report(
         yield Plot("pareto", "Headline against cost", pareto_plot(settings, best))
     yield "## Units"
     yield (
-        "Mean and standard deviation over seeds; ▲ better, ▼ worse than the baseline setting"
-        " (q at most 0.05 over all units and settings)."
+        "Mean over seeds with its 95 % interval; ▲ better, ▼ worse than the baseline setting (q at"
+        " most 0.05 over all units and settings)."
     )
-    yield by_unit(settings, comparisons)
+    yield by_unit(settings, comparisons, linear)
     yield "## Differences of units"
     yield all_differences(comparisons)
 
@@ -253,20 +258,24 @@ def overview(
 
 
 def by_unit(
-    settings: Mapping[str, Setting], comparisons: Mapping[str, Mapping[str, Difference]]
+    settings: Mapping[str, Setting],
+    comparisons: Mapping[str, Mapping[str, Difference]],
+    linear: Mapping[str, Unit],
 ) -> Table:
-    """The scores of all settings, unit by unit."""
+    """The scores of all settings, unit by unit, beside those of the linear models."""
     names = dict.fromkeys(unit for setting in settings.values() for unit in setting.scores)
     rows = []
     for unit in names:
         metric = next(s.scores[unit].metric for s in settings.values() if unit in s.scores)
         row = [unit, metric.replace("_", " ")]
+        if linear:
+            row.append(f"{linear[unit].value:.3f}" if unit in linear else "–")
         for name, setting in settings.items():
             d = comparisons.get(name, {}).get(unit)
             mark = {"A": " ▼", "B": " ▲", "": ""}[d.better] if d else ""
-            row.append(f"{_spread(setting.scores[unit])}{mark}" if unit in setting.scores else "–")
+            row.append(f"{_band(setting.scores[unit])}{mark}" if unit in setting.scores else "–")
         rows.append(row)
-    return Table(["unit", "metric", *settings], rows)
+    return Table(["unit", "metric", *["linear"] * bool(linear), *settings], rows)
 
 
 def all_differences(comparisons: Mapping[str, Mapping[str, Difference]]) -> Table:
@@ -319,6 +328,11 @@ def _value(value: Any) -> str:
 
 def _spread(found: Scores) -> str:
     return f"{found.mean:.3f}" + (f" ± {found.spread:.3f}" if found.spread is not None else "")
+
+
+def _band(found: Scores) -> str:
+    low, high = found.interval()
+    return f"{found.mean:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _figure(value: float | None) -> str:

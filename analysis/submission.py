@@ -36,8 +36,8 @@ def description(params: Mapping[str, Any]) -> str:
     targets = f"{named} linear layers" if isinstance(named, str) else ", ".join(named)
     lines = (
         f"Team {params['decode']['team']}, run {params['decode']['run']}.",
-        "One LLaMA for all tasks of EVALITA 2023, after ExtremITA: fine-tuned with LoRA to follow"
-        " an instruction for each sub-task.",
+        "One model for all tasks of EVALITA 2023, after ExtremITA: fine-tuned with LoRA, on all at"
+        " once.",
         f"Base model: {params['model']['base']}{f' at {revision}' if revision else ''},"
         f" quantization {params['model']['quantization']}.",
         f"LoRA: rank {lora['rank']}, alpha {lora['alpha']}, dropout {lora['dropout']},"

@@ -49,7 +49,13 @@ from stages.common.prompts import Prompts
 from stages.common.settings import StageSettings, read
 from stages.model import processes
 from stages.model.device import device_and_dtype
-from stages.model.loading import dequantize, dequantized_fits, load_base, load_tokenizer
+from stages.model.loading import (
+    dequantize,
+    dequantized_fits,
+    load_base,
+    load_tokenizer,
+    settled,
+)
 from stages.model.packed import PackedPath
 from stages.model.settings import Model
 from stages.model.text import TextEncoder, TokenRow
@@ -317,7 +323,8 @@ def cpu(updates: int) -> None:
 
     settings = read(Settings)
     prompts = read(Prompts, Path(settings.data.prompts))
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    model = settled(settings.model)
+    encoder = TextEncoder(model, load_tokenizer(model), prompts)
     count = settings.finetune.batch * updates
     with tempfile.TemporaryDirectory() as temporary:
         splits, _ = encode.encode(Path("data/sample"), read(encode.Settings))

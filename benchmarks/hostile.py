@@ -20,10 +20,10 @@ from pathlib import Path
 from stages import tasks
 from stages.common import settings
 from stages.common.command import InputError, run
+from stages.forms.mentions import Span
 from stages.tasks import clinkart, hodi, nermud
 from stages.toolkit.answers import normalised
 from stages.toolkit.limits import MENTIONS
-from stages.toolkit.spans import Span
 from stages.toolkit.splits import HoldOut
 
 SPLITS = HoldOut(seed=1, dev=0.0, test=0.2)

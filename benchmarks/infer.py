@@ -52,6 +52,7 @@ from stages.model.loading import (
     load_base,
     load_config,
     load_tokenizer,
+    settled,
 )
 from stages.model.text import TextEncoder
 from stages.training.adapter import add_lora
@@ -256,7 +257,8 @@ def cpu() -> None:
     settings = read(infer.Settings)
     encoded = Path("data/encoded")
     prompts = read(Prompts, encoded / "prompts.json")
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    model = settled(settings.model)
+    encoder = TextEncoder(model, load_tokenizer(model), prompts)
     split = read_split(encoded / "questions.jsonl", QUESTION)
     longest = read_longest_answers(encoded / "train.jsonl", encoder)
     closed = read_closed(encoded / "closed.json")

@@ -37,7 +37,7 @@ from stages.common.settings import read
 from stages.model.adapters import load_adapter
 from stages.model.check import Reference, allowed_difference
 from stages.model.device import device_and_dtype
-from stages.model.loading import load_base, load_config, load_tokenizer
+from stages.model.loading import load_base, load_config, load_tokenizer, settled
 from stages.model.packing import to_device
 from stages.model.plain import PlainPath
 from stages.model.settings import Model
@@ -85,7 +85,7 @@ def state_base(folder: Path, settings: infer.Settings) -> Model:
     tokenizer = AutoTokenizer.from_pretrained(place.name, trust_remote_code=False)
     found = {"base": place.name, "cutoff": CUTOFF, "quantization": "none"}
     found |= dict.fromkeys(("revision", "tokenizer", "tokenizer_revision", "max_characters"))
-    return Model(**settings.model.model_dump() | found | find_ids(place, tokenizer))
+    return settled(Model(**settings.model.model_dump() | found | find_ids(place, tokenizer, {})))
 
 
 def read_questions(

@@ -43,7 +43,7 @@ def measure(raw: Path, rank: int | None, changes: dict[str, Any]) -> dict[str, A
     yaml = YAML()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for part in ("stages", "data/base", "data/prompts"):
+        for part in ("stages", "data/bases/llama", "data/prompts"):
             shutil.copytree(ROOT / part, folder / part)
         params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         for key, value in changes.items():

@@ -112,7 +112,7 @@ from safetensors.torch import load_file
 adapter = load_file(run / "adapter" / "adapter_model.safetensors")
 name = next(key for key in adapter if "q_proj.lora_A" in key)
 a, b = adapter[name], adapter[name.replace("lora_A", "lora_B")]
-base = load_file("data/base/model.safetensors")
+base = load_file("data/bases/llama/model.safetensors")
 weight = base[name.removeprefix("base_model.model.").replace("lora_A.", "")].float()
 print("W", tuple(weight.shape), " A", tuple(a.shape), " B", tuple(b.shape))
 print("rank of B·A:", int(torch.linalg.matrix_rank(b.float() @ a.float())), "of", min(weight.shape))

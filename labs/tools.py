@@ -60,7 +60,7 @@ def small_run(*, upto: str = "evaluate", **changes: Any) -> Path:
         the stages have run.
     """
     profile = {key: dict(v) if isinstance(v, dict) else v for key, v in CHANGES.items()}
-    profile["model"] = {"base": str(ROOT / "data" / "base")}
+    profile["model"] = {"base": str(ROOT / "data" / "bases" / "llama")}
     profile["data"] = {"prompts": str(ROOT / "data" / "prompts" / "it.yaml")}
     for key, value in changes.items():
         *above, last = key.split("__")
@@ -84,7 +84,7 @@ def small_run(*, upto: str = "evaluate", **changes: Any) -> Path:
 def _key(profile: dict[str, Any]) -> str:
     """A hash of all that decides what a run writes."""
     key = hashlib.sha256(repr(profile).encode())
-    inputs = [ROOT / "params.yaml", *(ROOT / "data" / "base").iterdir()]
+    inputs = [ROOT / "params.yaml", *(ROOT / "data" / "bases" / "llama").iterdir()]
     for folder in ("stages", "data/prompts", *(f"data/sample/{task}" for task in profile["tasks"])):
         inputs += [p for p in sorted((ROOT / folder).rglob("*")) if "__pycache__" not in p.parts]
     for path in sorted(inputs):
@@ -135,6 +135,8 @@ def text_encoder() -> Any:
         model: Model
 
     model = settings.read(Params, ROOT / "params.yaml").model
-    small = model.model_copy(update={"base": str(ROOT / "data" / "base"), "tokenizer": None})
+    small = model.model_copy(
+        update={"base": str(ROOT / "data" / "bases" / "llama"), "tokenizer": None}
+    )
     prompts = settings.read(Prompts, ROOT / "data" / "prompts" / "it.yaml")
     return TextEncoder(small, load_tokenizer(small), prompts)

@@ -86,7 +86,12 @@ def prompts() -> Prompts:
 def encoder() -> TextEncoder:
     """What turns text into token ids, with the small base's tokenizer."""
     model = settings.read(_Params, ROOT / "params.yaml").model
-    small = model.model_copy(update={"base": str(ROOT / "data" / "base"), "tokenizer": None})
+    own = {
+        "base": str(ROOT / "data" / "bases" / "llama"),
+        "family": "decoder-only",
+        "tokenizer": None,
+    }
+    small = model.model_copy(update=own)
     return TextEncoder(small, load_tokenizer(small), prompts())
 
 

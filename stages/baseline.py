@@ -1,9 +1,9 @@
 """Baseline: linear models answer the test questions, for comparison.
 
-Reads ENCODED/train.jsonl, questions.jsonl and closed.json, and knows nothing about tasks. What a
-sub-task's training answers are like decides what answers it: a few labels a logistic regression of
-each, numbers a ridge regression, both of TF-IDF features; what is copied from the input a
-gazetteer; else there is the most frequent answer (stages/linear/kinds.py). Writes
+Reads ENCODED/train.jsonl, questions.jsonl, closed.json and forms.json, and knows nothing about
+tasks. The form of a sub-task's answers decides what answers it: a few labels a logistic regression
+of each, numbers a ridge regression, both of TF-IDF features; spans of the input a gazetteer; else
+there is the most frequent answer (stages/linear/kinds.py). Writes
 PREDICTIONS/test.jsonl, as infer does.
 
     python -m stages.baseline data/encoded data/baseline/predictions
@@ -19,6 +19,7 @@ from stages.common.command import folders, run
 from stages.common.files import QUESTION, read_closed, read_encoded, write_jsonl
 from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import StageSettings, read
+from stages.forms.forms import Forms, read_forms
 from stages.linear.settings import Baseline
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,18 @@ class Settings(StageSettings):
 
 
 def predict(
-    train: Rows, test: Rows, candidates: Mapping[str, Sequence[str]], settings: Baseline
+    train: Rows,
+    test: Rows,
+    forms: Forms,
+    candidates: Mapping[str, Sequence[str]],
+    settings: Baseline,
 ) -> list[dict[str, Any]]:
     """Fits a model to each sub-task and answers its test questions.
 
     Args:
         train: the rows of the encoded training split.
         test: its questions.
+        forms: of the answers to sub-tasks.
         candidates: candidate answers by closed sub-task.
         settings: how models are fitted.
 
@@ -57,6 +63,7 @@ def predict(
             subtask,
             [row["input"] for row in known],
             [row["output"] for row in known],
+            forms.get(subtask),
             candidates.get(subtask, ()),
             settings.regularization,
         )
@@ -78,14 +85,15 @@ def main() -> None:
     """Runs the stage."""
     encoded, predictions = folders(
         __doc__,
-        encoded="folder with train.jsonl, questions.jsonl and closed.json",
+        encoded="folder with train.jsonl, questions.jsonl, closed.json and forms.json",
         predictions="folder to write",
     )
-    check_sums(encoded, "train.jsonl", "questions.jsonl", "closed.json")
+    check_sums(encoded, "train.jsonl", "questions.jsonl", "closed.json", "forms.json")
     train = read_encoded(encoded / "train.jsonl")
     test = read_encoded(encoded / "questions.jsonl", QUESTION)
     candidates = read_closed(encoded / "closed.json")
-    rows = predict(train, test, candidates, read(Settings).baseline)
+    forms = read_forms(encoded / "forms.json")
+    rows = predict(train, test, forms, candidates, read(Settings).baseline)
     with whole_folder(predictions, sums=True) as folder:
         write_jsonl(folder / "test.jsonl", rows)
 

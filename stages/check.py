@@ -18,6 +18,7 @@ from stages.common.command import InputError, folders, run
 from stages.common.prompts import Prompts
 from stages.common.settings import PARAMS, Names, Section, load, read, validate
 from stages.linear.settings import Baseline
+from stages.model.family import check_here
 from stages.model.settings import Model
 from stages.tasks import problems
 from stages.toolkit.settings import Bootstrap, Data, Decode, Encode
@@ -65,7 +66,8 @@ def check(content: Any, source: str) -> Settings:
         source: where it comes from, for messages.
 
     Raises:
-        InputError: if a key is unknown or absent, or a value is out of range, for all of them.
+        InputError: if a key is unknown or absent, or a value is out of range, for all of them; if
+            the settings contradict the base's own configuration.
     """
     settings = validate(Settings, content, source)
     found = list(problems(settings.tasks, settings.decode.run))
@@ -78,6 +80,7 @@ def check(content: Any, source: str) -> Settings:
         found += vllm_problems(settings.model.quantization, rank)
     if found:
         raise InputError("\n".join(f"{source}: {problem}" for problem in found))
+    check_here(settings.model, settings.infer.engine)
     return settings
 
 

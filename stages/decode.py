@@ -24,7 +24,8 @@ from stages.common.command import InputError, folders, run
 from stages.common.files import Defects, write_csv, write_json, write_text
 from stages.common.outputs import check_sums, whole_folder
 from stages.common.settings import PARAMS, Names, StageSettings, read, shown
-from stages.tasks import load, owner, problems, raw_folder
+from stages.forms.forms import Fields, Number
+from stages.tasks import form_of, load, owner, problems, raw_folder
 from stages.toolkit.decisions import Answered, Decision, learn
 from stages.toolkit.records import Submission, Tally
 from stages.toolkit.settings import Decode
@@ -120,13 +121,14 @@ def check_answered(rows: Iterable[Row], tasks: Iterable[str]) -> None:
         if (name := owner(row["id"])) not in tasks:
             continue
         candidates = load(name).CLOSED.get(row["task"], ())
-        form = load(name).NUMBERS.get(row["task"])
-        given, ranges = answered(row), form.ranges if form else ()
+        form = numbers_of(row["task"])
+        given, numbers = answered(row), list(form.numbers.values()) if form else []
         if given.probabilities is not None and set(given.probabilities) != set(candidates):
             what = f"probabilities of {shown(list(given.probabilities))}"
             expected = f"of {shown(candidates)}" if candidates else "none"
-        elif given.expectations is not None and not are_within(given.expectations, ranges):
+        elif given.expectations is not None and not are_within(given.expectations, numbers):
             what = f"expectations {shown(given.expectations)}"
+            ranges = [(number.low, number.high) for number in numbers]
             expected = f"within {shown(ranges)}" if form else "none"
         else:
             continue
@@ -136,10 +138,16 @@ def check_answered(rows: Iterable[Row], tasks: Iterable[str]) -> None:
         )
 
 
-def are_within(numbers: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
-    """Whether there are as many numbers as ranges, each in its own."""
-    return len(numbers) == len(ranges) and all(
-        low <= number <= high for number, (low, high) in zip(numbers, ranges, strict=True)
+def numbers_of(subtask: str) -> Fields | None:
+    """The form of a sub-task's answers, if they have numbers."""
+    form = form_of(subtask)
+    return form if isinstance(form, Fields) and form.numbers else None
+
+
+def are_within(values: Sequence[float], numbers: Sequence[Number]) -> bool:
+    """Whether there are as many values as an answer has numbers, each in its range."""
+    return len(values) == len(numbers) and all(
+        number.low <= value <= number.high for value, number in zip(values, numbers, strict=True)
     )
 
 
@@ -164,7 +172,7 @@ def learn_rules(dev: Iterable[Row], tasks: Iterable[str]) -> dict[tuple[str, str
         if name not in tasks:
             raise InputError(f"{rows[0].id}: this dev question belongs to no task in params.yaml")
         if figure := load(name).FIGURES.get(subtask):
-            decisions[name, subtask] = learn(rows, figure, load(name).NUMBERS.get(subtask))
+            decisions[name, subtask] = learn(rows, figure, numbers_of(subtask))
     return decisions
 
 

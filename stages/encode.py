@@ -4,7 +4,9 @@ Reads RAW, one folder a task (formats: docs/tasks.md), and the prompt file. Writ
 train.jsonl, dev.jsonl and test.jsonl, one object a line with the keys id, task, input, output;
 questions.jsonl, test.jsonl without the answers, which is what infer reads; prompts.json, the
 prompts of the encoded sub-tasks; closed.json, the candidate answers of each closed sub-task;
-numbers.json, the form of the answers of sub-tasks with numbers; and
+forms.json and values.jsonl, the form of each sub-task's answers and the value of each training and
+dev answer (stages/forms/forms.py), for models that compute answers instead of writing them, and for
+expectations of numbers; and
 summary.json, figures about the conversion. Training and dev questions whose text stands in a test
 set are counted there, and left out (`stages.toolkit.leaks`).
 
@@ -14,8 +16,9 @@ set are counted there, and left out (`stages.toolkit.leaks`).
 import gc
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,11 @@ from tqdm import tqdm
 
 from stages.common.command import InputError, folders, run
 from stages.common.files import recorded_reads, write_json, write_jsonl
-from stages.common.forms import Forms
 from stages.common.outputs import whole_folder
 from stages.common.prompts import Prompts
 from stages.common.settings import Names, StageSettings, read
-from stages.tasks import load, owner, raw_folder
+from stages.forms.forms import Fields, Form, Pairs, Spans
+from stages.tasks import form_of, load, owner, raw_folder
 from stages.toolkit.leaks import count_leaks, find_leaks
 from stages.toolkit.raw_files import log_unread
 from stages.toolkit.records import Example
@@ -125,16 +128,6 @@ def closed_answers(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Seq
     return closed
 
 
-def number_forms(by_split: Mapping[Split, Sequence[Example]]) -> Forms:
-    """Finds the forms of answers with numbers, by sub-task: where all tasks that have it agree."""
-    forms: Forms = {}
-    for subtask, names in owners(by_split).items():
-        stated = [load(name).NUMBERS.get(subtask) for name in sorted(names)]
-        if stated[0] and all(form == stated[0] for form in stated):
-            forms[subtask] = stated[0]
-    return forms
-
-
 def owners(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, set[str]]:
     """The names of the tasks that have each sub-task, sorted by the sub-task's name."""
     tasks: dict[str, set[str]] = {}
@@ -142,6 +135,45 @@ def owners(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, set[str]]:
         for example in examples:
             tasks.setdefault(example.task, set()).add(owner(example.id))
     return dict(sorted(tasks.items()))
+
+
+def forms_of(by_split: Mapping[Split, Sequence[Example]]) -> dict[str, Form]:
+    """Returns the forms of the sub-tasks that have one, sorted by name.
+
+    Args:
+        by_split: the examples of each split; training answers tell labels that no task lists.
+    """
+    forms: dict[str, Form] = {}
+    for subtask in owners(by_split):
+        if form := form_of(subtask):
+            answers = [e.output for e in by_split["train"] if e.task == subtask and e.output]
+            forms[subtask] = form.with_labels(answers) if isinstance(form, Fields) else form
+    return forms
+
+
+def value_of(example: Example, form: Form) -> Any:
+    """Returns the value that an example's answer has in its form; None if it has none.
+
+    A value of spans counts only if the answer that the form writes for it names the same spans.
+    """
+    if example.output is None:
+        return None
+    if not isinstance(form, Spans | Pairs):
+        return form.parse(example.output)
+    place = partial(load(owner(example.task)).place, example.task, example.input)
+    value = list(place(example.output))
+    return value if list(place(form.write(example.input, value))) == value else None
+
+
+def values(
+    by_split: Mapping[Split, Sequence[Example]], forms: Mapping[str, Form]
+) -> Iterator[dict[str, Any]]:
+    """Yields the lines of values.jsonl, of training and dev examples; the test set has none."""
+    for split in ("train", "dev"):
+        for example in by_split[split]:
+            value = value_of(example, forms[example.task]) if example.task in forms else None
+            if value is not None:
+                yield {"id": example.id, "value": value}
 
 
 def question(example: Example) -> dict[str, str]:
@@ -169,14 +201,16 @@ def run_encode(raw: Path, encoded: Path) -> None:
     subtasks = {example.task for examples in by_split.values() for example in examples}
     prompts = prompts.select(subtasks)
     closed = closed_answers(by_split)
-    forms = {name: form.model_dump(mode="json") for name, form in number_forms(by_split).items()}
+    forms = forms_of(by_split)
     with whole_folder(encoded, sums=True) as folder:
         for split, examples in by_split.items():
             write_jsonl(folder / f"{split}.jsonl", map(asdict, examples))
         write_jsonl(folder / "questions.jsonl", map(question, by_split["test"]))
         write_json(folder / "prompts.json", prompts.model_dump())
         write_json(folder / "closed.json", closed)
-        write_json(folder / "numbers.json", forms)
+        dumped = {name: form.model_dump(mode="json") for name, form in forms.items()}
+        write_json(folder / "forms.json", dumped)
+        write_jsonl(folder / "values.jsonl", values(by_split, forms))
         write_json(folder / "summary.json", summary)
 
 

@@ -1,6 +1,7 @@
 """Finetune: LoRA on the base model, with the train and dev splits of all tasks at once.
 
-Reads ENCODED/train.jsonl, dev.jsonl and prompts.json. Writes ADAPTER, a LoRA adapter as
+Reads ENCODED/train.jsonl, dev.jsonl and prompts.json, for an encoder with heads also forms.json and
+values.jsonl. Writes ADAPTER, a LoRA adapter as
 safetensors, with hashes of what it was trained with (stages/model/identity.py);
 METRICS/finetune.json, losses and counts; METRICS/finetune/, the learning curve; and, not declared
 as outputs, METRICS/cost/finetune.json (stages/model/cost.py) and ADAPTER.run.json
@@ -24,7 +25,7 @@ from stages.training.settings import Finetune
 
 log = logging.getLogger(__name__)
 
-CODE = ("common", "model", "training")
+CODE = ("common", "forms", "model", "training")
 """Folders of stages/ whose code decides what the adapter becomes."""
 
 STATES = 12
@@ -53,14 +54,17 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     """
     import torch
 
+    from stages.forms.forms import read_forms
     from stages.model import identity, processes
     from stages.model.cost import Meter, record, write_cost
     from stages.model.device import device_and_dtype
-    from stages.model.loading import load_base, load_tokenizer
+    from stages.model.heads import add_heads
+    from stages.model.loading import load_base, load_tokenizer, settled
     from stages.model.scratch import scratch, scratch_folder
-    from stages.model.text import TextEncoder, check_fit
+    from stages.model.text import InputEncoder, check_fit, text_encoder
     from stages.training.adapter import add_lora, save_adapter, trainable_parameters
     from stages.training.examples import check_examples, read_examples
+    from stages.training.head_examples import FILES, read_head_examples
     from stages.training.loop import train
     from stages.training.paths import choose_path
     from stages.training.progress import summary
@@ -70,18 +74,27 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    given = settled(settings.model)
+    encoder = text_encoder(given, load_tokenizer(given), prompts)
     cap, seed = settings.finetune.cap, settings.finetune.seed
-    examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
-    dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed, empty=True)
+    if isinstance(encoder, InputEncoder):
+        check_sums(encoded, *FILES)
+        examples = read_head_examples(encoded, "train", encoder, cap, seed)
+        trained = set(examples.subtasks)
+        dev = read_head_examples(encoded, "dev", encoder, cap, seed, trained)
+    else:
+        examples = read_examples(encoded / "train.jsonl", encoder, cap, seed)
+        dev = read_examples(encoded / "dev.jsonl", encoder, cap, seed, empty=True)
     check_examples(examples, settings.finetune.weights, encoded / "train.jsonl")
 
     device, dtype = device_and_dtype()
     torch.manual_seed(seed)
-    base = load_base(settings.model, device, dtype)
+    base = load_base(given, device, dtype)
     rows = [*examples.rows, *dev.rows]
     check_fit(rows, base.config)
     model = add_lora(base, settings.finetune.lora)
+    if isinstance(encoder, InputEncoder):
+        add_heads(model, examples.rows, read_forms(encoded / FILES[0]))
     path = choose_path(model, rows, settings.model.pad_id, settings.finetune.engine)
     inputs = identity.identify(
         settings.model, prompts, encoded / "train.jsonl", encoded / "dev.jsonl"
@@ -117,7 +130,10 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         sizes = {"trainable_parameters": trainable, "adapter_mib": round(size / 2**20, 2)}
         cost = record(progress, "examples", progress.examples, progress.tokens, sizes)
         write_cost(cost, "finetune", adapter, metrics)
-        data = [encoded / name for name in ("train.jsonl", "dev.jsonl", "prompts.json")]
+        files = ["train.jsonl", "dev.jsonl", "prompts.json"]
+        if isinstance(encoder, InputEncoder):
+            files += FILES
+        data = [encoded / name for name in files]
         made = make_record(adapter, settings.model, inputs, data, settings.model_dump(), cost)
         write_beside(adapter, made)
         log.info("wrote %s", metrics / "finetune.json")

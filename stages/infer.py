@@ -1,7 +1,7 @@
 """Infer: the model answers the test questions, greedily, and some dev questions too.
 
 Reads ENCODED/questions.jsonl, dev.jsonl, prompts.json, closed.json (the candidate answers of closed
-sub-tasks), numbers.json (the form of answers with numbers) and train.jsonl (for the lengths of
+sub-tasks), forms.json (the forms of answers, for expectations) and train.jsonl (for the lengths of
 answers), and ADAPTER. Writes
 PREDICTIONS/test.jsonl: for each question, in the same order, the answer, how it ended (stop or
 length) and its number of tokens, in closed sub-tasks also the probability of each candidate, in
@@ -32,7 +32,7 @@ from stages.model.settings import Model
 
 log = logging.getLogger(__name__)
 
-CODE = ("answering", "common", "model")
+CODE = ("answering", "common", "forms", "model")
 """Folders of stages/ whose code decides what the answers are."""
 
 ROOM = 2**20  # bytes that the disk must have left for answers
@@ -60,32 +60,33 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     """
     from tqdm import tqdm
 
-    from stages.answering.answers import Answer, Answerer, Question
-    from stages.answering.engines import load_engine
+    from stages.answering.answers import Answer, Question
+    from stages.answering.engines import Asked, load_answerer
     from stages.answering.job import prediction, read_job, summary
     from stages.answering.journal import Journal
     from stages.model import identity
     from stages.model.adapters import adapter_fingerprint, adapter_folder
     from stages.model.cost import Account, Meter, Spent, record, write_cost
     from stages.model.device import device_and_dtype
-    from stages.model.loading import load_tokenizer
+    from stages.model.loading import load_tokenizer, settled
     from stages.model.processes import here
     from stages.model.scratch import scratch, scratch_folder
-    from stages.model.text import TextEncoder
+    from stages.model.text import text_encoder
 
     settings = read(Settings)
     read_if = {
         "closed.json": settings.infer.score_closed,
-        "numbers.json": settings.infer.expectations,
+        "forms.json": settings.infer.expectations,
         "dev.jsonl": settings.infer.dev != 0,
     }
     also = [name for name, is_read in read_if.items() if is_read]
     check_sums(encoded, "questions.jsonl", "train.jsonl", "prompts.json", *also)
     identity.check_base(settings.model)
     prompts = read(Prompts, encoded / "prompts.json")
-    encoder = TextEncoder(settings.model, load_tokenizer(settings.model), prompts)
+    given = settled(settings.model)
+    encoder = text_encoder(given, load_tokenizer(given), prompts)
     folder = adapter_folder(settings.infer.adapter, adapter)
-    job = read_job(encoded, encoder, settings.model, settings.infer)
+    job = read_job(encoded, encoder, given, settings.infer)
     inputs = identity.identify(settings.model, prompts)
     if folder:
         identity.check_adapter(folder, inputs)
@@ -111,9 +112,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         answered: Iterable[tuple[Question, Answer]] = ()
         if unfinished:
             texts = [question.ids for question in own]
-            engine = load_engine(settings.model, settings.infer, folder, texts)
-            limit = settings.infer.max_new_tokens
-            answerer = Answerer(engine, encoder, job.closed, job.longest, limit, job.forms)
+            asked = Asked(job.closed, job.longest, job.forms)
+            answerer = load_answerer(given, settings.infer, folder, encoder, asked, texts)
             answered = answerer.answer(own, finished)
         spent = Spent.load(state)
         shown = {"desc": "infer", "unit": "question", "disable": not process.main}

@@ -91,7 +91,7 @@ class Attempt(NamedTuple):
 def make(folder: Path) -> None:
     """Makes the project, encoded."""
     folder.mkdir(parents=True)
-    shutil.copytree(ROOT / "data" / "base", folder / "base")
+    shutil.copytree(ROOT / "data" / "bases" / "llama", folder / "base")
     for name in TASKS:
         shutil.copytree(ROOT / "data" / "sample" / name, folder / "raw" / name)
     shutil.copy(ROOT / "data" / "prompts" / "it.yaml", folder / "prompts.yaml")

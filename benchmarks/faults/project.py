@@ -52,9 +52,9 @@ READ: dict[str, tuple[str, ...]] = {
     + ("encoded/dev.jsonl",),
     "infer": ("base/*", "adapter/*", "encoded/SHA256SUMS", "encoded/prompts.json")
     + ("encoded/questions.jsonl", "encoded/dev.jsonl", "encoded/train.jsonl")
-    + ("encoded/closed.json", "encoded/numbers.json"),
+    + ("encoded/closed.json", "encoded/forms.json"),
     "baseline": ("encoded/SHA256SUMS", "encoded/questions.jsonl", "encoded/train.jsonl")
-    + ("encoded/closed.json",),
+    + ("encoded/closed.json", "encoded/forms.json"),
     "decode": ("raw/*/*", "predictions/SHA256SUMS", "predictions/test.jsonl")
     + ("predictions/dev.jsonl",),
     "decode_baseline": ("linear/predictions/SHA256SUMS", "linear/predictions/test.jsonl"),

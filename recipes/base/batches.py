@@ -9,16 +9,15 @@ each width, so that a GPU can replay the work on one batch for all of them.
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import queue
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recipes.base.corpus import COMPARING_FIRST, EVERYTHING, REPEATING, block
 from recipes.base.tokenizer import BOS, EOS
+from recipes.base.workers import made_in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,23 +125,6 @@ def make_batch(
     return Batch(shapes, np.concatenate(flat_ids), np.concatenate(flat_weights), held)
 
 
-def _work(
-    tokenizer_json: str,
-    seed: int,
-    first: int,
-    step: int,
-    tokens: int,
-    schedule: Schedule,
-    out: multiprocessing.Queue[Batch],
-) -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json)
-    for index in count(first, step):
-        out.put(make_batch(tokenizer, seed, index, tokens, schedule))
-
-
 def fresh_batches(
     tokenizer: Tokenizer,
     seed: int,
@@ -150,7 +132,7 @@ def fresh_batches(
     workers: int,
     schedule: Schedule = Schedule(),
 ) -> Generator[Batch, None, None]:
-    """Yields batch 0, 1, 2, ... without end.
+    """Makes batch 0, 1, 2, ... without end.
 
     Args:
         tokenizer: the model's tokenizer.
@@ -159,44 +141,11 @@ def fresh_batches(
         workers: processes that make batches; 0 makes them in this process.
         schedule: when the lessons begin.
 
-    Yields:
+    Returns:
         The batches in order, the same for any number of workers.
 
     Raises:
         RuntimeError: a worker process has ended.
     """
-    if workers == 0:
-        for index in count():
-            yield make_batch(tokenizer, seed, index, tokens, schedule)
-    context: Any = multiprocessing.get_context("spawn")
-    queues = [context.Queue(maxsize=6) for _ in range(workers)]
-    processes = [
-        context.Process(
-            target=_work,
-            args=(tokenizer.to_str(), seed, k, workers, tokens, schedule, queues[k]),
-            daemon=True,
-        )
-        for k in range(workers)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        for index in count():
-            yield _take(queues[index % workers], processes[index % workers])
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-
-
-def _take(source: Any, process: Any) -> Batch:
-    while True:
-        try:
-            batch: Batch = source.get(timeout=5)
-            return batch
-        except queue.Empty:
-            if not process.is_alive():
-                raise RuntimeError(
-                    f"a data worker ended with exit code {process.exitcode}"
-                ) from None
+    make = partial(make_batch, seed=seed, tokens=tokens, schedule=schedule)
+    return made_in_order(make, tokenizer, workers, held=6)

@@ -13,7 +13,7 @@ from stages.answering.candidates import Candidates
 from stages.answering.engine import Engine, Request
 from stages.answering.numbers import Expectations
 from stages.common.command import InputError
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields
 from stages.model.text import NO_TOKEN, TextEncoder
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,13 @@ class Question(NamedTuple):
         id: its question id.
         subtask: its sub-task.
         ids: token ids of its prompt.
+        text: its input, of which heads answer with spans.
     """
 
     id: str
     subtask: str
     ids: list[int]
+    text: str = ""
 
 
 class Answer(NamedTuple):
@@ -67,7 +69,7 @@ class Answerer:
         closed: Mapping[str, Sequence[str]],
         usual_lengths: Mapping[str, int],
         max_new_tokens: int,
-        forms: Mapping[str, NumberForm] | None = None,
+        forms: Mapping[str, Fields] | None = None,
     ) -> None:
         """Takes an engine and what is known of the sub-tasks.
 
@@ -172,7 +174,7 @@ class Answerer:
                 put_off.append((questions[number], ids))
         if put_off:
             log.info("%d answers are longer than any training answer and go on", len(put_off))
-        second = [Request(q.ids + ids, limit - len(ids)) for q, ids in put_off]
+        second = [Request(q.ids + ids, limit - len(ids), len(ids)) for q, ids in put_off]
         for number, more_ids in self._in_good_order(second):
             question, ids = put_off[number]
             if more_ids[-1] == NO_TOKEN:
@@ -206,7 +208,7 @@ def generation_order(requests: Sequence[Request]) -> list[int]:
     """
 
     def key(number: int) -> tuple[int, int, list[int]]:
-        ids, max_new_tokens = requests[number]
+        ids, max_new_tokens, _ = requests[number]
         return -((len(ids) + max_new_tokens) // ALIKE), -max_new_tokens, ids
 
     return sorted(range(len(requests)), key=key)

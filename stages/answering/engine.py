@@ -12,10 +12,12 @@ class Request(NamedTuple):
     Attributes:
         ids: its token ids.
         max_new_tokens: largest number of tokens to generate.
+        begun: how many of the last ids are of the answer already.
     """
 
     ids: list[int]
     max_new_tokens: int
+    begun: int = 0
 
 
 class Engine(Protocol):
@@ -35,13 +37,14 @@ class Engine(Protocol):
         """
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Tree
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork of a closed set of answers.
 
         Args:
             prompts: token ids of each prompt.
             candidates: the answers, or numbers.
+            begun: how many of each prompt's last ids are of the answer already; without, none.
 
         Yields:
             Each prompt's number, and for each fork the logits of its tokens, up to a constant.

@@ -2,21 +2,25 @@
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import takewhile
 from operator import eq
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from stages.answering.answers import Answerer
 from stages.answering.candidates import Candidates, Tree
 from stages.answering.engine import Engine, Request
+from stages.answering.heads import HeadsAnswerer
 from stages.answering.plain_engine import PlainEngine
 from stages.answering.settings import Infer
 from stages.answering.torch_engine import TorchEngine
 from stages.answering.vllm_engine import VllmEngine
+from stages.common.command import InputError
+from stages.forms.forms import Fields
 from stages.model.adapters import load_adapter
 from stages.model.check import (
     Difference,
@@ -27,18 +31,74 @@ from stages.model.check import (
     sample,
 )
 from stages.model.device import device_and_dtype, free_memory
+from stages.model.family import check_engine
+from stages.model.heads import HeadRow, exact_heads_path, load_heads
 from stages.model.loading import load_base
 from stages.model.packed import base_of
 from stages.model.plain import PlainPath
 from stages.model.settings import Model
-from stages.model.text import TokenRow
+from stages.model.text import InputEncoder, TextEncoder, TokenRow
 
 log = logging.getLogger(__name__)
+
+
+class Asked(NamedTuple):
+    """What is known of the sub-tasks that are asked.
+
+    Attributes:
+        closed: candidate answers by closed sub-task.
+        longest: tokens of the longest training answer of each sub-task.
+        forms: of answers with numbers whose expectations are asked for.
+    """
+
+    closed: Mapping[str, Sequence[str]]
+    longest: Mapping[str, int]
+    forms: Mapping[str, Fields]
+
 
 STEPS = 8  # tokens that are generated in the check
 SMALL = 1_500_000_000  # parameters up to which candidates are scored in fp32
 FP32_SHARE = 4  # free memory must be so many times that of the weights in fp32
 CANDIDATES = 16  # candidates that are scored in the check
+
+
+def load_answerer(
+    model: Model,
+    infer: Infer,
+    adapter: Path | None,
+    encoder: TextEncoder,
+    asked: Asked,
+    prompts: Sequence[Sequence[int]],
+) -> Answerer | HeadsAnswerer:
+    """Loads what answers: an engine with a language model, or an encoder with its heads.
+
+    Args:
+        model: the base, of a family that is named.
+        infer: how questions are answered.
+        adapter: the adapter's folder.
+        encoder: turns questions and answers into tokens and back.
+        asked: what is known of the sub-tasks.
+        prompts: token ids of what there is to read.
+
+    Raises:
+        InputError: if base or adapter cannot be loaded, or transformers cannot run them.
+    """
+    if not isinstance(encoder, InputEncoder):
+        engine = load_engine(model, infer, adapter, prompts)
+        limit = infer.max_new_tokens
+        return Answerer(engine, encoder, asked.closed, asked.longest, limit, asked.forms)
+    check_engine(model, infer.engine)
+    if adapter is None:
+        raise InputError(
+            f"infer.adapter is false, but model.base {model.base!r} is encoder-only: it answers by"
+            " the heads of an adapter"
+        )
+    heads = load_adapter(load_base(model, *device_and_dtype()), adapter)
+    load_heads(heads, adapter)
+    heads.eval()
+    rows = [HeadRow(list(ids), len(ids), 0, "") for ids in prompts]
+    path = exact_heads_path(heads, rows, model.pad_id)
+    return HeadsAnswerer(path, encoder, asked.closed, asked.forms)
 
 
 def load_engine(
@@ -55,6 +115,7 @@ def load_engine(
     Raises:
         InputError: if base or adapter cannot be loaded, or transformers cannot run them.
     """
+    check_engine(model, infer.engine)
     if infer.engine == "vllm":
         return VllmEngine(model, adapter)
     causal = load_base(model, *device_and_dtype())
@@ -95,7 +156,7 @@ def _checked(
     ends, pad_id = model.end_ids, model.pad_id
     trial = _Trial(causal, pad_id, prompts, infer.max_new_tokens)
     ways: dict[str, Callable[[], TorchEngine | PlainEngine]] = {}
-    if infer.engine != "plain":
+    if infer.engine != "plain" and not base_of(causal).config.is_encoder_decoder:
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
     engine = first_exact(ways, trial.differences, trial.allowed, lambda: trial.own)
@@ -142,13 +203,13 @@ class ScoredInFp32:
         return self._generator.generate(requests)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Tree
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high")
         try:
-            yield from self._scorer.score(prompts, candidates)
+            yield from self._scorer.score(prompts, candidates, begun)
         finally:
             torch.set_float32_matmul_precision(before)
 
@@ -156,17 +217,19 @@ class ScoredInFp32:
 class _Trial:
     """A few prompts as the model's own forward continues them, to compare an engine with.
 
-    One of them is so long that its answer ends where the longest answer of all may.
+    One of them is so long that its answer ends where the longest answer of all may, if prompts and
+    answers are one text.
     """
 
     def __init__(
         self, causal: Any, pad_id: int, prompts: Sequence[Sequence[int]], max_new_tokens: int
     ) -> None:
         rows = sample([TokenRow(list(ids), len(ids), 0) for ids in prompts])
-        longest = rows[0].ids
-        filled = longest + longest * (max_new_tokens // len(longest))
-        self._prompts = [filled[: len(longest) + max(0, max_new_tokens - STEPS)]]
-        self._prompts += [row.ids for row in rows]
+        self._prompts = [row.ids for row in rows]
+        if not base_of(causal).config.is_encoder_decoder:  # whose answers are no part of prompts
+            longest = rows[0].ids
+            filled = longest + longest * (max_new_tokens // len(longest))
+            self._prompts.insert(0, filled[: len(longest) + max(0, max_new_tokens - STEPS)])
         self._rows, self.allowed = rows, allowed_difference(base_of(causal))
         self.reference = Reference(causal, pad_id)
         self._expected = self.reference.measure(self._continue, rows)

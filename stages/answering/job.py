@@ -8,17 +8,19 @@ from stages.answering.answers import Answer, Question
 from stages.answering.settings import Infer
 from stages.common.command import InputError
 from stages.common.files import QUESTION, read_closed, read_encoded
-from stages.common.forms import Forms, read_forms
+from stages.forms.forms import Fields, number_forms, read_forms
 from stages.model.examples import capped, read_split
 from stages.model.loading import load_config
 from stages.model.settings import Model
 from stages.model.text import (
+    InputEncoder,
     Survival,
     TextEncoder,
     TokenRow,
     check_fit,
     longest_answers,
     max_positions,
+    max_prompt,
 )
 
 
@@ -29,7 +31,7 @@ class Job(NamedTuple):
         questions: of the test split, in its order, and then of the dev split.
         gold: the answers to those of the dev split, by question id.
         closed: candidate answers by closed sub-task.
-        forms: of answers with numbers, by sub-task.
+        forms: of answers with numbers whose expectations are asked for, by sub-task.
         longest: tokens of the longest training answer of each sub-task.
         empty_inputs: number of questions with an empty input.
         cut_inputs: number of questions whose input was cut.
@@ -39,7 +41,7 @@ class Job(NamedTuple):
     questions: list[Question]
     gold: dict[str, str]
     closed: dict[str, list[str]]
-    forms: Forms
+    forms: dict[str, Fields]
     longest: dict[str, int]
     empty_inputs: int
     cut_inputs: int
@@ -56,7 +58,7 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     """Reads what encode has written; it has no answers of the test split.
 
     Args:
-        encoded: folder with questions.jsonl, dev.jsonl, train.jsonl, closed.json and numbers.json.
+        encoded: folder with questions.jsonl, dev.jsonl, train.jsonl, closed.json and forms.json.
         encoder: knows the prompts and the tokenizer.
         model: the base.
         infer: how questions are answered.
@@ -77,12 +79,12 @@ def read_job(encoded: Path, encoder: TextEncoder, model: Model, infer: Infer) ->
     survival.report(encoded)
     return Job(
         questions=[
-            Question(question_id, subtask, row.ids)
-            for question_id, subtask, row in zip(ids, subtasks, rows, strict=True)
+            Question(question_id, subtask, row.ids, text)
+            for question_id, subtask, row, text in zip(ids, subtasks, rows, inputs, strict=True)
         ],
         gold={row["id"]: row["output"] for row in dev},
         closed=read_closed(encoded / "closed.json") if infer.score_closed else {},
-        forms=read_forms(encoded / "numbers.json") if infer.expectations else {},
+        forms=number_forms(read_forms(encoded / "forms.json")) if infer.expectations else {},
         longest=read_longest_answers(encoded / "train.jsonl", encoder),
         empty_inputs=sum(not text.strip() for text in inputs),
         cut_inputs=sum(row.cut > 0 for row in rows),
@@ -115,7 +117,9 @@ def encode_questions(
     Raises:
         InputError: if it cannot.
     """
-    positions = max_positions(config) - max_new_tokens
+    if isinstance(encoder, InputEncoder):  # heads write nothing
+        max_new_tokens = 0
+    positions = max_prompt(config, max_new_tokens)
     if positions < 1:
         raise InputError(
             f"infer.max_new_tokens is {max_new_tokens}, but the base can hold"

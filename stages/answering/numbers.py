@@ -17,7 +17,7 @@ from typing import NamedTuple
 from stages.answering.candidates import Fork, softmax
 from stages.answering.engine import Engine
 from stages.common.command import InputError
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields
 from stages.model.text import TextEncoder
 
 
@@ -93,7 +93,7 @@ class NumberTree:
 class Expectations:
     """Computes the expectations of the numbers in answers of a form."""
 
-    def __init__(self, engine: Engine, encoder: TextEncoder, form: NumberForm) -> None:
+    def __init__(self, engine: Engine, encoder: TextEncoder, form: Fields) -> None:
         """Takes an engine and a form.
 
         Args:
@@ -120,12 +120,12 @@ class Expectations:
         before = [self._form.before(answer) for answer in answers]
         found: list[list[float] | None] = [None if text is None else [] for text in before]
         texts = [text or "" for text in before]
-        for which in range(len(self._form.ranges)):
+        for which, number in enumerate(self._form.numbers.values()):
             alive = {n: v for n, v in enumerate(found) if v is not None and not math.isnan(sum(v))}
             for n, value in self._one(which, {n: (prompts[n], texts[n]) for n in alive}):
                 if math.isfinite(value):
-                    alive[n].append(self._form.clip(which, value))
-                    texts[n] += self._form.write(alive[n][-1]) + " "
+                    alive[n].append(number.clip(value))
+                    texts[n] += number.write(alive[n][-1]) + " "
                 else:
                     alive[n].append(math.nan)
         return [None if values is None else tuple(values) for values in found]
@@ -134,14 +134,15 @@ class Expectations:
         self, which: int, rows: Mapping[int, tuple[list[int], str]]
     ) -> Iterator[tuple[int, float]]:
         """Computes the expectation of one number of each row, given its prompt and text before."""
-        by_tree: dict[int, tuple[NumberTree, list[int], list[list[int]]]] = {}
+        by_tree: dict[int, tuple[NumberTree, list[int], list[list[int]], list[int]]] = {}
         for n, (prompt, text) in rows.items():
             head, tree = self._tree(which, text)
-            _, numbers, texts = by_tree.setdefault(id(tree), (tree, [], []))
+            _, numbers, texts, begun = by_tree.setdefault(id(tree), (tree, [], [], []))
             numbers.append(n)
             texts.append([*prompt, *head])
-        for tree, numbers, texts in by_tree.values():
-            for i, logits in self._engine.score(texts, tree):
+            begun.append(len(head))
+        for tree, numbers, texts, begun in by_tree.values():
+            for i, logits in self._engine.score(texts, tree, begun):
                 yield numbers[i], tree.expectation(logits)
 
     def _tree(self, which: int, text: str) -> tuple[list[int], NumberTree]:
@@ -152,11 +153,12 @@ class Expectations:
         """
         head = self._encoder.encode_text(text.rstrip(" "))
         known = self._trees.get(which)
-        first, _ = next(self._form.numbers(which))
+        number = list(self._form.numbers.values())[which]
+        first, _ = next(number.all())
         if known and self._encoder.encode_text(text + first) == [*head, *known.probe]:
             return head, known
         values: dict[tuple[int, ...], float] = {}
-        for written, value in self._form.numbers(which):
+        for written, value in number.all():
             ids = self._encoder.encode_text(text + written)
             if ids[: len(head)] != head or tuple(ids[len(head) :]) in values:
                 raise InputError(

@@ -1,11 +1,13 @@
 """Answering on the plain path: padded batches, transformers' `generate` (infer.engine: plain).
 
-It is slower than stages/answering/torch_engine.py, and right for whatever causal language model
-transformers and peft can run.
+It is slower than stages/answering/torch_engine.py, and right for whatever language model
+transformers and peft can run. Encoder-decoders have no other engine: `generate` keeps the keys and
+values of a prompt, and scoring reads a prompt once for all candidates.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +15,8 @@ import torch
 from stages.answering.candidates import Tree
 from stages.answering.engine import Request
 from stages.answering.forks import score_forks
+from stages.model.encoder_decoder import EncoderDecoderPath, plain_path
 from stages.model.packing import to_device
-from stages.model.plain import PlainPath
 from stages.model.text import TokenRow
 
 TOKENS = {"cuda": 8192, "cpu": 2048}  # largest number of tokens of a batch, padding included
@@ -38,7 +40,7 @@ class PlainEngine:
         self.end_ids, self._pad_id = frozenset(end_ids), pad_id
         # The outliers of 8-bit layers are those of a whole batch.
         alone = alone or getattr(model, "is_loaded_in_8bit", False)
-        self.path = PlainPath(model, pad_id, alone=alone)
+        self.path = plain_path(model, pad_id, alone=alone)
         self._tokens = TOKENS[model.device.type]
         self.observe: Callable[[int, torch.Tensor], None] | None = None
 
@@ -48,29 +50,86 @@ class PlainEngine:
     @torch.no_grad()
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
         """Continues prompts greedily; see `stages.answering.engine.Engine`."""
-        whole = [
-            TokenRow(r.ids + [self._pad_id] * r.max_new_tokens, len(r.ids), 0) for r in requests
-        ]
-        for numbers, answers in self._batches(whole, self._generate):
-            for i, answer in zip(numbers, answers, strict=True):
-                yield i, self._until_end(answer[: requests[i].max_new_tokens])
+        for begun, members in self._alike(requests).items():
+            whole = [self._whole(requests[i], begun) for i in members]
+            work = partial(self._generate, members, begun)
+            for numbers, answers in self._batches(whole, work):
+                for n, answer in zip(numbers, answers, strict=True):
+                    i = members[n]
+                    yield i, self._until_end(answer[: requests[i].max_new_tokens])
 
     @torch.no_grad()
     def score(
-        self, prompts: Sequence[list[int]], candidates: Tree
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
-        yield from score_forks(prompts, candidates, self._read)
+        if isinstance(self.path, EncoderDecoderPath):
+            rows = [
+                TokenRow(ids, len(ids) - count, 0)
+                for ids, count in zip(prompts, begun or [0] * len(prompts), strict=True)
+            ]
+            yield from self._score_pairs(self.path, rows, candidates)
+        else:
+            yield from score_forks(prompts, candidates, self._read)
 
     def _read(self, rows: Sequence[TokenRow]) -> Iterator[tuple[list[int], torch.Tensor]]:
         return self._batches(rows, self._logits)
 
-    def _generate(self, numbers: list[int], rows: Sequence[TokenRow]) -> list[list[int]]:
-        longest = max(len(row.ids) - row.prompt for row in rows)
+    def _alike(self, requests: Sequence[Request]) -> dict[int, list[int]]:
+        """Numbers of requests that are answered together, by how much of an answer is begun.
+
+        It is part of a prompt, but for an encoder-decoder, which reads it apart.
+        """
+        groups: dict[int, list[int]] = {}
+        for number, request in enumerate(requests):
+            apart = isinstance(self.path, EncoderDecoderPath)
+            groups.setdefault(request.begun if apart else 0, []).append(number)
+        return groups
+
+    def _whole(self, request: Request, begun: int) -> TokenRow:
+        """A request with its longest answer, of which so many tokens stand apart already."""
+        ids = request.ids + [self._pad_id] * request.max_new_tokens
+        return TokenRow(ids, len(request.ids) - begun, 0)
+
+    def _generate(
+        self, members: list[int], begun: int, numbers: list[int], rows: Sequence[TokenRow]
+    ) -> list[list[int]]:
+        longest = max(len(row.ids) - row.prompt for row in rows) - begun
         prompts = [row.ids[: row.prompt] for row in rows]
         observe = self.observe
-        see = observe and (lambda n, logits: observe(numbers[n], logits))
+        see = observe and (lambda n, logits: observe(members[numbers[n]], logits))
+        if isinstance(self.path, EncoderDecoderPath):
+            tokens = [row.ids[row.prompt :][:begun] for row in rows]
+            return self.path.generate(prompts, longest, self.end_ids, see, tokens)
         return self.path.generate(prompts, longest, self.end_ids, see)
+
+    def _score_pairs(
+        self, path: EncoderDecoderPath, rows: Sequence[TokenRow], candidates: Tree
+    ) -> Iterator[tuple[int, list[list[float]]]]:
+        """Likewise; every prompt is read once, and then the beginnings that have all forks."""
+        forks = candidates.forks
+        beginnings = [
+            fork.before
+            for fork in forks
+            if not any(o.before[: len(fork.before)] == fork.before for o in forks if o is not fork)
+        ]
+        # Where a fork is: in the first beginning that contains it, after its own tokens.
+        places = [
+            next(i for i, tokens in enumerate(beginnings) if tokens[: len(f.before)] == f.before)
+            for f in forks
+        ]
+
+        def read(_: list[int], rows: Sequence[TokenRow]) -> list[list[list[float]]]:
+            by_fork: list[list[list[float]]] = [[]] * len(forks)
+            for place, logits in enumerate(path.fork_logits(rows, beginnings)):
+                for n, fork in enumerate(forks):
+                    if places[n] == place:
+                        of_tokens = logits[:, len(fork.before)][:, list(fork.tokens)]
+                        by_fork[n] = of_tokens.float().tolist()
+            return [[values[n] for values in by_fork] for n in range(len(rows))]
+
+        for numbers, values in self._batches(rows, read):
+            yield from zip(numbers, values, strict=True)
 
     def _logits(self, _: list[int], rows: Sequence[TokenRow]) -> torch.Tensor:
         return self.path.logits(to_device(self.path.batch(rows), self._model.device))

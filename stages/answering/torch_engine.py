@@ -153,7 +153,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def score(
-        self, prompts: Sequence[list[int]], candidates: Tree
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         yield from score_forks(prompts, candidates, self._read)

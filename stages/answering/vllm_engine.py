@@ -91,7 +91,7 @@ class VllmEngine:
             yield number, list(completion.token_ids)
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Tree
+        self, prompts: Sequence[list[int]], candidates: Tree, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         """Computes the logits at every fork; see `stages.answering.engine.Engine`."""
         from vllm import SamplingParams

@@ -108,13 +108,3 @@ def phrases(answer: str) -> Iterator[Phrase]:
     for part in re.split(MARKER, answer):
         if tokens := TOKEN.findall(part):
             yield tuple(tokens)
-
-
-def are_copied(inputs: Sequence[str], outputs: Sequence[str]) -> bool:
-    """Whether answers are copied: half of the different phrases, or more, stand in an input."""
-    copied: dict[Phrase, bool] = {}
-    for text, output in zip(inputs, outputs, strict=True):
-        tokens = f" {' '.join(TOKEN.findall(text))} "
-        for phrase in phrases(output):
-            copied[phrase] = copied.get(phrase, False) or f" {' '.join(phrase)} " in tokens
-    return bool(copied) and 2 * sum(copied.values()) >= len(copied)

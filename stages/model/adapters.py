@@ -16,21 +16,43 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from peft import PeftConfig, PeftModelForCausalLM
+from peft import (
+    PeftConfig,
+    PeftModelForCausalLM,
+    PeftModelForFeatureExtraction,
+    PeftModelForSeq2SeqLM,
+)
 
 from stages.common.command import InputError
 from stages.common.files import read_json, read_text
 from stages.model import limits
 from stages.model.checkpoints import check_finite, types_of
+from stages.model.family import family_of
 from stages.model.reading import reading
 
 log = logging.getLogger(__name__)
+
+MODELS = {
+    "decoder-only": PeftModelForCausalLM,
+    "encoder-decoder": PeftModelForSeq2SeqLM,
+    "encoder-only": PeftModelForFeatureExtraction,
+}
+"""peft's model of a base with its adapter, by the base's family."""
+
+TASKS = {
+    "decoder-only": "CAUSAL_LM",
+    "encoder-decoder": "SEQ_2_SEQ_LM",
+    "encoder-only": "FEATURE_EXTRACTION",
+}
+"""peft's name of what an adapter is for, likewise."""
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 FLOATS = ("f16", "f32", "f64", "bf16", "float16", "float32", "float64", "bfloat16")
 """Types of an adapter's weights, as safetensors and torch name them."""
+HEADS = ("adapter_heads.json", "adapter_heads.safetensors")
+"""Forms and weights of an encoder's heads, beside the adapter that they were trained with."""
 
 PATTERNS = (
     "target_modules",
@@ -60,7 +82,7 @@ def adapter_folder(setting: bool | str, own: Path) -> Path | None:
         return own if setting else None
     name, _, commit = setting.partition("@")
     with reading(f"infer.adapter {setting!r}"):
-        folder = snapshot_download(name, revision=commit, allow_patterns=[CONFIG, *WEIGHTS])
+        folder = snapshot_download(name, revision=commit, allow_patterns=[CONFIG, *WEIGHTS, *HEADS])
     return Path(folder)
 
 
@@ -89,7 +111,7 @@ def load_adapter(base: Any, adapter: Path) -> Any:
         warnings.filterwarnings("ignore", message="Found missing adapter keys")
         settings = PeftConfig.from_pretrained(str(adapter))
         settings.inference_mode = True
-        model = PeftModelForCausalLM(base, settings)
+        model = MODELS[family_of(base.config.to_dict())](base, settings)
         result = model.load_adapter(str(adapter), "default", is_trainable=False)
     for problem, keys in (
         ("lacks weights that its settings ask for", result.missing_keys),
@@ -187,7 +209,7 @@ def adapter_fingerprint(adapter: Path) -> str:
     """
     if not adapter.is_dir():
         raise InputError(f"{adapter}: no such folder; expected an adapter, as finetune writes it")
-    files = (adapter / name for name in (CONFIG, *WEIGHTS))
+    files = (adapter / name for name in (CONFIG, *WEIGHTS, *HEADS))
     return " ".join(
         hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()
     )

@@ -16,6 +16,7 @@ import torch
 
 from stages.common.command import InputError
 from stages.model import processes
+from stages.model.encoder_decoder import plain_path
 from stages.model.packed import base_of
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
@@ -40,14 +41,19 @@ Result = TypeVar("Result")
 # --- What is compared -----------------------------------------------------------------------------
 
 
-def sample(rows: Sequence[TokenRow]) -> list[TokenRow]:
-    """Chooses rows: the longest, looked at for long, the shortest, and two with a common prefix."""
+def sample(rows: Sequence[TokenRow], *, apart: bool = False) -> list[TokenRow]:
+    """Chooses rows: the longest, looked at for long, the shortest, and two with a common prefix.
+
+    Args:
+        rows: the job's.
+        apart: whether answers are read apart from prompts, and rows stay as they are.
+    """
     by_ids = sorted(range(len(rows)), key=lambda i: rows[i].ids)
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
     middle = len(by_ids) // 2
     chosen = dict.fromkeys([by_length[-1], by_length[0], *by_ids[middle : middle + ROWS - 2]])
     longest, *others = (rows[i] for i in chosen)
-    return [with_answer(longest, LOOKED_AT), *others]
+    return [longest if apart else with_answer(longest, LOOKED_AT), *others]
 
 
 def with_answer(row: TokenRow, tokens: int) -> TokenRow:
@@ -118,8 +124,17 @@ def allowed_difference(base: Any) -> float:
     dtype = base.dtype
     if any(_computes_in_bf16(module) for module in base.modules()):
         dtype = torch.bfloat16
-    layers = getattr(base.config.get_text_config(), "num_hidden_layers", 1)
-    return ROUNDING[dtype] * math.sqrt(layers)
+    return ROUNDING[dtype] * math.sqrt(_depth(base.config))
+
+
+def _depth(config: Any) -> int:
+    """Layers that a number goes through; those of a decoder beside an encoder attend twice."""
+    own = config.get_text_config()
+    if not config.is_encoder_decoder:
+        return getattr(own, "num_hidden_layers", 1)
+    names = ("num_decoder_layers", "decoder_layers", "num_hidden_layers")
+    decoder = next(getattr(own, name) for name in names if getattr(own, name, None))
+    return int(getattr(config, "num_hidden_layers", decoder)) + 2 * int(decoder)
 
 
 def _computes_in_bf16(module: Any) -> bool:
@@ -169,7 +184,7 @@ class Reference:
             model: the base, or the base with its adapter.
             pad_id: of the token that fills short rows.
         """
-        self._path = PlainPath(model, pad_id, alone=True)
+        self._path = plain_path(model, pad_id, alone=True)
         self._base = base_of(model)
         self._own_attention = self._base.config._attn_implementation
 

@@ -5,6 +5,7 @@ expect. Here both are refused by name, unless the codes are of the quantization 
 """
 
 import copy
+import logging
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,12 +15,13 @@ import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 from huggingface_hub import snapshot_download
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM
 
 from stages.common import limits
 from stages.common.command import InputError
 from stages.common.settings import load, shown
 from stages.model.settings import Model
+
+log = logging.getLogger(__name__)
 
 CONFIGURATIONS = (
     *("config.json", "generation_config.json", "tokenizer_config.json"),
@@ -80,7 +82,7 @@ def check_quantization(settings: Model, config: Any) -> bool:
     )
 
 
-def check_size(settings: Model, config: Any) -> None:
+def check_size(settings: Model, config: Any, kind: Any) -> None:
     """Makes sure that the files of weights can hold what config.json describes.
 
     transformers would make random numbers of all that they lack, as long as there is memory.
@@ -88,6 +90,7 @@ def check_size(settings: Model, config: Any) -> None:
     Args:
         settings: which base; files of a hub id are not looked at.
         config: the base's configuration.
+        kind: transformers' class that makes models of its family, such as AutoModelForCausalLM.
 
     Raises:
         InputError: if there is less than half a byte for a parameter (4 bits, as nf4).
@@ -96,7 +99,7 @@ def check_size(settings: Model, config: Any) -> None:
     if not (size := sum(path.stat().st_size for path in paths)):
         return
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+        model = kind.from_config(copy.deepcopy(config), trust_remote_code=False)
     parameters = sum(weight.numel() for weight in model.parameters())
     if parameters > max(2 * size, SMALL):
         raise InputError(
@@ -199,6 +202,25 @@ def _four_bit_error(values: torch.Tensor, kind: str) -> float:
     codes, state = quantize_4bit(values, quant_type=kind)
     apart = dequantize_4bit(codes, state) - values
     return float(apart.norm() / values.norm())
+
+
+def leave_heads_out(base: Any, report: dict[str, Any]) -> None:
+    """Takes the heads that an encoder was trained with out of a report about loading it.
+
+    Args:
+        base: the encoder.
+        report: of transformers; keys that belong to none of the encoder's parts leave it.
+    """
+    parts = {name.partition(".")[0] for name, _ in base.named_children()}
+    prefix = f"{base.base_model_prefix}."
+    heads = {
+        key
+        for key in report["unexpected_keys"]
+        if str(key).removeprefix(prefix).partition(".")[0] not in parts
+    }
+    if heads:
+        log.info("left out, for heads are trained anew: %s", ", ".join(sorted(heads)))
+        report["unexpected_keys"] = [k for k in report["unexpected_keys"] if k not in heads]
 
 
 def check_finite(whose: str, weights: Iterable[tuple[str, torch.Tensor]]) -> None:

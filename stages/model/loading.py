@@ -1,10 +1,11 @@
-"""Loading the base model and its tokenizer.
+"""Loading the base model, of whichever family, and its tokenizer.
 
 A base is a folder or a hub id at a pinned revision, in safetensors or in (sharded) ``.bin`` files;
 the latter go through the restricted unpickler only. No code of a model's repository is ever run.
 What a checkpoint holds is used as it is meant (stages/model/checkpoints.py), or refused.
 """
 
+import inspect
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit, Params4bit
 from transformers import (
+    MODEL_MAPPING,
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
     AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
@@ -31,16 +35,26 @@ from stages.model.checkpoints import (
     check_quantization,
     check_report,
     check_size,
+    leave_heads_out,
 )
 from stages.model.device import free_memory
+from stages.model.family import with_family
 from stages.model.head import use_full_precision_head
 from stages.model.limits import LAYERS
 from stages.model.reading import reading
 from stages.model.settings import Model
+from stages.model.text import OFFSET
 
 log = logging.getLogger(__name__)
 
 ROOM = 16 * 2**30  # bytes of GPU memory for the work on a base that is kept in 16 bits
+
+LOADERS = {
+    "decoder-only": AutoModelForCausalLM,
+    "encoder-decoder": AutoModelForSeq2SeqLM,
+    "encoder-only": AutoModel,  # whose heads are ours
+}
+"""What loads a base, by its family."""
 
 
 # --- Base -----------------------------------------------------------------------------------------
@@ -57,7 +71,9 @@ def load_config(settings: Model) -> Any:
         config = AutoConfig.from_pretrained(
             settings.base, revision=settings.revision or "main", trust_remote_code=False
         )
-        layers = int(getattr(config.get_text_config(), "num_hidden_layers", 0))
+        text_config = config.get_text_config()
+        names = ("num_hidden_layers", "num_decoder_layers", "decoder_layers")
+        layers = max(int(getattr(text_config, name, None) or 0) for name in names)
         # These may name kernels that transformers would fetch from the hub and run. What computes
         # is found at run time.
         config._attn_implementation = None
@@ -79,6 +95,15 @@ def _drop_nothing(config: Any) -> None:
                 setattr(part, key, 0.0)
 
 
+def settled(settings: Model) -> Model:
+    """Returns settings that name the base's family, and agree with its configuration.
+
+    Raises:
+        InputError: if they do not agree, or the base cannot be found or read.
+    """
+    return with_family(settings, load_config(settings).to_dict())
+
+
 def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     """Loads the base, quantised if the settings say so, with all its parameters frozen.
 
@@ -88,7 +113,8 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
         dtype: number type of what is not quantised, and of the computation.
 
     Returns:
-        A causal language model of transformers.
+        A model of transformers: a causal or a sequence-to-sequence language model, or an encoder
+        without a head.
 
     Raises:
         InputError: if it cannot be found or read, or lacks weights.
@@ -106,10 +132,11 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
         device,
     )
     config = load_config(settings)
+    settings = with_family(settings, config.to_dict())
     is_saved_so = check_quantization(settings, config)
     with reading(f"model.base {settings.base!r}"):
-        check_size(settings, config)
-        base, report = AutoModelForCausalLM.from_pretrained(
+        check_size(settings, config, LOADERS[settings.family])
+        base, report = LOADERS[settings.family].from_pretrained(
             settings.base,
             config=config,
             revision=settings.revision or "main",
@@ -119,7 +146,10 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
             trust_remote_code=False,
             weights_only=True,
             output_loading_info=True,
+            **_without_pooling(settings, config),
         )
+    if settings.family == "encoder-only":
+        leave_heads_out(base, report)
     check_report(settings, report)
     check_finite(f"model.base {settings.base!r}", _numbers(base))
     _state_ids(base, settings)
@@ -131,7 +161,8 @@ def load_base(settings: Model, device: torch.device, dtype: torch.dtype) -> Any:
     if settings.quantization == "nf4" and not sharded and dequantized_fits(base):
         log.info("memory allows it: the 4-bit values are kept in %s", dtype)
         dequantize(base, dtype)
-    use_full_precision_head(base)
+    if settings.family != "encoder-only":
+        use_full_precision_head(base)
     return base
 
 
@@ -149,6 +180,14 @@ def _quantization(settings: Model, dtype: torch.dtype, sharded: bool) -> BitsAnd
     return None
 
 
+def _without_pooling(settings: Model, config: Any) -> dict[str, bool]:
+    """Keeps an encoder from having a pooling layer, which not all checkpoints have."""
+    if settings.family != "encoder-only":
+        return {}
+    parameters = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
+
+
 def _state_ids(base: Any, settings: Model) -> None:
     """Puts the stated ids in the place of the base's own, and of its habits of generation."""
     vocabulary = base.config.get_text_config().vocab_size
@@ -157,9 +196,19 @@ def _state_ids(base: Any, settings: Model) -> None:
             raise InputError(
                 f"model.{name}: token id {token}, but the base has {vocabulary} tokens"
             )
+    own = getattr(base.config, "pad_token_id", None)  # some types of models have none
+    if base.config.model_type in OFFSET and own != settings.pad_id:
+        raise InputError(
+            f"model.pad_id: {settings.pad_id}, but positions of a {base.config.model_type} begin"
+            f" after its own, {own}; expected {own}"
+        )
     ids = {"pad_token_id": settings.pad_id, "bos_token_id": settings.bos_id}
     base.config.update(ids | {"eos_token_id": settings.eos_id})
-    base.generation_config = GenerationConfig(**ids)  # answers say for themselves what ends them
+    if settings.family == "encoder-decoder":
+        ids["decoder_start_token_id"] = settings.start_id
+        base.config.update({"decoder_start_token_id": settings.start_id})
+    if settings.family != "encoder-only":  # answers say for themselves what ends them
+        base.generation_config = GenerationConfig(**ids)
 
 
 def _numbers(base: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -230,6 +279,7 @@ def load_tokenizer(settings: Model) -> Any:
 
 def _check_ids(settings: Model, tokenizer: Any) -> None:
     """Makes sure that stated ids are no ordinary pieces of the tokenizer."""
+    own = own_ids(tokenizer)
     added = tokenizer.added_tokens_decoder
     special = {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
     for name, token in settings.stated_ids.items():
@@ -237,14 +287,22 @@ def _check_ids(settings: Model, tokenizer: Any) -> None:
             piece = tokenizer.convert_ids_to_tokens(token)
             raise InputError(
                 f"model.{name}: {token} is an ordinary piece of the tokenizer, {piece!r}; its own"
-                f" ids are bos {tokenizer.bos_token_id}, eos {tokenizer.eos_token_id}, pad"
-                f" {tokenizer.pad_token_id} (make base B={settings.base} states them)"
+                f" ids are bos {own[0]}, eos {own[1]}, pad {tokenizer.pad_token_id} (make base"
+                f" B={settings.base} states them)"
             )
-    own = (tokenizer.bos_token_id, tokenizer.eos_token_id)
-    if tokenizer.eos_token_id not in settings.end_ids or settings.bos_id not in (own[0], None):
+    if own[1] not in settings.end_ids or settings.bos_id not in (own[0], None):
         log.warning(
             "the tokenizer's own bos and eos ids are %s and %s; params.yaml's %s and %s are used",
             *own,
             settings.bos_id,
             settings.eos_id,
         )
+
+
+def own_ids(tokenizer: Any) -> tuple[int | None, int | None]:
+    """Returns the tokens that a tokenizer puts before and after a text; BERT has other names."""
+    begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return (
+        tokenizer.cls_token_id if begin is None else begin,
+        tokenizer.sep_token_id if end is None else end,
+    )

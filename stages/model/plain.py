@@ -6,7 +6,7 @@ generate, where the attention mask hides it. It is also what the fast path is me
 (stages/model/check.py).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -111,12 +111,23 @@ class PlainPath:
             For each prompt as many new tokens as the longest answer has, those after its end filled
             up; `NO_TOKEN` alone where the logits were no finite numbers.
         """
-        no_tokens = NoTokens()
         device = self.model.device
         ids, mask = (tensor.to(device) for tensor in pad(prompts, self._pad_id, left=True))
+        read = {"input_ids": ids, "attention_mask": mask}
+        return self._generate(read, ids.shape[1], max_new_tokens, end_ids, observe)
+
+    def _generate(
+        self,
+        read: Mapping[str, Any],
+        begun: int,
+        max_new_tokens: int,
+        end_ids: Collection[int],
+        observe: Callable[[int, torch.Tensor], None] | None,
+    ) -> list[list[int]]:
+        """Continues what the model has read, of which so many tokens come back before new ones."""
+        no_tokens = NoTokens()
         output = self.model.generate(
-            input_ids=ids,
-            attention_mask=mask,
+            **read,
             logits_processor=[no_tokens],
             generation_config=GenerationConfig(
                 max_new_tokens=max_new_tokens,
@@ -129,7 +140,7 @@ class PlainPath:
         if observe:
             for number, logits in enumerate(torch.stack(output.logits, dim=1)):
                 observe(number, logits)
-        new: list[list[int]] = output.sequences[:, ids.shape[1] :].tolist()
+        new: list[list[int]] = output.sequences[:, begun:].tolist()
         without = no_tokens.rows.tolist()
         return [[NO_TOKEN] if none else row for row, none in zip(new, without, strict=True)]
 

@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 
 CONTEXT = 15  # characters shown before and after one that does not survive
 UNLIMITED = 10**9  # positions of a base that states no number
+OFFSET = frozenset(
+    "camembert data2vec-text ibert longformer luke mpnet roberta roberta-prelayernorm xlm-roberta"
+    " xlm-roberta-xl xmod".split()
+)
+"""Types of encoders whose positions begin after the id of their padding."""
 NO_TOKEN = -1  # stands for the next one where logits are no finite numbers (stages/model/greedy.py)
 FIRST = 8  # characters of a token, as a first guess at how many are too many
 DOUBT = 16  # tokens by which a longer text may have fewer, at the cut
@@ -27,7 +32,8 @@ class TokenRow(NamedTuple):
     """Token ids of a prompt and, in training, its answer.
 
     Attributes:
-        ids: the prompt's ids, then the answer's and the end token's.
+        ids: the prompt's ids, for an encoder with an end token; then the answer's and its end
+            token's.
         prompt: number of the prompt's ids.
         cut: number of characters of the input that were cut.
     """
@@ -35,6 +41,11 @@ class TokenRow(NamedTuple):
     ids: list[int]
     prompt: int
     cut: int
+
+    @property
+    def labels(self) -> int:
+        """Number of labels that loss is computed on: the answer's tokens."""
+        return len(self.ids) - self.prompt
 
 
 class TooLong(InputError):
@@ -52,6 +63,7 @@ class TextEncoder:
         self._settings = settings
         self._tokenizer = tokenizer
         self._prompts = prompts
+        self._closing = [settings.end_ids[0]] if settings.has_encoder else []
 
     def encode_example(self, subtask: str, text: str, answer: str) -> TokenRow:
         """Encodes a question with its answer, the end token included.
@@ -104,6 +116,10 @@ class TextEncoder:
         """Encodes and decodes a text: what the model sees of it, or can say; trimmed."""
         return self.decode(self.encode_answer(text))
 
+    def _render(self, subtask: str, text: str) -> str:
+        """What the model reads of a question."""
+        return self._prompts.render(subtask, text)
+
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
@@ -125,8 +141,8 @@ class TextEncoder:
         beginning = [] if bos_id is None else [bos_id]
 
         def ids(characters: int) -> list[int]:
-            prompt = self._prompts.render(subtask, text[:characters].rstrip())
-            return [*beginning, *self._ids(prompt)]
+            prompt = self._render(subtask, text[:characters].rstrip())
+            return [*beginning, *self._ids(prompt), *self._closing]
 
         longest = min(len(text), self._settings.max_characters or len(text))
         enough = FIRST * max(1, budget)  # characters: all, or surely too many
@@ -153,6 +169,54 @@ class TextEncoder:
         while len(ids(fits)) > budget:
             fits -= 1
         return ids(fits), len(text) - fits
+
+
+class InputEncoder(TextEncoder):
+    """Turns questions into what an encoder with heads reads: the input alone.
+
+    The sub-task chooses a head, and needs no instruction.
+    """
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Returns the places in a text of the tokens that it has, as characters.
+
+        Raises:
+            InputError: if the tokenizer does not know them.
+        """
+        if not getattr(self._tokenizer, "is_fast", False):
+            raise InputError(
+                "model.tokenizer: it does not say where in a text its tokens are, which heads of"
+                " spans need; expected a tokenizer with a tokenizer.json"
+            )
+        found = self._tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return [(int(start), int(end)) for start, end in found["offset_mapping"]]
+
+    @property
+    def cutoff(self) -> int:
+        """Largest number of tokens of a row."""
+        return self._settings.cutoff
+
+    @property
+    def before(self) -> int:
+        """Number of tokens before the first one of a text."""
+        return 0 if self._settings.bos_id is None else 1
+
+    def _render(self, subtask: str, text: str) -> str:
+        return text
+
+
+def text_encoder(settings: Model, tokenizer: Any, prompts: Prompts) -> TextEncoder:
+    """Returns the encoder of texts that the base's family needs.
+
+    Args:
+        settings: which name the family.
+        tokenizer: as it was loaded.
+        prompts: header, template and instructions.
+    """
+    kind = InputEncoder if settings.family == "encoder-only" else TextEncoder
+    return kind(settings, tokenizer, prompts)
 
 
 class Survival:
@@ -215,7 +279,7 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
     Args:
         rows: the rows.
         config: the base's configuration.
-        answer: tokens that will be added to each row.
+        answer: tokens of an answer that will be written to each row.
 
     Raises:
         InputError: if it cannot.
@@ -228,6 +292,10 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
             " model.tokenizer does not belong to model.base"
         )
     longest = max((len(row.ids) for row in rows), default=0) + answer
+    if config.is_encoder_decoder:  # which reads and writes apart
+        prompts = (row.prompt for row in rows)
+        answers = (len(row.ids) - row.prompt + answer for row in rows)
+        longest = max((*prompts, *answers), default=0)
     if longest > (positions := max_positions(config)):
         raise InputError(
             f"model.cutoff: a row has {longest} tokens, but the base can hold {positions}"
@@ -237,5 +305,23 @@ def check_fit(rows: Sequence[TokenRow], config: Any, answer: int = 0) -> None:
 def max_positions(config: Any) -> int:
     """Returns the largest number of tokens that a base can hold; without a limit, very many."""
     text_config = config.get_text_config()
-    keys = ("max_position_embeddings", "max_seq_len", "n_positions")
-    return int(next((v for key in keys if (v := getattr(text_config, key, None))), UNLIMITED))
+    keys = ["max_position_embeddings", "max_seq_len"]
+    if not hasattr(text_config, "relative_attention_num_buckets"):  # T5, which has no positions
+        keys.append("n_positions")
+    stated = int(next((v for key in keys if (v := getattr(text_config, key, None))), UNLIMITED))
+    if text_config.model_type in OFFSET and stated < UNLIMITED:
+        return stated - int(text_config.pad_token_id) - 1
+    return stated
+
+
+def max_prompt(config: Any, answer: int) -> int:
+    """Returns the largest number of tokens of a prompt that a base can hold with its answer.
+
+    Args:
+        config: the base's configuration.
+        answer: largest number of tokens of an answer.
+    """
+    positions = max_positions(config)
+    if config.is_encoder_decoder:
+        return positions if answer <= positions else 0
+    return positions - answer

@@ -10,13 +10,13 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from stages.common.command import InputError
-from stages.common.forms import NumberForm
 from stages.common.outputs import check_sums
 from stages.common.settings import PARAMS
 from stages.common.tracked import check_pointers
+from stages.forms.forms import Form, one_label
 from stages.toolkit.decisions import Figure
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
@@ -34,7 +34,9 @@ class Task(Protocol):
             closed if encode can write no other answers than these few (25 at most); decode must be
             able to parse each of them in full. Sub-tasks whose answers are numbers, names, spans
             or sets of labels are open and have no entry.
-        NUMBERS: the form of the answers of each sub-task whose answers hold numbers.
+        FORMS: what kind of answer each open sub-task has (stages/forms/forms.py), for models that
+            compute answers instead of writing them, and for expectations of numbers; those without
+            an entry have none of the kinds.
         FIGURES: by which decisions of a sub-task are judged on dev (stages/toolkit/decisions.py);
             sub-tasks without an entry are answered as the model answers.
     """
@@ -43,7 +45,7 @@ class Task(Protocol):
     UNITS: Sequence[str]
     SENDING: Sending
     CLOSED: Mapping[str, Sequence[str]]
-    NUMBERS: Mapping[str, NumberForm]
+    FORMS: Mapping[str, Form]
     FIGURES: Mapping[str, Figure]
 
     def encode(self, folder: Path, hold_out: HoldOut) -> Encoded:
@@ -72,6 +74,20 @@ class Task(Protocol):
             mapping of at least one part that is parsed apart; None where nothing can be parsed, so
             that decode would submit its fallback. An answer that names nothing, such as
             ``nessuna``, is an empty list.
+        """
+
+    def place(self, subtask: str, text: str, answer: str) -> Sequence[Any]:
+        """Finds in a question's input what an answer names, as decode does.
+
+        Only tasks with a sub-task whose form is `Spans` or `Pairs` have it.
+
+        Args:
+            subtask: such a sub-task.
+            text: the input of a question.
+            answer: an answer to it.
+
+        Returns:
+            The values that the form writes, ascending.
         """
 
     def decode(
@@ -136,6 +152,17 @@ def load(name: str) -> Task:
     if name not in names():
         raise InputError(f"{PARAMS}: tasks: no task {name!r}; known: {', '.join(names())}")
     return cast(Task, importlib.import_module(f"stages.tasks.{name}"))
+
+
+def form_of(subtask: str) -> Form | None:
+    """The form of a sub-task's answers, which the task that it belongs to has; None if none has.
+
+    Rows of the lecture are of the form that other rows of their sub-task have, or of none.
+    """
+    if (name := owner(subtask)) not in names():
+        return None
+    candidates = load(name).CLOSED.get(subtask)
+    return one_label(candidates) if candidates else load(name).FORMS.get(subtask)
 
 
 def problems(selected: Sequence[str], run: int) -> Iterator[str]:

@@ -38,7 +38,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
@@ -115,7 +115,7 @@ REQUIRED = (A.files.train,)
 UNITS = (A.name, B.name)
 SENDING = Sending("upload each file to the sub-task's competition on Kaggle")
 CLOSED = {subtask.name: subtask.answers.candidates for subtask in SUBTASKS}
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = dict.fromkeys(CLOSED, F1())
 WEIGHTS = {A.name: 0.6, B.name: 0.4}  # of the overall score
 

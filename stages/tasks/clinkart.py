@@ -39,17 +39,9 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
-from stages.common.forms import NumberForm
-from stages.toolkit.answers import AnswerParser
-from stages.toolkit.decisions import Figure
-from stages.toolkit.limits import MENTIONS, too_large
-from stages.toolkit.memo import Memo
-from stages.toolkit.questions import question_id
-from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
-from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
-from stages.toolkit.sentences import sentences
-from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
+from stages.common.memo import Memo
+from stages.forms.forms import Pairs
+from stages.forms.mentions import (
     Markers,
     Span,
     is_word,
@@ -58,6 +50,14 @@ from stages.toolkit.spans import (
     parse_mark,
     with_mark,
 )
+from stages.toolkit.answers import AnswerParser
+from stages.toolkit.decisions import Figure
+from stages.toolkit.limits import MENTIONS, too_large
+from stages.toolkit.questions import question_id
+from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
+from stages.toolkit.records import Encoded, Example, Sample, Sending, Submission, Unit
+from stages.toolkit.sentences import sentences
+from stages.toolkit.settings import Run
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut
 
 NAME = "clinkart"
@@ -67,9 +67,6 @@ SUBMISSION = "{team}_run{run}.txt"
 UNITS = (NAME,)
 SENDING = Sending("by e-mail to the organisers", runs=2)
 CLOSED: dict[str, tuple[str, ...]] = {}
-
-
-NUMBERS: dict[str, NumberForm] = {}
 FIGURES: dict[str, Figure] = {}
 
 
@@ -322,6 +319,16 @@ def _examples(
 NO_RELATION = "[NOREL]"
 
 MARKERS = Markers("BREL", "SEP", "EREL", "NOREL")
+FORMS = {
+    NAME: Pairs(
+        labels=("result", "test"),
+        entry="[BREL] {result} [SEP] {test} [EREL]",
+        joint=" ",
+        none=NO_RELATION,
+        markers=["BREL", "SEP", "EREL", "NOREL"],
+        unit="word",
+    )
+}
 
 
 class Pair(NamedTuple):
@@ -615,6 +622,12 @@ def _everywhere(text: str, mention: str) -> list[Span]:
 def _first_in(chunk: Span, places: Sequence[Span]) -> int:
     """The number of the first place that does not begin before a chunk."""
     return bisect.bisect_left(places, chunk.start, key=lambda place: place.start)
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, int, int]]:
+    """The relations of which a chunk has both spans; see `stages.tasks.Task.place`."""
+    found = locate(text, Span(0, len(text)), parse_answer(answer)[0])
+    return sorted({(*relation.result, *relation.test) for relation in found if relation})
 
 
 def interpret(subtask: str, answer: str) -> list[Pair] | None:

@@ -39,7 +39,7 @@ from statistics import fmean, harmonic_mean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers, yes_no
 from stages.toolkit.decisions import Accuracy, Correlation, Figure
 from stages.toolkit.questions import examples, question_id
@@ -73,7 +73,9 @@ SUBMISSIONS = {
 
 COHERENT = yes_no(1, 0)
 CLOSED = {CLASSES: COHERENT.candidates}
-NUMBERS = {SCORES: NumberForm(ranges=((1.0, 5.0),), decimals=2)}
+FORMS = {
+    SCORES: Fields(template="{score}", numbers={"score": Number(low=1.0, high=5.0, decimals=2)})
+}
 FIGURES: dict[str, Figure] = {CLASSES: Accuracy(), SCORES: Correlation()}
 FALLBACK = 0
 LOWEST, MIDDLE, HIGHEST = 1.0, 3.0, 5.0

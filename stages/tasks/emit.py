@@ -35,7 +35,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects, required
-from stages.common.forms import NumberForm
+from stages.forms.forms import Words
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
@@ -135,9 +135,7 @@ class SubTask:
 A = SubTask("A", tuple(EMOTIONS.answers))
 B = SubTask("B", ("Direction", "Topic"))
 CLOSED = {B.name: TARGETS.candidates}
-
-
-NUMBERS: dict[str, NumberForm] = {}
+FORMS = {A.name: Words(words=sorted(EMOTIONS.candidates), none=NONE)}
 FIGURES = {B.name: F1(labels=lambda answer: (TARGETS.parse(answer) or frozenset(),))}
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, normalised, parse_numbers
 from stages.toolkit.decisions import Correlation
 from stages.toolkit.questions import examples, question_id
@@ -58,7 +58,12 @@ SUBMISSION = "{team}_SubtaskB_unconstrained_run{run}.csv"
 UNITS = (NAME,)
 SENDING = Sending("to the organisers", runs=3, archive="{team}.zip")
 CLOSED: dict[str, tuple[str, ...]] = {}
-NUMBERS = {NAME: NumberForm(ranges=((0.0, 6.0),) * 3, decimals=2)}
+FORMS = {
+    NAME: Fields(
+        template="{V} {A} {D}",
+        numbers=dict.fromkeys("VAD", Number(low=0.0, high=6.0, decimals=2)),
+    )
+}
 FIGURES = {NAME: Correlation()}
 LOWEST, MIDDLE, HIGHEST = 0.0, 3.0, 6.0
 

@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, required
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields, Number
 from stages.toolkit.answers import AnswerParser, Labels, normalised, parse_numbers
 from stages.toolkit.decisions import Closeness
 from stages.toolkit.questions import examples, question_id
@@ -76,10 +76,15 @@ SENDING = Sending(
     suffix=".tsv",
 )
 CLOSED: dict[str, tuple[str, ...]] = {}  # region and point are one answer
-
-NUMBERS = {
-    NAME: NumberForm(
-        after="[geo] ", ranges=((35.2, 47.2), (6.5, 18.6)), decimals=3, resolution=0.099
+FORMS = {
+    NAME: Fields(
+        template="[regione] {region} [geo] {latitude} {longitude}",
+        labels={"region": []},  # those that the training files have
+        numbers={
+            "latitude": Number(low=35.2, high=47.2, decimals=3),
+            "longitude": Number(low=6.5, high=18.6, decimals=3),
+        },
+        resolution=0.099,
     )
 }
 FIGURES = {NAME: Closeness()}

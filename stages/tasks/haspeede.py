@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
@@ -62,7 +62,7 @@ SENDING = Sending("to the organisers, as they are", runs=2)
 
 HATE = yes_no(1, 0)
 CLOSED = {NAME: HATE.candidates}
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 0
 

@@ -43,26 +43,18 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects, required
-from stages.common.forms import NumberForm
+from stages.common.memo import Memo
+from stages.forms.forms import Spans
+from stages.forms.mentions import Markers, Span, is_word, parse_mark, with_mark
+from stages.forms.places import Places, TextPlaces, only
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.decisions import F1
 from stages.toolkit.limits import too_large
-from stages.toolkit.memo import Memo
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
-    Markers,
-    Places,
-    Span,
-    TextPlaces,
-    is_word,
-    only,
-    parse_mark,
-    place_in_order,
-    with_mark,
-)
+from stages.toolkit.spans import place_in_order
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import (
     Parser,
@@ -92,7 +84,6 @@ SUBMISSIONS = {A: "{team}.A.run{run}.tsv", B: "{team}.B.run{run}.tsv"}
 
 HOMOTRANSPHOBIC = yes_no(1, 0)
 CLOSED = {A: HOMOTRANSPHOBIC.candidates}
-NUMBERS: dict[str, NumberForm] = {}
 FIGURES = {A: F1()}
 FALLBACK = 0
 
@@ -288,6 +279,17 @@ def _log_absent(folder: Path, posts: Mapping[str, BySplit[Post]]) -> None:
 NONE = "nessuna"
 GAP = Markers("gap")
 BLANK = Markers("blank")
+FORMS = {
+    B: Spans(
+        labels=[COLUMN[B]],
+        entry="{mention}",
+        joint=" [gap] ",
+        none=NONE,
+        markers=["gap", "blank"],
+        blank="[blank]",
+        unit="word",
+    )
+}
 
 
 def spans_of(rationale: AbstractSet[int]) -> list[Span]:
@@ -422,6 +424,12 @@ class _Finder:
 def _is_blank(text: str, start: int, end: int) -> bool:
     inside = start >= 0 and end <= len(text)
     return start == end or (inside and text[start:end].isspace())
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, str]]:
+    """The spans of a post that an answer means; see `stages.tasks.Task.place`."""
+    spans = locate(text, parse_answer(answer)[0])
+    return sorted((span.start, span.end, COLUMN[B]) for span in spans if span)
 
 
 def interpret(subtask: str, answer: str) -> int | list[str] | None:

@@ -43,7 +43,7 @@ from pathlib import Path
 from statistics import fmean
 
 from stages.common.files import Defects, required
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, yes_no
 from stages.toolkit.decisions import F1
 from stages.toolkit.documents import read_documents
@@ -68,7 +68,7 @@ TOKENS = 100  # of an essay, at most
 
 IN_ORDER = yes_no(0, 1)
 CLOSED = {NAME: IN_ORDER.candidates}
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 0
 

@@ -38,7 +38,7 @@ from statistics import fmean
 
 from stages.common.command import InputError
 from stages.common.files import Defects
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised, yes_no
 from stages.toolkit.decisions import Figure
 from stages.toolkit.questions import question_id
@@ -68,7 +68,7 @@ WORDS = {
 
 CLOSED = dict.fromkeys(WORDS, YES_NO.candidates)  # no others: misspelt answers are kept
 
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES: dict[str, Figure] = {}
 VOCABULARY = {
     "acti_b": "covid qanon russia terra piatta",

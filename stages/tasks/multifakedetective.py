@@ -37,7 +37,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.files import Defects
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
@@ -102,7 +102,7 @@ TRUTH = Labels(
 CLOSED = {NAME: TRUTH.candidates}
 
 
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = {NAME: F1("weighted")}
 
 

@@ -30,6 +30,7 @@ likely, not confirmed.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -40,25 +41,18 @@ from typing import NamedTuple
 
 from stages.common.command import InputError
 from stages.common.files import Defects, read_lines
-from stages.common.forms import NumberForm
+from stages.common.memo import Memo
+from stages.forms.forms import PATTERNS, Spans
+from stages.forms.mentions import Markers, Span, parse_mark, with_mark
+from stages.forms.places import Places, TokenPlaces, only
 from stages.toolkit.answers import AnswerParser, normalised
 from stages.toolkit.decisions import Figure
 from stages.toolkit.limits import too_large
-from stages.toolkit.memo import Memo
 from stages.toolkit.questions import question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits, require_one
 from stages.toolkit.records import Array, Encoded, Example, Sending, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.spans import (
-    Markers,
-    Places,
-    Span,
-    TokenPlaces,
-    only,
-    parse_mark,
-    place_in_order,
-    with_mark,
-)
+from stages.toolkit.spans import place_in_order
 from stages.toolkit.splits import SPLITS, BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import Parser, one_of, text
 
@@ -83,9 +77,6 @@ SUBMISSION = "DAC_{domain}_{{team}}_{{run}}.tsv"  # of a domain
 UNITS = ("nermud",)
 SENDING = Sending()
 CLOSED: dict[str, tuple[str, ...]] = {}
-
-
-NUMBERS: dict[str, NumberForm] = {}
 FIGURES: dict[str, Figure] = {}
 
 
@@ -275,6 +266,17 @@ def labels_of(length: int, entities: Sequence[Entity]) -> list[str]:
 
 NONE = "nessuna"
 MARKERS = Markers(*KINDS)
+FORMS = {
+    NAME: Spans(
+        labels=list(KINDS),
+        entry="[{label}] {mention}",
+        joint=" ",
+        none=NONE,
+        markers=list(KINDS),
+        unit="token",
+        whole=True,
+    )
+}
 
 
 class Mention(NamedTuple):
@@ -396,6 +398,16 @@ class _Finder:
     def _find(self, mention: str) -> Places:
         exact = self._places.exact(mention)
         return exact if exact else self._places.folded(mention)
+
+
+def place(subtask: str, text: str, answer: str) -> list[tuple[int, int, str]]:
+    """The entities in a question's text that an answer names; see `stages.tasks.Task.place`."""
+    units = [Span(*match.span()) for match in re.finditer(PATTERNS["token"], text)]
+    found = locate([text[start:end] for start, end in units], parse_answer(answer)[0])
+    return sorted(
+        (units[place.start].start, units[place.end - 1].end, kind)
+        for kind, place in filter(None, found)
+    )
 
 
 def interpret(subtask: str, answer: str) -> list[Mention] | None:

@@ -41,7 +41,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from stages.common.files import Defects
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
 from stages.toolkit.answers import AnswerParser, Labels, normalised
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import question_id
@@ -116,7 +116,7 @@ CLOSED = {
 }
 
 
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = {NAME: F1(labels=lambda answer: tuple({word} for word in answer.split()))}
 
 

@@ -34,14 +34,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.files import Defects
-from stages.common.forms import NumberForm
+from stages.forms.forms import Form
+from stages.forms.mentions import Span
 from stages.toolkit.answers import AnswerParser, normalised, yes_no
 from stages.toolkit.decisions import F1
 from stages.toolkit.questions import examples, question_id
 from stages.toolkit.raw_files import RawFiles, log_absent, read_splits
 from stages.toolkit.records import Encoded, Sending, Submission, Unit
 from stages.toolkit.settings import Run
-from stages.toolkit.spans import Span
 from stages.toolkit.splits import BySplit, HoldOut, merge_splits
 from stages.toolkit.tables import Row, identifier, match_items, read_objects, text
 
@@ -87,7 +87,7 @@ SENDING = Sending(
 
 SAME = yes_no(1, 0)
 CLOSED = {NAME: SAME.candidates}
-NUMBERS: dict[str, NumberForm] = {}
+FORMS: dict[str, Form] = {}
 FIGURES = dict.fromkeys(CLOSED, F1())
 FALLBACK = 1
 

@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields
 from stages.toolkit.records import Array
 
 FEWEST = 20  # dev answers from which a rule is learnt
@@ -160,7 +160,7 @@ class Means:
         shrink: the share of the distance from the centre that is kept.
     """
 
-    form: NumberForm
+    form: Fields
     centre: Sequence[float]
     shrink: float
 
@@ -169,8 +169,10 @@ class Means:
         if row.expectations is None:
             return row.answer
         values = [
-            self.form.clip(i, c + self.shrink * (value - c))
-            for i, (c, value) in enumerate(zip(self.centre, row.expectations, strict=True))
+            number.clip(c + self.shrink * (value - c))
+            for number, c, value in zip(
+                self.form.numbers.values(), self.centre, row.expectations, strict=True
+            )
         ]
         filled = self.form.fill(row.answer, values)
         return row.answer if filled is None else filled
@@ -209,7 +211,7 @@ class Decision:
 TINY = 1e-12  # a probability that was rounded to 0
 
 
-def learn(rows: Sequence[Answered], figure: Figure, form: NumberForm | None) -> Decision:
+def learn(rows: Sequence[Answered], figure: Figure, form: Fields | None) -> Decision:
     """Learns a sub-task's rule from the answers to its dev questions.
 
     Args:
@@ -299,7 +301,7 @@ def _learn_offsets(rows: Sequence[Answered], figure: F1 | Accuracy) -> Decision:
 
 
 def _learn_means(
-    rows: Sequence[Answered], figure: Correlation | Closeness, form: NumberForm
+    rows: Sequence[Answered], figure: Correlation | Closeness, form: Fields
 ) -> Decision:
     stated = [numbers_in(str(r.gold), form) for r in rows]
     known = [n for n, numbers in enumerate(stated) if numbers is not None]
@@ -338,12 +340,13 @@ def _learn_means(
     return Decision(rule, len(known), plain, ruled, error)
 
 
-def numbers_in(answer: str, form: NumberForm) -> tuple[float, ...] | None:
+def numbers_in(answer: str, form: Fields) -> tuple[float, ...] | None:
     """The numbers that an answer of a form states; None if it does not have just these."""
     from stages.toolkit.answers import parse_numbers
 
     before = form.before(answer)
     if before is None:
         return None
-    numbers = parse_numbers(answer[len(before.rstrip()) :], len(form.ranges))
-    return numbers and tuple(form.clip(i, value) for i, value in enumerate(numbers))
+    found = parse_numbers(answer[len(before.rstrip()) :], len(form.numbers))
+    pairs = zip(form.numbers.values(), found or (), strict=False)
+    return found and tuple(number.clip(value) for number, value in pairs)

@@ -14,7 +14,10 @@ from transformers.pytorch_utils import Conv1D
 from stages.common.command import InputError
 from stages.common.files import write_text
 from stages.model import processes
+from stages.model.adapters import TASKS
 from stages.model.device import can_compile, compile_layers
+from stages.model.family import family_of
+from stages.model.heads import save_heads
 from stages.model.packed import PackedPath
 from stages.model.path import ModelPath
 from stages.training.settings import Lora
@@ -27,12 +30,16 @@ def add_lora(base: Any, lora: Lora) -> Any:
 
     Draws from torch's global random numbers.
 
+    Args:
+        base: of whichever family.
+        lora: the adapter's shape; `named_targets` says of which layers.
+
     Raises:
         InputError: if the base has no layer of a target's name, or peft has no adapter for one.
     """
     kinds = {name.rpartition(".")[2]: module for name, module in base.named_modules()}
     targets = named_targets(base, lora.targets)
-    if unknown := set(targets) - kinds.keys():
+    if unknown := {name for name in targets if name.rpartition(".")[2] not in kinds}:
         linear = (name for name, module in kinds.items() if isinstance(module, (Linear, Conv1D)))
         raise InputError(
             f"finetune.lora.targets: the base has no layers {', '.join(sorted(unknown))}; it has"
@@ -46,7 +53,7 @@ def add_lora(base: Any, lora: Lora) -> Any:
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         bias="none",
-        task_type="CAUSAL_LM",
+        task_type=TASKS[family_of(base.config.to_dict())],
     )
     try:
         return get_peft_model(base, config)
@@ -55,7 +62,7 @@ def add_lora(base: Any, lora: Lora) -> Any:
 
 
 def named_targets(base: Any, targets: Sequence[str] | str) -> Sequence[str]:
-    """Returns the names of the layers that get an adapter.
+    """Returns the names of the layers that get an adapter, or paths where a name says too little.
 
     Args:
         base: the model.
@@ -65,16 +72,21 @@ def named_targets(base: Any, targets: Sequence[str] | str) -> Sequence[str]:
     if not isinstance(targets, str):
         return targets
     head = base.get_output_embeddings()
-    names = set()
+    paths: dict[str, dict[str, list[str]]] = {}  # by name, and by kind
     for path, module in base.named_modules():
         if isinstance(module, (Linear, Conv1D)) and module is not head:
             parents, _, name = path.rpartition(".")
             kind = "attention" if "att" in parents.lower() else "mlp"
-            if targets in ("all", kind):
-                names.add(name)
-    if not names:
+            paths.setdefault(name, {}).setdefault(kind, []).append(path)
+    found: list[str] = []
+    for name, by_kind in paths.items():
+        if targets == "all" or list(by_kind) == [targets]:
+            found.append(name)
+        else:  # BERT calls layers of both kinds dense
+            found += by_kind.get(targets, [])
+    if not found:
         raise InputError(f"finetune.lora.targets: the base has no linear layers of {targets}")
-    return sorted(names)
+    return sorted(found)
 
 
 def trainable_parameters(model: Any) -> int:
@@ -116,10 +128,14 @@ def shard(model: Any) -> None:
 
 
 def save_adapter(model: Any, folder: Path) -> None:
-    """Writes the adapter as safetensors, and its settings with lists in a stable order."""
+    """Writes the adapter as safetensors, and its settings with lists in a stable order.
+
+    The heads of an encoder are written beside it.
+    """
     model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))  # sets come in a random order
     stable = {k: sorted(v) if isinstance(v, list) else v for k, v in sorted(config.items())}
     write_text(path, json.dumps(stable, indent=2) + "\n")
+    save_heads(model, folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in

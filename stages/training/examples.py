@@ -47,8 +47,11 @@ class Examples:
 
 
 def label_tokens(rows: Sequence[TokenRow]) -> int:
-    """Returns the number of tokens that loss is computed on: the answers', with the end token."""
-    return sum(len(row.ids) - row.prompt for row in rows)
+    """Returns the number of labels that loss is computed on.
+
+    They are the answers' tokens, with the end token; of rows for heads there is one each.
+    """
+    return sum(row.labels for row in rows)
 
 
 def read_examples(

@@ -1,6 +1,6 @@
 """A pass: what one micro-batch goes through, forward and, in training, backward.
 
-Loss is computed on answers alone, and logits only there.
+Loss is computed on answers alone, and logits only there; that of an encoder's heads is their own.
 """
 
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from stages.model.heads import HeadsPath
 from stages.model.lora import TrainedWeights
 from stages.model.path import ModelPath
 
@@ -16,7 +17,7 @@ Pass = Callable[[Any, torch.Tensor], torch.Tensor]
 
 
 def answer_loss(path: ModelPath, batch: Any) -> torch.Tensor:
-    """Sums the cross-entropy of the answers' tokens, the end token included.
+    """Sums the cross-entropy of the answers' tokens, the end token included, or heads' losses.
 
     Args:
         path: computes the logits.
@@ -25,6 +26,8 @@ def answer_loss(path: ModelPath, batch: Any) -> torch.Tensor:
     Returns:
         The sum in nats, a scalar in fp32.
     """
+    if isinstance(path, HeadsPath):
+        return path.loss(batch)
     logits = path.logits(batch).float()
     return torch.nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
 

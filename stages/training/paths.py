@@ -19,10 +19,11 @@ from stages.model.check import (
     logits_by_row,
     sample,
 )
+from stages.model.encoder_decoder import plain_path
+from stages.model.heads import exact_heads_path
 from stages.model.packed import PackedPath
 from stages.model.packing import to_device
 from stages.model.path import ModelPath
-from stages.model.plain import PlainPath
 from stages.model.text import TokenRow
 from stages.training.passes import answer_loss
 
@@ -45,7 +46,12 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         InputError: if transformers cannot run the base, or the plain path is to be sharded.
     """
     model.train()
-    rows = sample(rows)
+    agree = partial(_largest, model.device)
+    if hasattr(model, "heads"):
+        with without_dropout(model):
+            return exact_heads_path(model, rows, pad_id, agree)
+    is_pair = model.get_base_model().config.is_encoder_decoder
+    rows = sample(rows, apart=is_pair)
     reference = Reference(model, pad_id)
     measure = partial(_outcomes, model, rows)
     expected = reference.measure(measure, rows)
@@ -59,15 +65,15 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
         return [] if in_fp32 is None else apart(in_fp32)
 
     ways: dict[str, Callable[[], ModelPath]] = {}
-    if engine != "plain":
+    if engine != "plain" and not is_pair:
         ways["the fast path (packed rows)"] = partial(PackedPath, model)
-    ways["the plain path (padded rows)"] = partial(PlainPath, model, pad_id)
+    ways["the plain path (padded rows)"] = partial(plain_path, model, pad_id)
     path = first_exact(
         ways,
         lambda path: apart(measure(path)),
         allowed_difference(model.get_base_model()),
         own,
-        lambda found: max(processes.here().gathered(found, model.device)),
+        agree,
     )
     if path is None:
         log.warning("rows are computed one by one, which is slow")
@@ -75,6 +81,11 @@ def choose_path(model: Any, rows: Sequence[TokenRow], pad_id: int, engine: str) 
     if processes.here().sharded and not isinstance(path, PackedPath):
         raise InputError("the plain path cannot be sharded (FSDP); expected a base that fits a GPU")
     return path
+
+
+def _largest(device: torch.device, found: float) -> float:
+    """The largest of the numbers that the processes have found."""
+    return max(processes.here().gathered(found, device))
 
 
 def _outcomes(model: Any, rows: Sequence[TokenRow], path: ModelPath) -> list[torch.Tensor]:

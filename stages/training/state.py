@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 
 from stages.common.command import InputError
 from stages.model import processes
+from stages.model.heads import adapter_state, set_adapter_state
 from stages.model.lora import TrainedWeights
 from stages.training.progress import Progress
 from stages.training.saved import read_state, write_state
@@ -59,8 +59,8 @@ class TrainingState:
             self._more = (b_rate - 1) * weights.mark(second)
 
     def adapter(self) -> dict[str, torch.Tensor]:
-        """Copies the adapter's weights, by peft's names."""
-        by_name = get_peft_model_state_dict(self.model, save_embedding_layers=False)
+        """Copies the weights of the adapter, by peft's names, and of an encoder's heads."""
+        by_name = adapter_state(self.model)
         return {name: value.detach().cpu().clone() for name, value in by_name.items()}
 
     def update(self, rate: float, clip: float) -> None:
@@ -98,7 +98,7 @@ class TrainingState:
     def keep_best(self) -> None:
         """Puts the best adapter, if one was kept, in the place of the last one."""
         if self.best:
-            set_peft_model_state_dict(self.model, self.best)
+            set_adapter_state(self.model, self.best)
 
     def check_finite(self) -> None:
         """Makes sure that all weights of the adapter are finite numbers.
@@ -156,7 +156,7 @@ class TrainingState:
         """
         here = processes.here()
         if state := here.from_main(read_state(folder) if here.main else None):
-            set_peft_model_state_dict(self.model, state["adapter"])
+            set_adapter_state(self.model, state["adapter"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])
             _set_random_state(state["random"])

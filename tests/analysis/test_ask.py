@@ -68,7 +68,7 @@ def folder(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(encoded / "prompts.json", prompts.model_dump())
     for split in ("train", "dev"):
         (encoded / f"{split}.jsonl").write_text(lines(TRAIN))
-    (encoded / "numbers.json").write_text("{}")
+    (encoded / "forms.json").write_text("{}")
     (encoded / "closed.json").write_text(json.dumps({"haspeede": YES_NO, "acti_a": YES_NO}))
     return folder
 

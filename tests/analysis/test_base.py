@@ -43,11 +43,11 @@ def test_a_base_without_a_token_before_a_prompt_and_with_two_ends(
     assert (model["base"], model["revision"], model["tokenizer"]) == ("other", None, None)
     assert (model["pad_id"], model["bos_id"], model["eos_id"]) == (0, None, [2, 0])
     after = (folder / "params.yaml").read_text(encoding="utf-8")
-    assert "# token before every prompt; empty: none" in after
+    assert "# token before every prompt (BERT: [CLS]); empty: none" in after
     assert "\n  eos_id: [2, 0]  " in after
     assert after.count("\n") == before.count("\n")
     shown = capsys.readouterr().out
-    assert "other: llama, vocabulary 400" in shown
+    assert "other: llama, decoder-only, vocabulary 400" in shown
     assert "model.eos_id: '</s>', '<unk>'" in shown
     assert "model.bos_id: none" in shown
 

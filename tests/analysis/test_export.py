@@ -21,7 +21,7 @@ from stages.common import settings
 from stages.common.command import InputError
 from stages.common.prompts import Prompts
 from stages.infer import Settings
-from stages.model.loading import load_tokenizer
+from stages.model.loading import load_tokenizer, settled
 from stages.model.text import TextEncoder
 from stages.tasks import names
 from stages.training.provenance import FileHash, Place, RunRecord
@@ -82,7 +82,8 @@ def answered_here(folder: Path, subtask: str) -> tuple[list[int], str]:
     """The ids of a prompt and the answer, as infer makes them; in the folder of a project."""
     own = settings.read(Settings)
     prompts = settings.read(Prompts, card.PROMPTS)
-    encoder = TextEncoder(own.model, load_tokenizer(own.model), prompts)
+    model = settled(own.model)
+    encoder = TextEncoder(model, load_tokenizer(model), prompts)
     ids = encoder.encode_question(subtask, TEXT, 10**6).ids
     engine = load_engine(own.model, own.infer, folder / "models" / "adapter", [ids])
     answerer = Answerer(engine, encoder, {}, {}, own.infer.max_new_tokens)

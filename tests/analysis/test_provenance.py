@@ -29,7 +29,7 @@ FILES = {
     "dvc.yaml": "stages: {}\n",
     "README.md": "What for.\n",
     str(PROMPTS): "header: H\n",
-    "data/base/config.json": "{}\n",
+    "data/bases/llama/config.json": "{}\n",
     str(TRAIN): '{"id": "a:1"}\n',
     str(DEV): '{"id": "a:2"}\n',
     str(ADAPTER / "adapter_config.json"): "{}\n",
@@ -59,7 +59,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trained(base: str = "data/base", revision: str | None = None) -> RunRecord:
+def trained(base: str = "data/bases/llama", revision: str | None = None) -> RunRecord:
     """The record of a run here and now, written beside the adapter."""
     cost = {"seconds": 1.0, "device": "CPU", "versions": {"pytest": pytest.__version__}}
     settings = model_settings(base, revision=revision)
@@ -161,9 +161,9 @@ def test_files_are_found_by_content_here_in_git_and_in_the_cache(repository: Pat
 def test_a_base_that_was_edited_is_named(repository: Path) -> None:
     record = trained()
     shutil.rmtree(repository / ".git")
-    (repository / "data/base/config.json").write_text('{"edited": 1}')
+    (repository / "data/bases/llama/config.json").write_text('{"edited": 1}')
     compared = found(record)
-    assert "data/base/config.json" in compared["base"].text
+    assert "data/bases/llama/config.json" in compared["base"].text
     assert [f.is_here for f in (compared["base"], compared["code"])] == [False, False]
     assert "no such commit here" in compared["code"].text
 
@@ -227,7 +227,7 @@ def test_the_command_describes_the_adapter_of_a_real_run(reproduced: Path) -> No
     """Of the small project, which is outside git; DVC's own cache is looked into."""
     result = fresh_command(reproduced, "analysis.provenance")
     assert result.returncode == 1, result.stderr
-    assert "adapter    LoRA of rank 8, alpha 16.0, on data/base" in result.stdout
+    assert "adapter    LoRA of rank 8, alpha 16.0, on data/bases/llama" in result.stdout
     assert "data/encoded/train.jsonl, data/encoded/dev.jsonl, " in result.stdout
     assert ": as recorded (here)" in result.stdout
     assert "cannot be rebuilt from what is here: code." in result.stdout

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from analysis import study, study_report
 from analysis.study import plan, read_study
 from analysis.study_report import Outcome, gather, pareto, write_report
 from stages.common.command import InputError
+from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit
 from stages.toolkit.settings import Bootstrap
 from tests.helpers.small_project import IDENTITY, dvc, run
@@ -32,7 +35,7 @@ def here(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(root / "params.yaml", tmp_path)
     shutil.copytree(root / "data" / "prompts", tmp_path / "data" / "prompts")
     (tmp_path / "studies").mkdir()
-    (tmp_path / "data" / "base").mkdir()
+    (tmp_path / "data" / "bases" / "llama").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -86,10 +89,12 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(here: Path) -> N
 
 def test_the_studies_of_the_project_are_in_order(root: Path, here: Path) -> None:
     shutil.copytree(root / "studies", here / "studies", dirs_exist_ok=True)
-    for base in ("smollm2", "gemma3"):
+    for base in ("smollm2", "gemma3", "minilm"):
         (here / "bases" / base).mkdir(parents=True)
+    for base in ("t5", "bert"):
+        (here / "data" / "bases" / base).mkdir()
     names = [path.stem for path in (root / "studies").glob("*.yaml")]
-    assert {"default", "lora", "rank", "real"} <= set(names)
+    assert {"architectures", "default", "lora", "rank", "real"} <= set(names)
     for name in names:
         assert plan(name, read_study(name))
 
@@ -127,8 +132,10 @@ OUTCOMES = [
 ]
 
 
-def report(folder: Path, outcomes: list[Outcome]) -> str:
-    args = ("try", "What?", {"finetune.epochs": 2}, CHANGES, "rank16", outcomes, 9, FEW)
+def report(
+    folder: Path, outcomes: list[Outcome], linear: Mapping[str, Unit] = MappingProxyType({})
+) -> str:
+    args = ("try", "What?", {"finetune.epochs": 2}, CHANGES, "rank16", outcomes, 9, FEW, linear)
     write_report(folder, *args)  # type: ignore[arg-type]
     return (folder / "try.md").read_text(encoding="utf-8")
 
@@ -148,6 +155,16 @@ def test_a_report_says_what_differs_and_what_it_costs(tmp_path: Path) -> None:
     page = (tmp_path / "try.html").read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml;base64,") == 3
     assert "://" not in re.sub(r"base64,[^\"]*", "", page)
+
+
+def test_units_have_intervals_and_the_linear_models_beside_them(tmp_path: Path) -> None:
+    linear = {"acti_a": mean_unit("accuracy", [1.0, 0.0, 0.0, 0.0], 0.5)}
+    text = report(tmp_path, OUTCOMES, linear).partition("## Units")[2].partition("## ")[0]
+    rows = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines() if "|" in line]
+    assert rows[0] == ["unit", "metric", "linear", "rank16", "rank4", "rank1"]
+    assert [row[2] for row in rows[2:]] == ["–", "0.250", "–"]
+    bands = [cell for row in rows[2:] for cell in row[3:]]
+    assert all(re.fullmatch(r"[0-9.]+ \([0-9.]+ to [0-9.]+\)[ ▼▲]*", band) for band in bands)
 
 
 def test_a_report_depends_on_its_runs_alone_and_not_on_their_order(tmp_path: Path) -> None:

@@ -31,12 +31,12 @@ class Scripted:
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:
         self.calls.append(list(requests))
         for number in reversed(range(len(requests))):
-            ids, max_new_tokens = requests[number]
+            ids, max_new_tokens, _ = requests[number]
             done = len(ids) - 3  # tokens of an earlier call
             yield number, self.answers[ids[0]][done : done + max_new_tokens]
 
     def score(
-        self, prompts: Sequence[list[int]], candidates: Candidates
+        self, prompts: Sequence[list[int]], candidates: Candidates, begun: Sequence[int] = ()
     ) -> Iterator[tuple[int, list[list[float]]]]:
         for number in reversed(range(len(prompts))):
             yield number, [list(range(len(fork.tokens))) for fork in candidates.forks]
@@ -66,7 +66,8 @@ def test_closed_ones_are_scored_and_long_ones_go_on(tiny_base: Path) -> None:
     assert found[3].tokens == 20
     first, second = engine.calls
     assert sorted(request.max_new_tokens for request in first) == [len(ids["uno"])] * 2 + [20]
-    assert second == [Request([12, 5, 5, *ids["x" * 9][: len(ids["uno"])]], 20 - len(ids["uno"]))]
+    begun = ids["x" * 9][: len(ids["uno"])]
+    assert second == [Request([12, 5, 5, *begun], 20 - len(begun), len(begun))]
 
 
 def test_requests_that_need_most_room_come_first_and_like_ones_together() -> None:

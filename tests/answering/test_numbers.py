@@ -13,11 +13,12 @@ from stages.answering.numbers import Expectations, NumberTree
 from stages.answering.plain_engine import PlainEngine
 from stages.answering.torch_engine import TorchEngine
 from stages.common.command import InputError
-from stages.common.forms import NumberForm
+from stages.forms.forms import Fields
 from stages.model.text import TextEncoder
 from tests.helpers import tiny
 from tests.helpers.answers import END
 from tests.helpers.models import PROMPTS, model_settings
+from tests.helpers.number_forms import number_form
 
 SPLITS = {
     "digit by digit": None,
@@ -41,10 +42,11 @@ def lively(folder: Path) -> Any:
 
 
 def brute_force(
-    causal: Any, encode: TextEncoder, prompt: list[int], text: str, form: NumberForm, which: int
+    causal: Any, encode: TextEncoder, prompt: list[int], text: str, form: Fields, which: int
 ) -> float:
     """The mean over all numbers, each with the product of its tokens' shares among valid ones."""
-    all_ids = {value: encode.encode_text(text + t) for t, value in form.numbers(which)}
+    numbers = list(form.numbers.values())[which].all()
+    all_ids = {value: encode.encode_text(text + t) for t, value in numbers}
     head = len(encode.encode_text(text.rstrip(" ")))
     total = 0.0
     for value, ids in all_ids.items():
@@ -64,7 +66,7 @@ def brute_force(
 def test_expectations_are_sums_over_all_numbers(tmp_path: Path, split: str, engine: Any) -> None:
     """Of two numbers, the second after the first one's expectation; the text before them stays."""
     encode, causal = encoder(tmp_path, SPLITS[split]), lively(tmp_path)
-    form = NumberForm(after="[geo] ", ranges=((0.5, 2.1), (-0.3, 0.4)), decimals=1)
+    form = number_form((0.5, 2.1), (-0.3, 0.4), decimals=1, before="[geo] ")
     prompts, answers = [[1, 40, 50], [1, 60, 61, 62], [1, 9]], ["[geo] 1.0 0.1", "x [geo]", "no"]
     made = engine(causal, [END], 0) if engine is PlainEngine else engine(causal, [END])
     found = Expectations(made, encode, form).compute(prompts, answers)
@@ -97,7 +99,7 @@ def test_a_tokenizer_that_has_no_tokens_for_digits_is_refused() -> None:
         def encode_text(self, text: str) -> list[int]:
             return [3 for _ in text.split()]
 
-    form = NumberForm(ranges=((0.0, 1.0),), decimals=1)
+    form = number_form((0.0, 1.0), decimals=1)
     engine: Any = None
     blind: Any = Blind()
     with pytest.raises(InputError, match=r"infer\.expectations: the tokenizer has no tokens"):
@@ -113,7 +115,7 @@ def test_what_is_no_number_is_no_expectation(tmp_path: Path) -> None:
             logits = [[math.nan] * len(fork.tokens) for fork in tree.forks]
             yield from ((n, logits) for n, _ in enumerate(texts))
 
-    form = NumberForm(ranges=((0.0, 1.0), (2.0, 3.0)), decimals=1)
+    form = number_form((0.0, 1.0), (2.0, 3.0), decimals=1)
     broken: Any = Broken()
     answerer = Answerer(broken, encoder(tmp_path, None), {}, {}, 6, {"n": form})
     with pytest.raises(InputError, match="question n:0: the model's logits are no finite numbers"):
@@ -123,7 +125,7 @@ def test_what_is_no_number_is_no_expectation(tmp_path: Path) -> None:
 def test_answers_with_numbers_keep_their_text_and_get_expectations(tmp_path: Path) -> None:
     """Whichever questions an earlier run has finished."""
     encode, causal = encoder(tmp_path, None), lively(tmp_path)
-    form = NumberForm(ranges=((0.0, 1.0),), decimals=1)
+    form = number_form((0.0, 1.0), decimals=1)
     questions = [Question(f"n:{n}", "n", [1, 30 + n]) for n in range(4)]
     questions += [Question("o:0", "o", [1, 80])]
 

@@ -34,7 +34,7 @@ TEXTS = [SENTENCE, "Che bella giornata!", 60 * SENTENCE]  # the last is longer t
 def base(request: pytest.FixtureRequest, root: Path) -> Path:
     """The folder of a pretrained base."""
     if request.param == "the small base":
-        return root / "data" / "base"
+        return root / "data" / "bases" / "llama"
     if "REAL_BASE" not in os.environ:
         pytest.skip("REAL_BASE names no folder of a pretrained base")
     return Path(os.environ["REAL_BASE"])

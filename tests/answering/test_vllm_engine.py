@@ -147,7 +147,7 @@ def test_vllm_alone_is_not_started_once_for_each_gpu(
 ) -> None:
     shutil.copy(root / "params.yaml", tmp_path)
     put(tmp_path, {"infer.engine": engine})
-    (tmp_path / "data" / "base").mkdir(parents=True)
+    (tmp_path / "data" / "bases" / "llama").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["infer", "encoded", "adapter", "predictions", "metrics"])
     started: list[int] = []
@@ -164,7 +164,7 @@ def test_vllm_alone_is_not_started_once_for_each_gpu(
 @pytest.mark.long
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed (docs/vllm.md)")
 def test_vllm_itself_answers_as_the_own_engine(root: Path) -> None:
-    settings = model_settings(root / "data" / "base")
+    settings = model_settings(root / "data" / "bases" / "llama")
     theirs = VllmEngine(settings, None)
     causal = load_base(settings, CPU, FP32)
     ours = TorchEngine(causal, [END])

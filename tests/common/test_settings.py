@@ -58,7 +58,7 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ("learning_rate: 4.0e-3", "learning_rate: .inf", r"finetune\.learning_rate: .*finite"),
         ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
         ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
-        ("base: data/base", "base: gruppo/modello", r"model: .*needs its commit"),
+        ("base: data/bases/llama", "base: gruppo/modello", r"model: .*needs its commit"),
         (
             "revision: ",
             f"revision: '{'0' * 40}' ",
@@ -198,7 +198,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> N
 
 def test_leaves_are_dotted_keys() -> None:
     leaves = list(settings.leaves(finetune.Settings))
-    assert leaves[:2] == ["model.base", "model.revision"]
+    assert leaves[:3] == ["model.base", "model.family", "model.revision"]
     assert "finetune.lora.rank" in leaves
 
 

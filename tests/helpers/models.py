@@ -22,12 +22,14 @@ def model_settings(base: Path | str, **changes: Any) -> Model:
     """The settings of a base, as params.yaml has them."""
     values: dict[str, Any] = {
         "base": str(base),
+        "family": "decoder-only",
         "revision": None,
         "tokenizer": None,
         "tokenizer_revision": None,
         "pad_id": 0,
         "bos_id": 1,
         "eos_id": 2,
+        "start_id": 0,
         "quantization": "none",
         "cutoff": 128,
         "max_characters": None,

@@ -5,9 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from stages.forms.mentions import Span
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Relation
-from stages.toolkit.spans import Span
 from tests.helpers.commands import command, forked_programs
 from tests.helpers.params import put
 
@@ -87,7 +87,7 @@ def write(path: Path, documents: list[clinkart.Document], gold: bool = True) -> 
 def make(root: Path, folder: Path) -> None:
     """Copies the project, not yet reproduced, with one task of few questions."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for part in ("stages", "analysis", "data/base", "data/prompts"):
+    for part in ("stages", "analysis", "data/bases/llama", "data/prompts"):
         shutil.copytree(root / part, folder / part, ignore=ignore)
     for file in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(root / file, folder)

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from stages.forms.forms import Words, one_label
 from stages.linear import models
-from stages.linear.kinds import are_few_words, are_numbers, fit
+from stages.linear.kinds import fit
+from tests.helpers.number_forms import number_form
 
 ANIMALS, TOOLS = "gatto cane topo lupo orso".split(), "pala sega pinza lima chiodo".split()
 
@@ -31,7 +33,7 @@ def test_a_rare_label_counts_as_much_as_a_frequent_one() -> None:
 
 
 def test_one_label_needs_no_model() -> None:
-    (answer,) = fit("x", ["a", "b"], ["no", "no"], ["sì", "no"], 1.0).answer(["c"])
+    (answer,) = fit("x", ["a", "b"], ["no", "no"], None, ["sì", "no"], 1.0).answer(["c"])
     assert answer == ("no", {"sì": 0.0, "no": 1.0})
 
 
@@ -65,38 +67,46 @@ def test_numbers_stand_in_the_frame_of_the_likeliest_label() -> None:
     assert re.fullmatch(r"\[r\] Valle d'Aosta \[g\] 45\.\d 7\.\d", mountain)
 
 
-def test_kinds_of_answers_are_recognised() -> None:
-    assert are_numbers(["1.25 3", "2.00 4"])
-    assert not are_numbers(["1.25", "2.00 4"])
-    assert not are_numbers(["gioia", "amore"])
-    assert not are_numbers([f"parola {'a' * n} 3" for n in range(30)])
-    assert are_few_words(["amore gioia", "gioia", "neutro"])
-    assert not are_few_words(["gioia amore"])
-    assert not are_few_words([f"{n}" for n in range(30)])
+FORMS = {
+    "labels": one_label(["sì", "no"]),
+    "numbers": number_form((0.0, 9.0), decimals=1),
+    "words": Words(words=["a", "b"], none="nessuna"),
+}
+OUTPUTS = {"labels": ["sì", "no"], "numbers": ["1.0", "2.5"], "words": ["a", "a b"]}
+CANDIDATES = {"labels": ("sì", "no")}
+
+
+def test_answers_of_another_form_are_not_learnt_from() -> None:
+    inputs = [f"{word} qui" for word in ANIMALS]
+    form = FORMS["numbers"]
+    outputs = ["1.0", "nan", "3.0", "1.0 2.0", "5.0"]
+    answers = fit("x", inputs, outputs, form, (), 1.0).answer(["gatto", "orso"])
+    assert all(form.parse(answer.text) for answer in answers)
+    assert fit("x", inputs, ["?"] * 5, form, (), 1.0).answer(["gatto"])[0].text == ""
 
 
 @pytest.mark.parametrize("candidates", [(), ("sì", "no")])
 def test_without_training_answers_something_valid_is_answered(candidates: tuple[str, ...]) -> None:
-    (answer,) = fit("x", [], [], candidates, 1.0).answer(["che cosa?"])
+    (answer,) = fit("x", [], [], None, candidates, 1.0).answer(["che cosa?"])
     assert answer.text == (candidates[0] if candidates else "")
     assert answer.probabilities == ({"sì": 0.5, "no": 0.5} if candidates else None)
 
 
 def test_texts_that_follow_no_rule_get_the_most_frequent_answer() -> None:
     outputs = ["Zitti", "a b c", "a b c", *(f"testo {chr(97 + n)} libero" for n in range(26))]
-    model = fit("x", ["domanda"] * len(outputs), outputs, (), 1.0)
+    model = fit("x", ["domanda"] * len(outputs), outputs, None, (), 1.0)
     assert model.answer(["altra"]) == [("a b c", None)]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "!", "[SEP]", "😀"])
 def test_odd_inputs_are_answered(text: str) -> None:
-    for outputs in (["sì", "no"] * 5, ["1.0", "2.5"] * 5, ["a", "a b"] * 5):
-        candidates = ("sì", "no") if "sì" in outputs else ()
-        model = fit("x", [f"{w} qui" for w in (*ANIMALS, *TOOLS)], outputs, candidates, 1.0)
+    inputs = [f"{w} qui" for w in (*ANIMALS, *TOOLS)]
+    for kind, form in FORMS.items():
+        model = fit("x", inputs, OUTPUTS[kind] * 5, form, CANDIDATES.get(kind, ()), 1.0)
         assert model.answer([text])[0].text
 
 
 def test_training_inputs_without_words_are_learnt_from() -> None:
-    for outputs in (["sì", "no"], ["1.0", "2.5"]):
-        candidates = ("sì", "no") if "sì" in outputs else ()
-        assert fit("x", ["", " "], outputs, candidates, 1.0).answer(["a"])[0].text
+    for kind, form in FORMS.items():
+        model = fit("x", ["", " "], OUTPUTS[kind], form, CANDIDATES.get(kind, ()), 1.0)
+        assert model.answer(["a"])[0].text

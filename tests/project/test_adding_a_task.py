@@ -20,7 +20,7 @@ TASK = "formal_letters"
 def followed(root: Path, tmp_path: Path) -> Path:
     """A copy of the project with the page's task."""
     ignore = shutil.ignore_patterns("__pycache__")
-    data = ("data/base", "data/prompts", "data/sample")
+    data = ("data/bases/llama", "data/prompts", "data/sample")
     for part in ("analysis", "docs", "metrics", "recipes", "stages", "tests", *data):
         shutil.copytree(root / part, tmp_path / part, ignore=ignore)
     for file in ("README.md", "dvc.yaml", "params.yaml", "pyproject.toml"):

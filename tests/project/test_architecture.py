@@ -10,19 +10,20 @@ STAGES = {"check", "encode", "finetune", "infer", "baseline", "decode", "evaluat
 
 MAY_IMPORT = {
     "common": set(),
-    "toolkit": {"common"},
-    "tasks": {"common", "toolkit"},
-    "model": {"common"},
-    "training": {"common", "model"},
-    "answering": {"common", "model"},
+    "forms": {"common"},
+    "toolkit": {"common", "forms"},
+    "tasks": {"common", "forms", "toolkit"},
+    "model": {"common", "forms"},
+    "training": {"common", "forms", "model"},
+    "answering": {"common", "forms", "model"},
     "check": {"common", "toolkit", "tasks", "model", "training", "linear", "answering"},
-    "linear": {"common"},
-    "encode": {"common", "toolkit", "tasks"},
-    "decode": {"common", "toolkit", "tasks"},
+    "linear": {"common", "forms"},
+    "encode": {"common", "forms", "toolkit", "tasks"},
+    "decode": {"common", "forms", "toolkit", "tasks"},
     "evaluate": {"common", "toolkit", "tasks"},
-    "finetune": {"common", "model", "training"},
+    "finetune": {"common", "forms", "model", "training"},
     "infer": {"common", "model", "answering"},
-    "baseline": {"common", "linear"},
+    "baseline": {"common", "forms", "linear"},
 }
 
 

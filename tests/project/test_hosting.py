@@ -163,7 +163,7 @@ def attribute(name: str, path: str) -> str:
 def test_files_have_the_same_bytes_in_every_checkout() -> None:
     assert attribute("eol", "stages/encode.py") == attribute("eol", ".ci/run") == "lf"
     assert attribute("text", "data/sample/acti/subtaskA_train.csv") == "unset"
-    assert attribute("text", "data/base/model.safetensors") == "unset"
+    assert attribute("text", "data/bases/llama/model.safetensors") == "unset"
 
 
 def test_generated_files_are_not_merged_line_by_line() -> None:

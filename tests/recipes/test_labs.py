@@ -101,7 +101,7 @@ def test_the_notebook_runs_on_the_small_base(root: Path, tmp_path: Path) -> None
     from nbclient import NotebookClient
 
     ignore = shutil.ignore_patterns("__pycache__")
-    for part in ("stages", "analysis", "data/base", "data/prompts", "data/sample/acti"):
+    for part in ("stages", "analysis", "data/bases/llama", "data/prompts", "data/sample/acti"):
         shutil.copytree(root / part, tmp_path / part, ignore=ignore)
     for file in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(root / file, tmp_path)

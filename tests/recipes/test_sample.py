@@ -10,8 +10,8 @@ import pytest
 from stages import baseline, decode, encode, evaluate
 from stages.common import settings
 from stages.common.files import write_text
+from stages.forms.mentions import Span, occurrences
 from stages.tasks import clinkart
-from stages.toolkit.spans import Span, occurrences
 from stages.toolkit.splits import HoldOut
 
 ROOT = Path(__file__).parents[2]

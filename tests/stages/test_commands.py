@@ -17,6 +17,7 @@ from stages.common.prompts import Prompts
 from stages.common.settings import read
 from stages.model.cost import Spent
 from tests.helpers.commands import command, fresh_command
+from tests.helpers.number_forms import number_form
 from tests.helpers.params import put
 
 pytestmark = pytest.mark.process
@@ -227,8 +228,9 @@ def test_infer_answers_whatever_is_asked(stage_project: Path, processes: str) ->
     )
     closed = json.dumps({"haspeede": ["sì", "no"]})
     (stage_project / "encoded" / "closed.json").write_text(closed, encoding="utf-8")
-    form = {"clinkart": {"after": "[geo] ", "ranges": [[0.0, 1.0]], "decimals": 1}}
-    write_json(stage_project / "encoded" / "numbers.json", form)
+    form = number_form((0.0, 1.0), decimals=1, before="[geo] ")
+    forms = {"clinkart": form.model_dump(mode="json")}
+    write_json(stage_project / "encoded" / "forms.json", forms)
     dev = [
         {"id": f"haspeede:d{n}", "task": "haspeede", "input": "x", "output": output}
         for n, output in enumerate(["sì", None, "no"])

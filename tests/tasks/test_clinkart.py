@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.common.command import InputError
+from stages.forms.mentions import Span, is_word, occurrences
 from stages.tasks import clinkart
 from stages.tasks.clinkart import Document, Pair, Relation
 from stages.toolkit import limits
-from stages.toolkit.spans import Span, is_word, occurrences
 from tests.helpers.cases import cases
 from tests.helpers.intervals import ends
 from tests.helpers.tasks import (

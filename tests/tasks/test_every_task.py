@@ -19,6 +19,7 @@ from stages import encode, tasks
 from stages.common import prompts
 from stages.common import settings as params
 from stages.common.command import InputError
+from stages.forms.forms import number_forms
 from stages.tasks import lecture
 from stages.toolkit.answers import normalised
 from stages.toolkit.decisions import F1, Accuracy, Closeness, Correlation, numbers_in
@@ -152,7 +153,7 @@ def test_every_candidate_can_be_read_in_full(name: str) -> None:
 @each_task
 def test_numbers_of_gold_answers_have_the_form_that_is_stated(name: str) -> None:
     """Put into the form, the numbers of an answer are the answer again."""
-    forms = tasks.load(name).NUMBERS
+    forms = number_forms(tasks.load(name).FORMS)
     encoded = tasks.load(name).encode(SAMPLE / name, HOLD_OUT)
     answers = [e for split in SPLITS for e in encoded.splits[split] if e.task in forms]
     assert {e.task for e in answers} == set(forms)
@@ -171,7 +172,7 @@ def test_figures_are_of_sub_tasks_that_have_something_to_decide(name: str) -> No
             assert figure.over(labels)(np.eye(len(labels))) == pytest.approx(1.0)
         else:
             assert isinstance(figure, Correlation | Closeness)
-            assert subtask in task.NUMBERS
+            assert subtask in number_forms(task.FORMS)
 
 
 hard = st.sampled_from(

@@ -10,12 +10,12 @@ from scipy.stats import pearsonr
 from sklearn.metrics import accuracy_score, f1_score
 
 from stages import tasks
-from stages.common.forms import NumberForm
 from stages.toolkit import decisions
 from stages.toolkit.decisions import F1, Accuracy, Answered, Closeness, Correlation, learn
+from tests.helpers.number_forms import number_form
 
 LABELS = ["a", "b", "c"]
-ONE = NumberForm(ranges=((0.0, 10.0),), decimals=1)
+ONE = number_form((0.0, 10.0), decimals=1)
 
 
 def counts(gold: list[str], given: list[str], labels: list[str]) -> Any:
@@ -129,7 +129,7 @@ def test_means_are_answered_where_modes_do_not_vary() -> None:
 
 def test_points_are_drawn_to_the_centre_where_the_model_knows_little() -> None:
     draw = random.Random(6)
-    form = NumberForm(after="[geo] ", ranges=((35.0, 47.0), (6.0, 18.0)), decimals=2)
+    form = number_form((35.0, 47.0), (6.0, 18.0), decimals=2, before="[geo] ")
 
     def point() -> list[float]:
         return [round(draw.uniform(40, 44), 2), round(draw.uniform(10, 14), 2)]
@@ -137,8 +137,7 @@ def test_points_are_drawn_to_the_centre_where_the_model_knows_little() -> None:
     rows = []
     for n in range(60):
         gold, said = point(), point()
-        wanted = "[geo] {} {}".format(*map(form.write, gold))
-        answer = "[geo] {} {}".format(*map(form.write, said))
+        wanted, answer = (str(form.fill("[geo]", numbers)) for numbers in (gold, said))
         rows.append(Answered(f"q:{n}", answer, None, said, wanted))
     decision = learn(rows, Closeness(), form)
     assert isinstance(decision.rule, decisions.Means)

@@ -6,21 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.toolkit.limits import MENTIONS
-from stages.toolkit.spans import (
+from stages.forms.mentions import (
     Markers,
-    Places,
     Span,
-    TextPlaces,
-    TokenPlaces,
     is_word,
     loose_occurrences,
     occurrences,
-    only,
     parse_mark,
-    place_in_order,
     with_mark,
 )
+from stages.forms.places import Places, TextPlaces, TokenPlaces, only
+from stages.toolkit.limits import MENTIONS
+from stages.toolkit.spans import place_in_order
 
 
 def test_finds_every_place_overlapping_ones_too() -> None:

@@ -18,7 +18,7 @@ from stages.training.paths import choose_path
 from stages.training.schedule import learning_rate
 from stages.training.settings import Lora
 from stages.training.state import TrainingState
-from tests.helpers import tiny
+from tests.helpers import encoders, tiny
 from tests.helpers.trainings import token_rows
 
 LORA: dict[str, Any] = {"targets": ["q_proj", "up_proj"], "rank": 4, "alpha": 8.0, "dropout": 0.0}
@@ -37,6 +37,20 @@ def test_kinds_of_layers_are_found(targets: str, names: list[str]) -> None:
     assert named_targets(tiny.causal(2, seed=1), targets) == sorted(names)
     layers = {n for n, m in adapted(targets=targets).named_modules() if isinstance(m, LoraLayer)}
     assert {name.rpartition(".")[2] for name in layers} == set(names)
+
+
+@pytest.mark.parametrize("name", ["BERT", "ModernBERT", "DistilBERT"])
+def test_layers_of_an_encoder_are_told_apart_that_have_one_name(name: str, tmp_path: Path) -> None:
+    """BERT has dense layers, and ModernBERT Wo, in its attention and beside it."""
+    encoders.save(name, tmp_path)
+    found = {}
+    for targets in ("all", "attention", "mlp"):
+        model = add_lora(encoders.bare(name, tmp_path), Lora(**LORA | {"targets": targets}))
+        found[targets] = {n for n, m in model.named_modules() if isinstance(m, LoraLayer)}
+    assert found["attention"] | found["mlp"] == found["all"]
+    assert not found["attention"] & found["mlp"]
+    assert found["mlp"]
+    assert all("att" in path for path in found["attention"])
 
 
 def test_a_base_without_such_layers_is_named() -> None:

@@ -1,6 +1,6 @@
 """Memos."""
 
-from stages.toolkit.memo import Memo
+from stages.common.memo import Memo
 
 
 def test_a_value_is_computed_once_for_a_key() -> None:
