@@ -27,8 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recipes.base.corpus import EVERYTHING, REPEATING, Item, block, held_out, plain, writer_for
-from recipes.base.pretrain import Settings as Schedule
+from recipes.base.batches import Schedule
+from recipes.base.corpus import EVERYTHING, Item, block, held_out, plain, writer_for
+from recipes.base.pretrain import Settings as Pretraining
 from recipes.base.pretrain import learning_rate
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
 from recipes.base.workers import made_in_order
@@ -61,6 +62,7 @@ class Settings:
         batch: tokens of a batch, padding included.
         first_pools: pools at the start in which an encoder-decoder only repeats short texts, as the
             small LLaMA does.
+        second_pools: pools after them in which it mostly compares short texts and looks things up.
         workers: processes that make batches; 0 makes them in the training process.
         learning_rate: peak of the cosine schedule.
         hidden: width of the model.
@@ -79,14 +81,15 @@ class Settings:
     time_limit: float = 0.0
     batch: int = 49_152
     first_pools: int = 200
+    second_pools: int = 600
     workers: int = 0
     learning_rate: float = 2.0e-3
     hidden: int = 192
     layers: int = 4
     heads: int = 6
     intermediate: int = 512
-    pieces: int = Schedule.pieces
-    tokenizer_texts: int = Schedule.tokenizer_texts
+    pieces: int = Pretraining.pieces
+    tokenizer_texts: int = Pretraining.tokenizer_texts
     evaluation_items: int = 50
     device: str = ""
 
@@ -129,10 +132,10 @@ def mask_of(tokenizer: Tokenizer) -> int:
 
 
 def documents(settings: Settings, number: int) -> list[Item]:
-    """Returns the documents of a pool; those of the first ones are of the first lesson."""
-    first = settings.family == PAIR and number < settings.first_pools
+    """Returns the documents of a pool; those of an encoder-decoder are of one lesson."""
+    lessons = Schedule(settings.first_pools, settings.second_pools)
+    lesson = lessons.lesson(number) if settings.family == PAIR else EVERYTHING
     blocks = range(number * POOL, (number + 1) * POOL)
-    lesson = REPEATING if first else EVERYTHING
     return [item for n in blocks for item in block(settings.seed, n, lesson=lesson)]
 
 
@@ -225,8 +228,13 @@ def build_model(settings: Settings, vocabulary: int) -> Any:
 
 
 def loss_of(model: Any, pairs: list[Pair], family: str, device: str) -> Any:
-    """Returns the mean loss of a batch."""
+    """Returns the mean loss of a batch.
+
+    A written answer of n tokens weighs as much as the root of n tokens, as the small LLaMA's
+    answers do (recipes/base/batches.py).
+    """
     import torch
+    from torch.nn.functional import cross_entropy
 
     def matrix(rows: list[list[int]], filler: int) -> torch.Tensor:
         width = max(map(len, rows))
@@ -238,7 +246,14 @@ def loss_of(model: Any, pairs: list[Pair], family: str, device: str) -> Any:
     lengths = torch.tensor([len(pair[0]) for pair in pairs], device=device)
     mask = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
     with torch.autocast(device, dtype=torch.bfloat16):
-        return model(input_ids=ids, attention_mask=mask, labels=labels).loss
+        logits = model(input_ids=ids, attention_mask=mask, labels=labels).logits
+    losses = cross_entropy(
+        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    weights = (labels != IGNORED).float()
+    if family == PAIR:
+        weights = weights / weights.sum(dim=1, keepdim=True).sqrt()
+    return (losses.view_as(labels) * weights).sum() / weights.sum()
 
 
 def train(model: Any, tokenizer: Tokenizer, settings: Settings, device: str, start: float) -> Any:
@@ -249,7 +264,7 @@ def train(model: Any, tokenizer: Tokenizer, settings: Settings, device: str, sta
     """
     import torch
 
-    schedule = Schedule(learning_rate=settings.learning_rate)
+    schedule = Pretraining(learning_rate=settings.learning_rate)
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
         {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -410,6 +425,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--first-pools", type=int, default=200, help="that only repeat short texts")
+    parser.add_argument("--second-pools", type=int, default=600, help="that compare short texts")
     parser.add_argument("--evaluation-items", type=int, default=50, help="per family; 0 for none")
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
     given = vars(parser.parse_args(arguments))
