@@ -20,15 +20,25 @@ import os
 import platform
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipes.base import pretrain as pretrain_llama
 from recipes.base.batches import Schedule
-from recipes.base.corpus import EVERYTHING, Item, block, held_out, plain, writer_for
+from recipes.base.corpus import (
+    COMPARING_FIRST,
+    EVERYTHING,
+    REPEATING,
+    Item,
+    block,
+    held_out,
+    plain,
+    writer_for,
+)
 from recipes.base.pretrain import Settings as Pretraining
 from recipes.base.pretrain import learning_rate
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
@@ -36,17 +46,36 @@ from recipes.base.workers import made_in_order
 from stages.common.command import argument_parser, run
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
     from tokenizers import Tokenizer
 
 PAIR, ALONE = "encoder-decoder", "encoder-only"
 SIZES = {PAIR: {"layers": 3, "intermediate": 384}, ALONE: {"layers": 4, "intermediate": 512}}
 """Sizes with which neither model takes 8 MB, tokenizer included, with up to 5,120 pieces."""
 MASK = "<mask>"
-POOL = 40  # blocks of documents that are sorted by length together
 LONGEST = 510  # tokens of a text, without those around it
 JOINED = 0.2  # share of an encoder's texts that several documents make up, for far positions
 MASKED = 0.2  # share of tokens to be restored
 IGNORED = -100  # label of a token that no loss is computed on
+
+Shape = tuple[int, int, int]
+"""Rows of a group, tokens that are read and tokens that are to be computed."""
+
+SHARES: dict[int, dict[tuple[int, int], float]] = {
+    REPEATING: {(48, 32): 0.6, (96, 32): 0.18, (96, 96): 0.18, (192, 192): 0.04},
+    COMPARING_FIRST: {(64, 8): 0.38, (64, 32): 0.12, (96, 8): 0.3, (96, 32): 0.1}
+    | {(96, 96): 0.07, (192, 192): 0.03},
+    EVERYTHING: {(96, 8): 0.43, (96, 32): 0.12, (160, 8): 0.18, (160, 32): 0.12}
+    | {(160, 96): 0.08, (256, 256): 0.06, (512, 256): 0.01},
+}
+"""Share of a batch's items of each lesson in rows for so long prompts and answers."""
+MASKED_SHARES = {(n, n): share for n, share in {32: 0.3, 64: 0.42, 96: 0.14}.items()}
+MASKED_SHARES |= {(192, 192): 0.1, (512, 512): 0.04}
+"""The same for texts with masked tokens."""
+FILLED = 0.96  # share of a batch's rows that have something at least; the others stay empty
+PARTS = 40  # blocks of documents after which a batch stays as it is
+BLOCKS = 100_000  # between the first of one batch and of the next
 
 
 @dataclass(frozen=True)
@@ -59,10 +88,11 @@ class Settings:
         seed: of texts, tokenizer, weights and masks.
         time_limit: seconds from the start at which the schedule ends at the latest, after one step
             at least; 0 for none.
-        batch: tokens of a batch, padding included.
-        first_pools: pools at the start in which an encoder-decoder only repeats short texts, as the
-            small LLaMA does.
-        second_pools: pools after them in which it mostly compares short texts and looks things up.
+        batch: tokens of a batch, read and computed, padding included.
+        first_lesson: tokens at the start in which an encoder-decoder only repeats short texts, as
+            the small LLaMA does.
+        second_lesson: tokens after them in which it mostly compares short texts and looks things
+            up.
         workers: processes that make batches; 0 makes them in the training process.
         learning_rate: peak of the cosine schedule.
         hidden: width of the model.
@@ -80,8 +110,8 @@ class Settings:
     seed: int = 1
     time_limit: float = 0.0
     batch: int = 49_152
-    first_pools: int = 200
-    second_pools: int = 600
+    first_lesson: int = Pretraining.first_lesson
+    second_lesson: int = Pretraining.second_lesson
     workers: int = 0
     learning_rate: float = 2.0e-3
     hidden: int = 192
@@ -131,59 +161,87 @@ def mask_of(tokenizer: Tokenizer) -> int:
     return int(tokenizer.get_vocab()[MASK])
 
 
-def documents(settings: Settings, number: int) -> list[Item]:
-    """Returns the documents of a pool; those of an encoder-decoder are of one lesson."""
-    lessons = Schedule(settings.first_pools, settings.second_pools)
-    lesson = lessons.lesson(number) if settings.family == PAIR else EVERYTHING
-    blocks = range(number * POOL, (number + 1) * POOL)
-    return [item for n in blocks for item in block(settings.seed, n, lesson=lesson)]
+def shares_of(settings: Settings, lesson: int) -> dict[tuple[int, int], float]:
+    """Returns the shares of a batch's groups of rows."""
+    return SHARES[lesson] if settings.family == PAIR else MASKED_SHARES
 
 
-def pool(tokenizer: Tokenizer, index: int, settings: Settings) -> list[list[Pair]]:
-    """Makes batches of documents that were sorted by length together.
+def shapes_of(settings: Settings, lesson: int) -> list[Shape]:
+    """Returns the groups of rows of a batch."""
+    shares = shares_of(settings, lesson)
+    items = settings.batch / sum((sum(size) * share for size, share in shares.items()), 0.0)
+    return [(max(1, round(items * share)), *size) for size, share in shares.items()]
+
+
+def pairs_of(
+    tokenizer: Tokenizer, items: list[Item], settings: Settings, rng: random.Random
+) -> Iterator[Pair]:
+    """Yields what there is to learn from documents."""
+    if settings.family == PAIR:
+        yield from (pair_of(item, tokenizer) for item in items if item.draft)
+        return
+    texts = [item.draft.input if item.draft else item.answer for item in items]
+    mask = mask_of(tokenizer)
+    while texts:
+        joined = rng.randrange(2, 6) if rng.random() < JOINED else 1
+        text, texts = " ".join(texts[:joined]), texts[joined:]
+        ids = tokenizer.encode(text, add_special_tokens=False).ids[:LONGEST]
+        yield masked(ids, mask, settings.pieces, rng)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One optimiser step's documents, in groups of rows of one size.
+
+    Attributes:
+        shapes: the groups.
+        arrays: of each group, what is read and what is to be computed, the first filled up with
+            `PAD` and the second with `IGNORED`.
+        tokens: read and computed ones, without padding.
+    """
+
+    shapes: list[Shape]
+    arrays: list[np.ndarray]
+    tokens: int
+
+
+def make_batch(tokenizer: Tokenizer, index: int, settings: Settings) -> Batch:
+    """Makes one batch.
 
     Args:
         tokenizer: the model's.
-        index: number of the pool; it decides its documents.
+        index: number of the batch; it decides its documents.
         settings: of the run.
 
     Returns:
-        Batches in a random order.
+        The batch. Documents that no longer fit are left out.
     """
-    rng = random.Random(f"{settings.seed}/pool/{index}")
-    items = documents(settings, index)
-    pairs: list[Pair] = []
-    if settings.family == PAIR:
-        pairs = [pair_of(item, tokenizer) for item in items if item.draft]
-    else:
-        texts = [item.draft.input if item.draft else item.answer for item in items]
-        mask = mask_of(tokenizer)
-        while texts:
-            joined = rng.randrange(2, 6) if rng.random() < JOINED else 1
-            text, texts = " ".join(texts[:joined]), texts[joined:]
-            ids = tokenizer.encode(text, add_special_tokens=False).ids[:LONGEST]
-            pairs.append(masked(ids, mask, settings.pieces, rng))
-    pairs = [pair for pair in pairs if max(map(len, pair)) <= LONGEST + 2]
-    pairs.sort(key=lambda pair: (len(pair[0]), len(pair[1])))
-    batches: list[list[Pair]] = [[]]
-    for pair in pairs:
-        if (len(batches[-1]) + 1) * len(pair[0]) > settings.batch:
-            batches.append([])
-        batches[-1].append(pair)
-    rng.shuffle(batches)
-    return batches
+    import numpy as np
 
-
-def batches(tokenizer: Tokenizer, settings: Settings) -> Generator[list[Pair], None, None]:
-    """Yields batches without end, the same for any number of workers.
-
-    Raises:
-        RuntimeError: a worker process has ended.
-    """
-    make = partial(pool, settings=settings)
-    with closing(made_in_order(make, tokenizer, settings.workers, held=2)) as pools:
-        for made in pools:
-            yield from made
+    first, second = (n // settings.batch for n in (settings.first_lesson, settings.second_lesson))
+    lesson = Schedule(first, second).lesson(index) if settings.family == PAIR else EVERYTHING
+    rng = random.Random(f"{settings.seed}/batch/{index}")
+    shapes = shapes_of(settings, lesson)
+    groups: list[list[Pair]] = [[] for _ in shapes]
+    wanted = FILLED * sum(rows for rows, _, _ in shapes)
+    for part in range(PARTS):
+        items = block(settings.seed, index * BLOCKS + part, lesson=lesson)
+        for pair in pairs_of(tokenizer, items, settings, rng):
+            for group, (rows, read, written) in zip(groups, shapes, strict=True):
+                if len(pair[0]) <= read and len(pair[1]) <= written and len(group) < rows:
+                    group.append(pair)
+                    break
+        if sum(map(len, groups)) >= wanted:
+            break
+    arrays = []
+    for group, (rows, read, written) in zip(groups, shapes, strict=True):
+        seen = np.full((rows, read), PAD, dtype=np.int16)
+        labels = np.full((rows, written), IGNORED, dtype=np.int16)
+        for row, pair in enumerate(group):
+            seen[row, : len(pair[0])], labels[row, : len(pair[1])] = pair
+        arrays += [seen, labels]
+    tokens = sum(len(ids) for group in groups for pair in group for ids in pair)
+    return Batch(shapes, arrays, tokens)
 
 
 # --- Models ---------------------------------------------------------------------------------------
@@ -227,87 +285,120 @@ def build_model(settings: Settings, vocabulary: int) -> Any:
     )
 
 
-def loss_of(model: Any, pairs: list[Pair], family: str, device: str) -> Any:
-    """Returns the mean loss of a batch.
+class Gradients(pretrain_llama.Gradients):
+    """Computes the gradients of one batch; replaces those of the batch before."""
+
+    def inputs(self, batch: Any) -> list[torch.Tensor]:
+        """Returns the arrays of all groups."""
+        import torch
+
+        return [torch.from_numpy(array.astype("int64")) for array in batch.arrays]
+
+    def work(self, shapes: Any, *arrays: torch.Tensor) -> torch.Tensor:
+        """Works on tensors on the device, without waiting for it."""
+        import torch
+
+        for parameter in self._model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        sums = torch.zeros(2, device=self.device)
+        for ids, labels in zip(arrays[::2], arrays[1::2], strict=True):
+            sums = sums + loss_and_weight(self._model, ids, labels)
+        scaled: Any = sums[0] / sums[1].clamp(min=1e-6)
+        scaled.backward()
+        return sums.detach()
+
+
+class Replayed(Gradients, pretrain_llama.Replayed):
+    """The same on a GPU, as one CUDA graph for each kind of batch."""
+
+
+def loss_and_weight(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Returns the weighted loss of rows and its weight, in a tensor of shape (2,).
 
     A written answer of n tokens weighs as much as the root of n tokens, as the small LLaMA's
     answers do (recipes/base/batches.py).
+
+    Args:
+        model: a T5 or a BERT.
+        ids: what it reads, filled up with `PAD`.
+        labels: what it is to compute, filled up with `IGNORED`.
     """
     import torch
     from torch.nn.functional import cross_entropy
 
-    def matrix(rows: list[list[int]], filler: int) -> torch.Tensor:
-        width = max(map(len, rows))
-        padded = [row + [filler] * (width - len(row)) for row in rows]
-        return torch.tensor(padded).to(device)
-
-    ids = matrix([pair[0] for pair in pairs], PAD)
-    labels = matrix([pair[1] for pair in pairs], IGNORED)
-    lengths = torch.tensor([len(pair[0]) for pair in pairs], device=device)
-    mask = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
-    with torch.autocast(device, dtype=torch.bfloat16):
-        logits = model(input_ids=ids, attention_mask=mask, labels=labels).logits
+    weights = (labels != IGNORED).float()
+    mask = (ids != PAD).long()
+    mask[:, 0] = 1  # of an empty row, too, something must be seen
+    more: dict[str, Any] = {}
+    if model.config.is_encoder_decoder:
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1.0).sqrt()
+        before = torch.where(labels == IGNORED, PAD, labels)[:, :-1]
+        start = torch.full_like(labels[:, :1], model.config.decoder_start_token_id)
+        more = {"decoder_input_ids": torch.cat((start, before), dim=1), "use_cache": False}
+    with torch.autocast(ids.device.type, dtype=torch.bfloat16, cache_enabled=False):
+        logits = model(input_ids=ids, attention_mask=mask, **more).logits
     losses = cross_entropy(
         logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="none"
     )
-    weights = (labels != IGNORED).float()
-    if family == PAIR:
-        weights = weights / weights.sum(dim=1, keepdim=True).sqrt()
-    return (losses.view_as(labels) * weights).sum() / weights.sum()
+    return torch.stack([(losses.view_as(weights) * weights).sum(), weights.sum()])
 
 
 def train(model: Any, tokenizer: Tokenizer, settings: Settings, device: str, start: float) -> Any:
     """Trains the model in place.
 
     Returns:
-        A record: steps, tokens, seconds, tokens per second and the final loss.
+        A record: steps, tokens, seconds, tokens per second and the last shown loss.
     """
     import torch
 
-    schedule = Pretraining(learning_rate=settings.learning_rate)
+    rates = Pretraining(learning_rate=settings.learning_rate)
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
         {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=device == "cuda")
+    gradients: Any = (Replayed if device == "cuda" else Gradients)(model, device)
     model.train()
     tokens = steps = 0
-    shown = 0.0
-    source = batches(tokenizer, settings)
-    pairs = next(source)  # the schedule begins when there is something to learn from
-    begun = time.monotonic()
-    left = max(start + settings.time_limit - begun, 1e-9) if settings.time_limit else math.inf
-    while True:
-        now = time.monotonic()
-        progress = max(tokens / settings.tokens, (now - begun) / left)
-        if progress >= 1 and steps:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(schedule, progress)
-        optimizer.zero_grad(set_to_none=True)
-        found = loss_of(model, pairs, settings.family, device)
-        found.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        tokens += sum(len(pair[0]) for pair in pairs)
-        steps += 1
-        if now - shown > 10:
-            shown = now
-            print(
-                f"{now - start:6.0f} s  step {steps}  {tokens / 1e6:.1f} M tokens  "
-                f"loss {float(found.detach()):.4f}  {tokens / max(now - begun, 1):,.0f} tokens/s  "
-                f"{100 * progress:.0f}%",
-                flush=True,
-            )
-        pairs = next(source)
-    source.close()
+    shown, loss = 0.0, math.nan
+    sums = torch.zeros(2, device=device)
+    make = partial(make_batch, settings=settings)
+    with closing(made_in_order(make, tokenizer, settings.workers, held=6)) as source:
+        batch = next(source)  # the schedule begins when there is something to learn from
+        begun = time.monotonic()
+        left = max(start + settings.time_limit - begun, 1e-9) if settings.time_limit else math.inf
+        while True:
+            now = time.monotonic()
+            progress = max(tokens / settings.tokens, (now - begun) / left)
+            is_over = progress >= 1 and steps > 0
+            if steps and (is_over or now - shown > 10):
+                shown = now
+                loss = float(sums[0] / sums[1])
+                sums.zero_()
+                print(
+                    f"{now - start:6.0f} s  step {steps}  {tokens / 1e6:.1f} M tokens  "
+                    f"loss {loss:.4f}  {tokens / max(now - begun, 1):,.0f} tokens/s  "
+                    f"{100 * progress:.0f}%",
+                    flush=True,
+                )
+            if is_over:
+                break
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(rates, progress)
+            sums += gradients(batch)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            tokens += batch.tokens
+            steps += 1
+            batch = next(source)
     seconds = time.monotonic() - begun
     return {
         "steps": steps,
         "tokens": tokens,
         "seconds": round(seconds, 1),
         "tokens_per_second": round(tokens / max(seconds, 1e-9)),
-        "loss": round(float(found.detach()), 4),
+        "loss": round(loss, 4),
     }
 
 
@@ -424,14 +515,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=49_152, help="tokens of a batch")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--first-pools", type=int, default=200, help="that only repeat short texts")
-    parser.add_argument("--second-pools", type=int, default=600, help="that compare short texts")
+    for lesson in ("first_lesson", "second_lesson"):
+        name, most = f"--{lesson.replace('_', '-')}", getattr(Settings, lesson)
+        parser.add_argument(name, type=float, default=most, help="tokens")
     parser.add_argument("--evaluation-items", type=int, default=50, help="per family; 0 for none")
     parser.add_argument("--device", default="", choices=("", "cuda", "cpu"))
     given = vars(parser.parse_args(arguments))
     out = given.pop("out")
     del given["debug"]
-    given |= {"tokens": int(given["tokens"]), **SIZES[given["family"]]}
+    given |= {name: int(given[name]) for name in ("tokens", "first_lesson", "second_lesson")}
+    given |= SIZES[given["family"]]
     pretrain(out, Settings(**given))
 
 

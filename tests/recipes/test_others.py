@@ -7,8 +7,19 @@ import pytest
 import torch
 
 from recipes.base import others
-from recipes.base.others import ALONE, IGNORED, MASK, PAIR, Settings, masked, pool, pretrain
-from recipes.base.tokenizer import BOS, EOS, train_tokenizer
+from recipes.base.corpus import COMPARING_FIRST, EVERYTHING, REPEATING
+from recipes.base.others import (
+    ALONE,
+    IGNORED,
+    MASK,
+    PAIR,
+    Settings,
+    loss_and_weight,
+    make_batch,
+    masked,
+    pretrain,
+)
+from recipes.base.tokenizer import BOS, EOS, PAD, train_tokenizer
 from stages.model.loading import load_base, load_tokenizer, settled
 from tests.helpers.models import CPU, FP32, model_settings
 
@@ -28,7 +39,7 @@ TINY = {
 
 @pytest.fixture(autouse=True)
 def few_documents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(others, "POOL", 1)
+    monkeypatch.setattr(others, "PARTS", 2)
     monkeypatch.setattr("recipes.base.tokenizer.check_pieces", lambda _: None)
 
 
@@ -56,13 +67,33 @@ def test_batches_are_the_same_whoever_makes_them(family: str) -> None:
     if family == ALONE:
         tokenizer.add_special_tokens([MASK])
     settings = Settings(family, **TINY)
-    made = pool(tokenizer, 3, settings)
-    assert made == pool(tokenizer, 3, settings) != pool(tokenizer, 4, settings)
-    for pairs in made:
-        width = max(len(pair[0]) for pair in pairs)
-        assert len(pairs) == 1 or len(pairs) * width <= settings.batch
-        for seen, _ in pairs:
-            assert (seen[0], seen[-1]) == (BOS, EOS)
+    one, again, other = (make_batch(tokenizer, index, settings) for index in (3, 3, 4))
+    assert all((a == b).all() for a, b in zip(one.arrays, again.arrays, strict=True))
+    assert any((a != b).any() for a, b in zip(one.arrays, other.arrays, strict=True))
+    for (rows, read, written), seen, labels in zip(
+        one.shapes, one.arrays[::2], one.arrays[1::2], strict=True
+    ):
+        assert (seen.shape, labels.shape) == ((rows, read), (rows, written))
+        for row in seen[seen[:, 0] != PAD]:
+            ids = row[row != PAD]
+            assert (ids[0], ids[-1]) == (BOS, EOS)
+    known = sum(int((seen != PAD).sum()) for seen in one.arrays[::2])
+    computed = one.arrays[1::2] if family == PAIR else one.arrays[::2]
+    empty = IGNORED if family == PAIR else PAD
+    assert one.tokens == known + sum(int((labels != empty).sum()) for labels in computed)
+
+
+def test_rows_without_documents_count_nothing_and_long_answers_their_root() -> None:
+    model = others.build_model(Settings(PAIR, **TINY), 400).eval()
+    ids = torch.tensor([[BOS, 50, 60, EOS], [BOS, 70, EOS, PAD], [PAD] * 4])
+    labels = torch.tensor([[5, 6, 7, EOS], [8] + [IGNORED] * 3, [IGNORED] * 4])
+    loss, weight = loss_and_weight(model, ids, labels).tolist()
+    assert weight == pytest.approx(4 / 2 + 1)
+    own = [
+        model(input_ids=ids[n : n + 1, :width], labels=labels[n : n + 1, :count]).loss.item()
+        for n, width, count in ((0, 4, 4), (1, 3, 1))
+    ]
+    assert loss == pytest.approx(2 * own[0] + own[1], rel=0.02)  # in bf16
 
 
 def test_masked_tokens_alone_are_to_be_restored() -> None:
@@ -92,10 +123,23 @@ def test_what_is_learnt_is_saved_however_short_the_time(tmp_path: Path) -> None:
     assert (tmp_path / "pretraining.json").is_file()
 
 
-def test_first_documents_repeat_short_texts() -> None:
-    settings = Settings(PAIR, **TINY | {"first_pools": 2})
-    families = [{item.family for item in others.documents(settings, n)} for n in (1, 2)]
-    assert families[0] == {"repeat"}
-    assert len(families[1]) > 1
-    alone = Settings(ALONE, **TINY | {"first_pools": 2})
-    assert len({item.family for item in others.documents(alone, 1)}) > 1
+def test_an_encoder_decoder_has_three_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    original = others.block
+
+    def block(*arguments: int, lesson: int) -> object:
+        seen.append(lesson)
+        return original(*arguments, lesson=lesson)
+
+    monkeypatch.setattr(others, "block", block)
+    tokenizer = train_tokenizer(1, 300, 400)
+    settings = Settings(PAIR, **TINY | {"first_lesson": 600, "second_lesson": 600})
+    lessons = []
+    for index in range(3):
+        make_batch(tokenizer, index, settings)
+        lessons.append(set(seen))
+        seen.clear()
+    assert lessons == [{REPEATING}, {COMPARING_FIRST}, {EVERYTHING}]
+    tokenizer.add_special_tokens([MASK])
+    make_batch(tokenizer, 0, Settings(ALONE, **TINY | {"first_lesson": 600}))
+    assert set(seen) == {EVERYTHING}
