@@ -96,6 +96,36 @@ def _stages(encoded: Path, raw: Path) -> None:
     torch.cuda.empty_cache()
 
 
+def linear_submissions(out: Path, params: Mapping[str, Any]) -> Path:
+    """Has linear models answer what a run's model answers, if they have not.
+
+    Args:
+        out: folder of all runs.
+        params: the content of params.yaml of a run.
+
+    Returns:
+        The folder of their submissions, which runs with the same settings of encode share.
+
+    Raises:
+        InputError: if settings or files are defective.
+    """
+    from stages import baseline, decode
+
+    encoded = _encoded(out.resolve(), params)
+    work = out.resolve() / "linear" / encoded.name
+    submissions = work / "submissions"
+    if not submissions.is_dir():
+        work.mkdir(parents=True, exist_ok=True)
+        _link(work)
+        with inside(work):
+            write_params(Path("params.yaml"), params)
+            baseline.run_baseline(encoded, Path("predictions"))
+            decode.run_decode(
+                *(Path(params["data"]["raw"]), Path("predictions"), submissions, Path("metrics"))
+            )
+    return submissions
+
+
 def _encoded(out: Path, params: Mapping[str, Any]) -> Path:
     """The folder of encoded data, which runs with the same settings of encode share."""
     from stages import encode

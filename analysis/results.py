@@ -4,7 +4,10 @@ Reads a study whose settings are bases (studies/real.yaml), its finished runs, a
 of the linear models on the same data. Writes docs/results.md; the sample's scores, which compare
 with nothing, have docs/sample-results.md.
 
-    python -m analysis.results real [--out DIR] [--linear data/baseline/submissions]
+    python -m analysis.results real [--out DIR] [--linear SUBMISSIONS]
+
+The linear models' submissions are those in data/baseline, unless --linear names others; with --out
+they are made.
 """
 
 import json
@@ -13,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis import direct
 from analysis.compare import LINEAR
 from analysis.differences import HEADLINE
 from analysis.study import Study, experiment_outcomes, folder_outcomes, plan, read_study
@@ -119,7 +123,7 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("study", metavar="NAME", help="of a file in studies/, without .yaml")
     parser.add_argument("--out", type=Path, help="folder of runs that were made without DVC")
-    parser.add_argument("--linear", type=Path, default=LINEAR, help="by default %(default)s")
+    parser.add_argument("--linear", type=Path, help="folder of submissions of the linear models")
     arguments = parser.parse_args()
     study = read_study(arguments.study)
     runs = plan(arguments.study, study)
@@ -137,15 +141,17 @@ def main() -> None:
         )
     bootstrap = check(settings.load(settings.PARAMS), str(settings.PARAMS)).evaluate
     found = gather(study.changes, finished, bootstrap)
-    linear = {}
-    if arguments.linear.is_dir():
+    linear, submissions = {}, arguments.linear or LINEAR
+    if arguments.out and not arguments.linear:
+        submissions = direct.linear_submissions(arguments.out, params)
+    if submissions.is_dir():
         linear = evaluate(
             Path(params["data"]["raw"]),
-            arguments.linear,
+            submissions,
             settings.validate(Settings, params, arguments.study),
         )
     else:
-        log.warning("%s: no such folder, so linear models are left out", arguments.linear)
+        log.warning("%s: no such folder, so linear models are left out", submissions)
     known = json.loads(PUBLISHED.read_text(encoding="utf-8"))["units"]
     write_text(PAGE, "\n\n".join(page(study, finished, found, linear, known)) + "\n")
     log.info("wrote %s", PAGE)

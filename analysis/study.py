@@ -12,6 +12,7 @@ after whatever end, it repeats no finished run, and an interrupted one goes on w
 
 The scores of the linear models stand beside those of the settings where their submissions are those
 to the study's data: in data/baseline, if params.yaml has the same, or in the folder of --linear.
+With --out they are made.
 """
 
 import json
@@ -322,9 +323,12 @@ def main() -> None:
     if missing := len(runs) - len(finished):
         log.info("%d of %d runs are not finished", missing, len(runs))
     bootstrap = check(settings.load(settings.PARAMS), str(settings.PARAMS)).evaluate
+    submissions = arguments.linear
+    if out and finished and not submissions:
+        submissions = direct.linear_submissions(out, finished[0].params)
     write_report(
         *(REPORTS, name, study.about, study.base, study.changes, study.first),
-        *(finished, len(runs), bootstrap, linear_units(runs, arguments.linear)),
+        *(finished, len(runs), bootstrap, linear_units(runs, submissions)),
     )
 
 

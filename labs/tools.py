@@ -127,7 +127,7 @@ def score_answers(task: str, answers: Mapping[str, str]) -> dict[str, Unit]:
 
 def text_encoder() -> Any:
     """What turns text into token ids, with the tokenizer of the small base."""
-    from stages.model.loading import load_tokenizer
+    from stages.model.loading import load_tokenizer, settled
     from stages.model.settings import Model
     from stages.model.text import TextEncoder
 
@@ -135,8 +135,7 @@ def text_encoder() -> Any:
         model: Model
 
     model = settings.read(Params, ROOT / "params.yaml").model
-    small = model.model_copy(
-        update={"base": str(ROOT / "data" / "bases" / "llama"), "tokenizer": None}
-    )
+    base = str(ROOT / "data" / "bases" / "llama")
+    small = settled(model.model_copy(update={"base": base, "tokenizer": None}))
     prompts = settings.read(Prompts, ROOT / "data" / "prompts" / "it.yaml")
     return TextEncoder(small, load_tokenizer(small), prompts)

@@ -22,7 +22,7 @@ from stages.toolkit.records import Example
 ROOT = Path(__file__).parents[1]
 TASK = "acti"
 SUBTASK = "acti_b"
-NUMBER = "284"  # of the question in the raw file
+NUMBER = "286"  # of the question in the raw file
 LEARNT = "1"  # likewise of a training question of the same sub-task
 QUESTION = f"{SUBTASK}:{NUMBER}"
 RAW = {"the post": "subtaskB_test.csv", "its gold": "subtaskB_gold.csv"}

@@ -11,6 +11,7 @@ PREDICTIONS/test.jsonl, as infer does.
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -81,13 +82,16 @@ def prediction(
     return line | ({"probabilities": probabilities} if probabilities else {})
 
 
-def main() -> None:
-    """Runs the stage."""
-    encoded, predictions = folders(
-        __doc__,
-        encoded="folder with train.jsonl, questions.jsonl, closed.json and forms.json",
-        predictions="folder to write",
-    )
+def run_baseline(encoded: Path, predictions: Path) -> None:
+    """Fits linear models and writes their answers.
+
+    Args:
+        encoded: folder with train.jsonl, questions.jsonl, closed.json and forms.json.
+        predictions: folder to write.
+
+    Raises:
+        InputError: if settings or files are defective.
+    """
     check_sums(encoded, "train.jsonl", "questions.jsonl", "closed.json", "forms.json")
     train = read_encoded(encoded / "train.jsonl")
     test = read_encoded(encoded / "questions.jsonl", QUESTION)
@@ -96,6 +100,17 @@ def main() -> None:
     rows = predict(train, test, forms, candidates, read(Settings).baseline)
     with whole_folder(predictions, sums=True) as folder:
         write_jsonl(folder / "test.jsonl", rows)
+
+
+def main() -> None:
+    """Runs the stage."""
+    run_baseline(
+        *folders(
+            __doc__,
+            encoded="folder with train.jsonl, questions.jsonl, closed.json and forms.json",
+            predictions="folder to write",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_what_is_no_number_is_no_expectation(tmp_path: Path) -> None:
         def generate(self, requests: Sequence[Any]) -> Iterator[tuple[int, list[int]]]:
             yield from ((n, [END]) for n, _ in enumerate(requests))
 
-        def score(self, texts: Sequence[Any], tree: Any) -> Iterator[tuple[int, Any]]:
+        def score(self, texts: Sequence[Any], tree: Any, begun: Any) -> Iterator[tuple[int, Any]]:
             logits = [[math.nan] * len(fork.tokens) for fork in tree.forks]
             yield from ((n, logits) for n, _ in enumerate(texts))
 

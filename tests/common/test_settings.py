@@ -48,7 +48,11 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
             r"finetune\.lora\.rango: no such key; did you mean .*\.rank\?",
         ),
         ("rank: 16", "rango: 16", r"finetune\.lora\.rank: Field required"),
-        ("base: data/base ", f"base: {'a' * 1001} ", r"model\.base: .*at most 1000 characters"),
+        (
+            "base: data/bases/llama ",
+            f"base: {'a' * 1001} ",
+            r"model\.base: .*at most 1000 characters",
+        ),
         ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
             "learning_rate: 4.0e-3",

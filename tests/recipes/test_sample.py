@@ -107,7 +107,10 @@ def test_linear_models_find_the_sample_as_hard_as_the_tasks(root: Path, tmp_path
     assert min(summary["rows"]["test"].values()) >= 200
     rows = [[asdict(example) for example in by_split[split]] for split in ("train", "test")]
     closed = encode.closed_answers(by_split)
-    predictions = baseline.predict(*rows, closed, settings.read(baseline.Settings, params).baseline)
+    forms = encode.forms_of(by_split)
+    predictions = baseline.predict(
+        *rows, forms, closed, settings.read(baseline.Settings, params).baseline
+    )
     answers = {row["id"]: row["answer"] for row in predictions}
     for task, submission in decode.decode(raw, answers, of_decode).items():
         for file, text in submission.files.items():
