@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from analysis import direct
+from stages import baseline
 from stages.common import settings
 from stages.common.command import InputError
 
@@ -57,3 +58,17 @@ def test_a_finished_run_of_other_settings_is_named(tmp_path: Path, made: list[st
     direct.perform_all(tmp_path, runs("one"))
     with pytest.raises(InputError, match="one: finished with other settings"):
         direct.perform_all(tmp_path, runs("one", n=3.0e-4))
+
+
+def test_linear_models_answer_once_what_runs_with_the_same_data_are_asked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = settings.load(root / "params.yaml") | {"tasks": ["clinkart"]}
+    made = direct.linear_submissions(tmp_path, params)
+    written = made / "clinkart" / "extremITA-dvc_run1.txt"
+    text = written.read_text(encoding="utf-8")
+    assert "|t|" in text
+    assert (made.parent / "predictions" / "test.jsonl").is_file()
+    monkeypatch.setattr(baseline, "run_baseline", lambda *_: pytest.fail("made again"))
+    other = params | {"finetune": params["finetune"] | {"epochs": 1}}
+    assert direct.linear_submissions(tmp_path, other) == made
