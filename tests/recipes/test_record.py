@@ -112,10 +112,10 @@ def test_a_run_is_read_from_what_it_has_written(
             "answer": "Covid",
             "probabilities": {"Covid": 0.61237, "Qanon": 0.38763},
         }
-        for n in (7, 284)
+        for n in (7, 286)
     ]
     (predictions / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (submissions / "x_subtaskB_run1.csv").write_text("Id,Expected\n28,1\n284,0\n2845,3\n")
+    (submissions / "x_subtaskB_run1.csv").write_text("Id,Expected\n28,1\n286,0\n2865,3\n")
     shown = json.loads(str(record.record_prediction()).split("\n", 1)[1].rpartition("\n")[0])
     assert shown == {**rows[1], "probabilities": {"Covid": 0.612, "Qanon": 0.388}}
-    assert record.record_submission() == "```text\n# x_subtaskB_run1.csv\nId,Expected\n284,0\n```"
+    assert record.record_submission() == "```text\n# x_subtaskB_run1.csv\nId,Expected\n286,0\n```"
