@@ -14,15 +14,13 @@ When the time is up, whatever has been learnt by then is saved, and then evaluat
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import platform
 import random
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +38,7 @@ from recipes.base.corpus import (
     writer_for,
 )
 from recipes.base.pretrain import Settings as Pretraining
-from recipes.base.pretrain import learning_rate
+from recipes.base.pretrain import learning_rate, record_of, write_record
 from recipes.base.tokenizer import BOS, EOS, PAD, save_tokenizer, train_tokenizer
 from recipes.base.workers import made_in_order
 from stages.common.command import argument_parser, run
@@ -455,9 +453,7 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     Returns:
         The record that pretraining.json holds.
     """
-    import tokenizers
     import torch
-    import transformers
 
     start = time.monotonic()
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -469,19 +465,7 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{time.monotonic() - start:6.0f} s  {parameters:,} parameters on {device}", flush=True)
     training = train(model, tokenizer, settings, device, start)
-    record = {
-        "parameters": parameters,
-        "training": training,
-        "settings": asdict(settings),
-        "evaluation": {},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "tokenizers": tokenizers.__version__,
-        },
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-    }
+    record = record_of(parameters, training, settings, "evaluation", device)
     model.eval().to(torch.bfloat16)
     model.config.dtype = torch.bfloat16
     model.save_pretrained(out)
@@ -496,12 +480,6 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
         write_record(out, record)
         print(f"{time.monotonic() - start:6.0f} s  {record['evaluation']}", flush=True)
     return record
-
-
-def write_record(out: Path, record: dict[str, Any]) -> None:
-    """Writes pretraining.json."""
-    text = json.dumps(record, indent=2) + "\n"
-    (out / "pretraining.json").write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> None:

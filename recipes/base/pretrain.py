@@ -384,6 +384,43 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     save_tokenizer(tokenizer, folder)
 
 
+def record_of(
+    parameters: int, training: Any, settings: Any, evaluation: str, device: str
+) -> dict[str, Any]:
+    """Returns the record of a run, of any family.
+
+    Args:
+        parameters: of the model.
+        training: what the training says of itself.
+        settings: the run's, a dataclass.
+        evaluation: the key of what is evaluated later.
+        device: `cuda` or `cpu`.
+    """
+    import tokenizers
+    import torch
+    import transformers
+
+    return {
+        "parameters": parameters,
+        "training": training,
+        "settings": asdict(settings),
+        evaluation: {},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "tokenizers": tokenizers.__version__,
+        },
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+    }
+
+
+def write_record(out: Path, record: dict[str, Any]) -> None:
+    """Writes pretraining.json."""
+    text = json.dumps(record, indent=2) + "\n"
+    (out / "pretraining.json").write_text(text, encoding="utf-8")
+
+
 def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     """Trains the tokenizer and the model, saves them, evaluates them and writes the record.
 
@@ -394,9 +431,7 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     Returns:
         The record that pretraining.json holds.
     """
-    import tokenizers
     import torch
-    import transformers
 
     start = time.monotonic()
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -408,24 +443,11 @@ def pretrain(out: Path, settings: Settings) -> dict[str, Any]:
     print(f"{time.monotonic() - start:6.0f} s  model of {parameters:,} parameters on {device}")
     training = train(model, tokenizer, settings, device, start)
     save(model, tokenizer, out)
-    record: dict[str, Any] = {
-        "parameters": parameters,
-        "training": training,
-        "settings": asdict(settings),
-        "exact_match": {},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "tokenizers": tokenizers.__version__,
-        },
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-    }
-    path = out / "pretraining.json"
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    record = record_of(parameters, training, settings, "exact_match", device)
+    write_record(out, record)
     if settings.evaluation_items:
         record["exact_match"] = evaluate(out, settings, device)
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_record(out, record)
         print(f"\nexact match on {settings.evaluation_items} held-out items per family")
         for family, share in record["exact_match"].items():
             print(f"  {family:<16} {share:.3f}")
