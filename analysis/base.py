@@ -126,6 +126,7 @@ def main() -> None:
     from transformers import AutoConfig, AutoTokenizer
 
     from stages.model.family import family_of
+    from stages.model.pieces import check_pieces
     from stages.model.reading import reading
 
     base = find_place(arguments.base)
@@ -138,6 +139,7 @@ def main() -> None:
         tokenizer = AutoTokenizer.from_pretrained(
             words.name, revision=words.revision or "main", trust_remote_code=False
         )
+    check_pieces(tokenizer, words.name)
     before = load(PARAMS)["model"]
     found = {
         "base": base.name,

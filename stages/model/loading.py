@@ -41,6 +41,7 @@ from stages.model.device import free_memory
 from stages.model.family import with_family
 from stages.model.head import use_full_precision_head
 from stages.model.limits import LAYERS
+from stages.model.pieces import check_pieces
 from stages.model.reading import reading
 from stages.model.settings import Model
 from stages.model.text import OFFSET
@@ -258,7 +259,7 @@ def load_tokenizer(settings: Model) -> Any:
     """Loads the tokenizer, the base's own or another one.
 
     Raises:
-        InputError: if it cannot be found or read.
+        InputError: if it cannot be found or read, or cannot write its own pieces.
     """
     place, revision = settings.base, settings.revision
     if settings.tokenizer:
@@ -273,6 +274,7 @@ def load_tokenizer(settings: Model) -> Any:
             trust_remote_code=False,
             split_special_tokens=True,  # a text that spells a special token, such as </s>, is text
         )
+    check_pieces(tokenizer, place)
     _check_ids(settings, tokenizer)
     return tokenizer
 

@@ -31,6 +31,14 @@ def test_which_layers_can_be_fused(layer: torch.nn.Module) -> None:
     assert not gates.can_be_fused(GemmaMLP(GemmaConfig(**SIZES)))  # another activation
 
 
+def test_small_weights_hide_no_other_activation() -> None:
+    torch.manual_seed(3)
+    gemma = GemmaMLP(GemmaConfig(**SIZES)).to(torch.bfloat16)
+    with torch.no_grad():
+        gemma.gate_proj.weight.mul_(0.01)
+    assert not gates.can_be_fused(gemma)
+
+
 def test_values_and_gradients_are_the_same_and_it_can_be_undone(
     layer: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
