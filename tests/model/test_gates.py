@@ -31,12 +31,16 @@ def test_which_layers_can_be_fused(layer: torch.nn.Module) -> None:
     assert not gates.can_be_fused(GemmaMLP(GemmaConfig(**SIZES)))  # another activation
 
 
-def test_small_weights_hide_no_other_activation() -> None:
-    torch.manual_seed(3)
-    gemma = GemmaMLP(GemmaConfig(**SIZES)).to(torch.bfloat16)
-    with torch.no_grad():
-        gemma.gate_proj.weight.mul_(0.01)
-    assert not gates.can_be_fused(gemma)
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_size_of_weights_hides_another_activation(scale: float, dtype: torch.dtype) -> None:
+    sizes = SIZES | {"hidden_size": 640, "intermediate_size": 2048}
+    for kind, config, same in ((GemmaMLP, GemmaConfig, False), (LlamaMLP, LlamaConfig, True)):
+        torch.manual_seed(3)
+        layer = kind(config(**sizes))
+        with torch.no_grad():
+            layer.gate_proj.weight.mul_(scale)
+        assert gates.can_be_fused(layer.to(dtype)) is same
 
 
 def test_values_and_gradients_are_the_same_and_it_can_be_undone(
