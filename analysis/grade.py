@@ -59,7 +59,7 @@ GRADERS = ("encode", "evaluate")
 ARCHITECTURE = ("model.", "finetune.lora.")
 """Keys in one of which two architectures differ: those of the base, and of its adapter."""
 
-SUITED = ("finetune.learning_rate", "finetune.engine", "infer.engine")
+SUITED = ("finetune.learning_rate", "finetune.encoder_rate", "finetune.engine", "infer.engine")
 """Keys in which they may differ too, for what suits one base need not suit another."""
 
 SEED = "finetune.seed"

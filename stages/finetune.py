@@ -112,7 +112,8 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     if processes.here().main:
         try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
     with scratch(state):
-        progress = train(path, examples, dev.rows, settings.finetune, state, Meter(), dev.subtasks)
+        chosen = settings.finetune.for_family(given.family)
+        progress = train(path, examples, dev.rows, chosen, state, Meter(), dev.subtasks)
         if not processes.here().main:
             return
         with whole_folder(adapter, sums=True) as folder:

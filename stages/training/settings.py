@@ -1,6 +1,6 @@
 """Settings of params.yaml about fine-tuning."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -36,4 +36,11 @@ class Finetune(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     clip: Annotated[float, Field(ge=1e-6, le=1e30)]
     keep: Literal["best", "last"]
+    encoder_rate: Positive = 1.0
     lora: Lora
+
+    def for_family(self, family: str) -> Self:
+        """Returns the settings with the learning rate of a family of bases."""
+        if family != "encoder-only":
+            return self
+        return self.model_copy(update={"learning_rate": self.learning_rate * self.encoder_rate})

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -79,6 +80,10 @@ def test_a_base_of_each_family_goes_through_all_stages(
         )
         figures = json.loads(Path("metrics/finetune.json").read_text())
         assert figures["updates"] > 0
+        rates = pd.read_csv("metrics/finetune/train.csv")["learning_rate"]
+        stated = read(finetune.Settings).finetune
+        share = stated.encoder_rate if family == "encoder-only" else 1.0
+        assert rates.max() == pytest.approx(share * stated.learning_rate, rel=0.1)
         infer.infer(encoded, adapter, Path("data/predictions"), Path("metrics"))
         rows = decode.read_predictions(Path("data/predictions/test.jsonl"))
         asked = read_jsonl(encoded / "questions.jsonl", ("id", "task", "input"))
