@@ -54,7 +54,8 @@ def page(
         " seeds and test items; a dash means that no figure is known."
     )
     yield table(found, outcomes[0].units, linear, published)
-    yield "\n".join(f"- {sentence}" for sentence in remarks(found, outcomes[0].units, linear))
+    sentences = [*remarks(found, outcomes[0].units, linear), *missing(study, found)]
+    yield "\n".join(f"- {sentence}" for sentence in sentences)
     yield "## Costs"
     yield costs(found)
 
@@ -104,6 +105,14 @@ def remarks(
         )  # fmt: skip
         seeds = ", ".join(map(str, setting.seeds))
         yield f"`{name}` (seeds {seeds}) is {said}."
+
+
+def missing(study: Study, found: Mapping[str, Setting]) -> Iterator[str]:
+    """Yields a sentence for each setting that has fewer seeds than the study asks for."""
+    for name in study.changes:
+        seeds = found[name].seeds if name in found else ()
+        if absent := [str(seed) for seed in study.seeds if seed not in seeds]:
+            yield f"`{name}`: seeds {', '.join(absent)} are not run yet, and left out."
 
 
 def costs(found: Mapping[str, Setting]) -> str:

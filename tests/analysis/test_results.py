@@ -42,13 +42,17 @@ def test_the_page_has_baselines_published_figures_and_what_is_not_above_them() -
         for setting, share in (("small", 0.6), ("large", 0.9))
         for seed in (1, 2, 3)
     ]
-    study = Study.model_validate({"about": "Two bases.", "settings": changes, "seeds": [1, 2, 3]})
+    changes["absent"] = {"model.base": "c"}
+    of_study = {"about": "Three bases.", "settings": changes, "seeds": [1, 2, 3, 4]}
+    study = Study.model_validate(of_study)
     found = gather(changes, outcomes, FEW)
     linear = {"acti_a": unit(0.75, "l"), "hodi_a": unit(0.7, "m")}
     published = {"acti_a": {"best": {"value": 0.8571, "source": "x"}}}
     text = "\n\n".join(results.page(study, outcomes, found, linear, published))
     assert "- `small` (seeds 1, 2, 3) is not above the linear models in acti_a." in text
     assert "- `large` (seeds 1, 2, 3) is above the linear models in every unit" in text
+    assert "- `small`: seeds 4 are not run yet, and left out." in text
+    assert "- `absent`: seeds 1, 2, 3, 4 are not run yet, and left out." in text
     row = next(line for line in text.splitlines() if line.startswith("| acti_a"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:4] == ["accuracy", "200", "0.500"]
