@@ -1,12 +1,14 @@
 """How exact answers are with a real base: closed ones by fp32, open ones by one at a time.
 
-A fresh adapter is trained on encoded questions for a while, so that it does something. Then the
+A fresh adapter is trained on encoded questions for a while, so that it does something; or one that
+finetune has trained is taken, whose answers are less often close to others. Then the
 closed questions of the test split are scored by infer's engine, and by the model's own forward in
 fp32, one row at a time; the open ones, and closed ones that a sliding window cuts, are answered by
 the engine, and by transformers' generate, one at a time in the engine's number type. Where two
 answers part, the logits of the two tokens are compared. In bf16 on a GPU, in fp32 on a CPU.
 
     python -m benchmarks.precision BASE ENCODED [--adapter-updates 150] [--questions N]
+    python -m benchmarks.precision BASE ENCODED --adapter FOLDER [--questions N]
 """
 
 import argparse
@@ -278,6 +280,7 @@ def main() -> None:
     parser.add_argument("base", type=Path, help="folder of transformers")
     parser.add_argument("encoded", type=Path, help="folder with train, test and closed answers")
     parser.add_argument("--adapter-updates", type=int, default=150, metavar="N")
+    parser.add_argument("--adapter", type=Path, help="folder of a trained one, in its place")
     parser.add_argument("--questions", type=int, metavar="N", help="at most, of each sub-task")
     arguments = parser.parse_args()
 
@@ -302,9 +305,11 @@ def main() -> None:
     lengths = sorted(len(q.ids) for members in questions.values() for q in members)
     print(f"{len(lengths)} questions, median {lengths[len(lengths) // 2]}, longest {lengths[-1]}")
     with tempfile.TemporaryDirectory() as temporary:
-        rows = list(read_rows(arguments.encoded / "train.jsonl", encoder))
-        train(model, rows, arguments.adapter_updates, Path(temporary))
-        measure(model, settings, Path(temporary), questions, closed)
+        adapter = arguments.adapter or Path(temporary)
+        if not arguments.adapter:
+            rows = list(read_rows(arguments.encoded / "train.jsonl", encoder))
+            train(model, rows, arguments.adapter_updates, adapter)
+        measure(model, settings, adapter, questions, closed)
 
 
 if __name__ == "__main__":
