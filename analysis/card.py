@@ -48,6 +48,7 @@ SETTINGS = (
     "finetune.epochs",
     "finetune.batch",
     "finetune.learning_rate",
+    "finetune.encoder_rate",
     "finetune.cap",
     "finetune.seed",
     "model.quantization",

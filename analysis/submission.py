@@ -43,7 +43,8 @@ def description(params: Mapping[str, Any]) -> str:
         f"LoRA: rank {lora['rank']}, alpha {lora['alpha']}, dropout {lora['dropout']},"
         f" on {targets}.",
         f"Training: {finetune['epochs']} epochs, batches of {finetune['batch']}, learning rate"
-        f" {finetune['learning_rate']}, seed {finetune['seed']}.",
+        f" {finetune['learning_rate']} (an encoder's: {finetune.get('encoder_rate', 1.0)} of it),"
+        f" seed {finetune['seed']}.",
         f"Training data: {', '.join(params['tasks'])}.",
     )
     return "\n".join(lines) + "\n"

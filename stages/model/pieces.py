@@ -11,9 +11,7 @@ from stages.common.command import InputError
 
 PIECES = 500  # that are tried
 LETTERS = 3  # a piece has at least so many; shorter ones say little
-LEAST = (
-    0.25  # share that must be written as themselves: 0.6 to 1 of tokenizers in order, 0 of others
-)
+LEAST = 0.25  # share to be written as themselves: 0.6 to 1 of tokenizers in order, 0 of broken ones
 BEFORE = ("", " ", "(")  # what a piece may need before it
 
 
