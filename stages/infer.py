@@ -97,7 +97,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         identity.fingerprint(inputs),
         adapter_fingerprint(folder) if folder else "no adapter",
         str(device_and_dtype()),
-        json.dumps(job, default=lambda form: form.model_dump()),
+        json.dumps(job, default=lambda form: form.model_dump(), sort_keys=True),
     )
     process = here()
     if process.main:

@@ -121,7 +121,8 @@ def check_adapter(adapter: Path, known: Hashes) -> None:
     ]:
         remedy = (
             "either something was damaged: bring it back (git, dvc checkout); or the change is"
-            f" meant: run finetune again, or delete {path} to use the adapter all the same"
+            f" meant: run finetune again, or delete {path} and {adapter / SUMS} to use the adapter"
+            " all the same"
         )
         raise InputError("\n".join([*problems, remedy]))
 

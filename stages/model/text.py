@@ -268,7 +268,7 @@ def longest_answers(answers: Iterable[tuple[str, str]], encoder: TextEncoder) ->
         encoder: turns an answer into token ids.
     """
     longest: dict[str, int] = {}
-    for subtask, answer in set(answers):
+    for subtask, answer in dict.fromkeys(answers):  # each once, in an order that stays
         longest[subtask] = max(longest.get(subtask, 0), len(encoder.encode_answer(answer)))
     return longest
 

@@ -282,6 +282,33 @@ def test_scratch_state_of_other_inputs_is_not_taken(stage_project: Path) -> None
     assert list((stage_project / ".scratch" / "finetune").iterdir()) == []
 
 
+def test_another_process_finds_the_same_scratch_state(stage_project: Path) -> None:
+    """What differs by process, as the order of sets of texts does, is no part of its key."""
+    (stage_project / "encoded").mkdir()
+    prompts = read(Prompts, stage_project / "data" / "prompts" / "it.yaml")
+    write_json(stage_project / "encoded" / "prompts.json", prompts.model_dump())
+    rows: list[dict[str, Any]] = [
+        {"id": f"{task}:{n}", "task": task, "input": "Hb 3 g/dl.", "output": "[NOREL]"}
+        for n, task in enumerate(("haspeede", "clinkart", "emit_a", "hodi_b", "acti_a", "nermud"))
+    ]
+    write_jsonl(stage_project / "encoded" / "train.jsonl", rows)
+    write_jsonl(stage_project / "encoded" / "dev.jsonl", rows)
+    questions = [{key: row[key] for key in ("id", "task", "input")} for row in rows]
+    write_jsonl(stage_project / "encoded" / "questions.jsonl", questions)
+    for name in ("closed", "forms"):
+        write_json(stage_project / "encoded" / f"{name}.json", {})
+    for seed in ("1", "2"):
+        variables = os.environ | {"PYTHONHASHSEED": seed}  # read when an interpreter starts
+        for stage, *folders in (
+            ("finetune", "encoded", f"adapter{seed}", "metrics"),
+            ("infer", "encoded", "adapter1", f"predictions{seed}", "metrics"),
+        ):
+            words = [sys.executable, "-m", f"stages.{stage}", *folders]
+            subprocess.run(words, cwd=stage_project, env=variables, check=True)
+    used = [path.name.split("-")[0] for path in (stage_project / ".scratch" / "locks").iterdir()]
+    assert sorted(used) == ["finetune", "infer"]
+
+
 @pytest.mark.parametrize(
     "dev", ["", '{"id": "clinkart:x", "task": "clinkart", "input": "a", "output": null}\n']
 )
