@@ -52,28 +52,9 @@ class EncoderDecoderPath(PlainPath):
         super().__init__(model, pad_id, alone=alone)
         self.start_id = int(base_of(model).config.decoder_start_token_id)
 
-    def split(self, rows: Sequence[TokenRow], tokens: int) -> list[list[int]]:
-        """Splits rows into batches, those with prompts of like length together."""
-        order = sorted(range(len(rows)), key=lambda i: (-rows[i].prompt, -len(rows[i].ids)))
-        batches: list[list[int]] = []
-        longest = 0  # answer of the last batch
-        for i in order:
-            answer = len(rows[i].ids) - rows[i].prompt
-            if batches and not self.alone:
-                prompt = rows[batches[-1][0]].prompt
-                width = prompt + max(longest, answer)
-                if (len(batches[-1]) + 1) * width <= tokens:
-                    batches[-1].append(i)
-                    longest = max(longest, answer)
-                    continue
-            batches.append([i])
-            longest = answer
-        return batches
-
-    def length(self, rows: Sequence[TokenRow]) -> int:
-        """Returns the number of tokens of a batch, padding included."""
-        answers = max(len(row.ids) - row.prompt for row in rows)
-        return len(rows) * (max(row.prompt for row in rows) + answers)
+    def widths(self, row: TokenRow) -> tuple[int, ...]:
+        """Returns the tokens of a row's prompt and of its answer, which are padded apart."""
+        return row.prompt, len(row.ids) - row.prompt
 
     def batch(self, rows: Sequence[TokenRow]) -> Pairs:  # type: ignore[override]
         """Pads prompts and answers on the right; the last token of an answer is no input."""
