@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stages.common.command import InputError
+from stages.model import packed
 from stages.model.cost import Meter
 from stages.model.packed import PackedPath
 from stages.model.packing import Packed, pack
@@ -83,8 +84,12 @@ def padded_loss(causal: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     ).loss
 
 
-def test_the_first_updates_are_those_of_a_padded_reference(tiny_base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_first_updates_are_those_of_a_padded_reference(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joined: bool
+) -> None:
     """A plain loop with transformers' loss and torch's optimizer, on the same batches."""
+    monkeypatch.setattr(packed, "joins_layers", lambda _: joined)
     settings = finetune_settings(epochs=4)
     causal = adapted(tiny_base, settings)
     rows = token_rows(40)
