@@ -70,6 +70,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
     from stages.training.progress import summary
     from stages.training.provenance import make_record, write_beside
 
+    meter = Meter()
     settings = read(Settings)
     check_sums(encoded, "train.jsonl", "dev.jsonl", "prompts.json")
     identity.check_base(settings.model)
@@ -113,7 +114,7 @@ def finetune(encoded: Path, adapter: Path, metrics: Path) -> None:
         try_folders([(state.parent, STATES * room), (adapter.parent, room), (metrics, 2**20)])
     with scratch(state):
         chosen = settings.finetune.for_family(given.family)
-        progress = train(path, examples, dev.rows, chosen, state, Meter(), dev.subtasks)
+        progress = train(path, examples, dev.rows, chosen, state, meter, dev.subtasks)
         if not processes.here().main:
             return
         with whole_folder(adapter, sums=True) as folder:

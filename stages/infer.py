@@ -73,6 +73,8 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
     from stages.model.scratch import scratch, scratch_folder
     from stages.model.text import text_encoder
 
+    process = here()
+    meter = Meter() if process.main else None
     settings = read(Settings)
     read_if = {
         "closed.json": settings.infer.score_closed,
@@ -99,7 +101,6 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
         str(device_and_dtype()),
         json.dumps(job, default=lambda form: form.model_dump(), sort_keys=True),
     )
-    process = here()
     if process.main:
         try_folders([(place, ROOM) for place in (state.parent, predictions.parent, metrics)])
     with scratch(state):
@@ -117,7 +118,7 @@ def infer(encoded: Path, adapter: Path, predictions: Path, metrics: Path) -> Non
             answered = answerer.answer(own, finished)
         spent = Spent.load(state)
         shown = {"desc": "infer", "unit": "question", "disable": not process.main}
-        with Meter() if process.main else nullcontext() as meter:
+        with meter or nullcontext():
             account, saved = Account(spent, meter), time.monotonic()
             for question, answer in tqdm(answered, total=unfinished, **shown):
                 journal.write(question.id, answer)

@@ -15,9 +15,11 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any, Self
 
 import torch
@@ -75,11 +77,21 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        """Measures nothing yet."""
+        """Measures nothing yet, but finds out, beside other work, what the CPU is called.
+
+        That takes codecarbon a second or two, most of it waiting; it remembers the name.
+        """
         self.energy_kwh = 0.0
         self._tracker: Any = None
+        self._naming = Thread(daemon=True)
+        with suppress(Exception):  # what fails here fails again, and is logged then
+            from codecarbon.core.util import detect_cpu_model
+
+            self._naming = Thread(target=detect_cpu_model, daemon=True)
+        self._naming.start()
 
     def __enter__(self) -> Self:
+        self._naming.join()
         try:
             self._tracker = self._codecarbon()
             self._tracker.start()
