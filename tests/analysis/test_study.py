@@ -212,9 +212,13 @@ def committed(root: Path, reproduced: Path, tmp_path: Path) -> Path:
     (folder / "studies").mkdir()
     write(folder, STUDY)
     for arguments in (("init",), ("add", "--all"), ("commit", "--message", "results")):
-        command = ["git", *arguments]
-        subprocess.run(command, cwd=folder, check=True, env=environment(), capture_output=True)
+        git(folder, *arguments)
     return folder
+
+
+def git(folder: Path, *arguments: str) -> None:
+    command = ["git", *arguments]
+    subprocess.run(command, cwd=folder, check=True, env=environment(), capture_output=True)
 
 
 def environment() -> dict[str, str]:
@@ -247,7 +251,10 @@ def revisions(folder: Path) -> dict[str, str]:
 
 @pytest.mark.process
 @pytest.mark.long
-def test_a_killed_study_goes_on_and_reports_as_if_it_had_not_been(committed: Path) -> None:
+def test_a_killed_study_goes_on_and_is_finished_in_a_second_clone_too(
+    committed: Path, tmp_path: Path
+) -> None:
+    """Its report is as if nobody had killed it; the clone pulls the experiments, and runs none."""
     process = start(committed)
     while "try-one-1" not in (before := revisions(committed)):
         assert process.poll() is None, process.stderr and process.stderr.read()
@@ -265,3 +272,19 @@ def test_a_killed_study_goes_on_and_reports_as_if_it_had_not_been(committed: Pat
     assert not re.search(r"run \d of 2", run(committed, "analysis.study", "try"))
     assert page.read_text(encoding="utf-8") == text
     assert revisions(committed) == after
+
+    store = ("remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    git(tmp_path, "init", "--bare", "shared.git")
+    git(committed, "remote", "add", "origin", str(tmp_path / "shared.git"))
+    git(committed, "push", "origin", "HEAD:main")
+    dvc(committed, *store)
+    dvc(committed, "push")
+    dvc(committed, "exp", "push", "origin", *after)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--branch", "main", "shared.git", "clone")
+    dvc(clone, *store)
+    dvc(clone, "pull")
+    dvc(clone, "exp", "pull", "origin", *after)
+    assert not re.search(r"run \d of 2", run(clone, "analysis.study", "try"))
+    assert revisions(clone) == after
+    assert (clone / "docs" / "studies" / "try.md").read_text(encoding="utf-8") == text
