@@ -148,13 +148,14 @@ def test_a_temporary_run_that_was_killed_is_seen_from_another_commit_and_cleared
 
 
 def stage_of(run: subprocess.Popen[bytes]) -> int:
-    """Waits until DVC runs the stage, and returns the number of its process."""
-    from psutil import Process
+    """Waits until DVC runs the stage below this folder, and returns the number of its process."""
+    from psutil import process_iter
 
     while run.poll() is None:
-        for child in Process(run.pid).children(recursive=True):
-            if child.cmdline() == ["sleep", "600"]:
-                return child.pid
+        for process in process_iter(["cwd", "cmdline"]):
+            inside = Path(process.info["cwd"] or "/").is_relative_to(Path.cwd())
+            if inside and process.info["cmdline"] == ["sleep", "600"]:
+                return process.pid
         time.sleep(0.05)
     raise AssertionError("dvc exp run has ended")
 
