@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 TEMPORARY = Path(".dvc/tmp/exps")
 NOTES = TEMPORARY / "run"  # a folder for each run, of the name of its revision
+ATTEMPTS = 3  # to show experiments while others end
 NOBODY = 2**30  # above the largest number that a process can have
 
 
@@ -77,7 +78,7 @@ def show() -> list[dict[str, Any]]:
     failed.
 
     Raises:
-        InputError: if there are lost ones, of which DVC can show nothing.
+        InputError: if there are lost ones, of which DVC can show nothing, or if DVC fails.
     """
     from dvc.repo import Repo
 
@@ -92,8 +93,16 @@ def show() -> list[dict[str, Any]]:
         left += [entry for entry, _ in queue.iter_failed()]
     commits = dict.fromkeys(["HEAD", *(entry.baseline_rev for entry in left)])
     options = [option for commit in commits for option in ("--rev", commit)]
-    shown: list[dict[str, Any]] = json.loads(dvc("exp", "show", "--json", *options))
-    return shown
+    for attempt in range(ATTEMPTS):
+        try:
+            shown: list[dict[str, Any]] = json.loads(dvc("exp", "show", "--json", *options))
+        except InputError as error:
+            # An experiment that ends while DVC looks takes its folder away.
+            if "does not exist" not in str(error) or attempt == ATTEMPTS - 1:
+                raise
+        else:
+            return shown
+    raise AssertionError("the last attempt returns or raises")
 
 
 def lost() -> dict[str, str]:

@@ -164,3 +164,26 @@ def test_what_dvc_has_lost_is_named(workspace: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(runs, "lost", lambda: {"a" * 40: "night"})
     with pytest.raises(InputError, match="experiment night: DVC takes it for running, but"):
         runs.show()
+
+
+def test_a_folder_that_goes_while_dvc_looks_is_no_error(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An experiment has ended between DVC's list of those at work and its look at them."""
+    gone = InputError("ERROR: failed to show experiments - directory '.dvc/tmp' does not exist")
+    answers: list[InputError | str] = [gone, gone, "[]"]
+
+    def dvc(*_: str) -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(runs, "dvc", dvc)
+    assert runs.show() == []
+    answers += [InputError("ERROR: unable to read: 'params.yaml'"), gone, gone, gone]
+    with pytest.raises(InputError, match="unable to read"):
+        runs.show()
+    with pytest.raises(InputError, match="does not exist"):
+        runs.show()
+    assert not answers
