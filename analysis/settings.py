@@ -1,7 +1,8 @@
 """Settings: params.yaml and that of every queued experiment, checked before they cost a night.
 
 Refuses what the stage check would refuse when its turn has come, tasks without raw files, and a
-prompt file that git does not track: a queued experiment runs in a copy of what git tracks.
+prompt file or raw files that neither git nor DVC tracks: a queued experiment runs in a copy of what
+they track.
 
     python -m analysis.settings
 """
@@ -37,6 +38,34 @@ def is_tracked(path: Path) -> bool:
     return done.returncode != 1
 
 
+def untracked(folder: Path) -> list[str]:
+    """Names what a queued experiment would not find of a folder of raw files.
+
+    Args:
+        folder: of one task.
+
+    Returns:
+        Files that neither git tracks nor DVC, or the folder if it has none that is tracked; nothing
+        without git, or of a folder elsewhere.
+    """
+
+    def listed(*arguments: str) -> list[str]:
+        command = ["git", "ls-files", "-z", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise OSError(done.stderr)
+        return [name for name in done.stdout.split("\0") if name]
+
+    try:
+        # DVC has git ignore what it tracks.
+        if others := listed("--others", "--exclude-standard", "--", str(folder)):
+            return others
+        pointers = [f"{each}.dvc" for each in (folder, *folder.parents) if each.name]
+        return [] if listed("--", str(folder), *pointers) else [str(folder)]
+    except OSError:
+        return []
+
+
 def problems(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yields what is wrong with settings.
 
@@ -52,6 +81,10 @@ def problems(settings: Mapping[str, Any]) -> Iterator[str]:
             folders = [Path(checked.data.raw) / name for name in checked.tasks]
             if absent := [str(folder) for folder in folders if not folder.is_dir()]:
                 yield f"{source}: data.raw: no folder {', '.join(absent)}"
+            present = (folder for folder in folders if folder.is_dir())
+            if others := [name for folder in present for name in untracked(folder)]:
+                names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" * (len(others) > 3))
+                yield f"{source}: data.raw: not tracked: {names}; git add or dvc add them"
             if not is_tracked(Path(checked.data.prompts)):
                 yield f"{source}: data.prompts: git does not track the file: git add it"
 

@@ -1,5 +1,6 @@
 """Settings that are checked before they are queued, or run."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,39 @@ def test_a_prompt_file_that_git_does_not_track_is_told(params: dict[str, Any]) -
         ]
     finally:
         file.unlink()
+
+
+@pytest.mark.process
+def test_raw_files_that_nobody_tracks_are_told(
+    params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a test file is absent, encode holds one out of the training data."""
+    prompts = tmp_path / params["data"]["prompts"]
+    prompts.parent.mkdir(parents=True)
+    prompts.write_bytes(Path(params["data"]["prompts"]).read_bytes())
+    (tmp_path / "data" / "bases").symlink_to(Path("data/bases").resolve())
+    monkeypatch.chdir(tmp_path)
+    raw = Path("data/raw")
+    settings = {"a": params | {"tasks": ["acti", "hodi", "emit"]}}
+    settings["a"]["data"] = params["data"] | {"raw": str(raw)}
+    (raw / "acti").mkdir(parents=True)
+    (raw / "acti" / "train.csv").touch()
+    for name in ("hodi", "emit"):  # as after `dvc add`: of a file, of a folder
+        (raw / name).mkdir()
+        (raw / name / "train.csv").touch()
+    (raw / "hodi" / "train.csv.dvc").touch()
+    (raw / "hodi" / ".gitignore").write_text("/train.csv\n")
+    (raw / "emit.dvc").touch()
+    (raw / ".gitignore").write_text("/emit\n")
+    assert list(problems(settings)) == []  # no git
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["rm", "-q", "--cached", "*.csv"]):
+        subprocess.run(["git", *arguments], check=True)
+    told = "a: data.raw: not tracked: {}; git add or dvc add them".format
+    assert list(problems(settings)) == [told("data/raw/acti/train.csv")]
+    subprocess.run(["git", "add", "data/raw/acti"], check=True)
+    assert list(problems(settings)) == []
+    (raw / "hodi" / "test.csv").touch()
+    assert list(problems(settings)) == [told("data/raw/hodi/test.csv")]
+    (raw / "hodi" / "test.csv").unlink()
+    subprocess.run(["git", "rm", "-q", "--cached", "data/raw/emit.dvc"], check=True)
+    assert list(problems(settings)) == [told("data/raw/emit")]
