@@ -175,6 +175,22 @@ def parse_git(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert words[0] in listed.split()
 
 
+WRITTEN = {"dvc.lock", "metrics", "models"}
+"""What a run writes and git has; what shares, restores or takes over a result names all of it."""
+
+
+def test_a_result_is_added_restored_and_taken_over_as_a_whole() -> None:
+    """Without the adapter's record in models, it would be that of another run."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    texts += [path.read_text(encoding="utf-8") for path in (ROOT / ".github").rglob("*.yml")]
+    found = re.findall(
+        r"\bgit (?:add|restore|checkout) ([^#\n]*\bmetrics\b[^#\n]*)", "\n".join(texts)
+    )
+    assert len(found) >= 6
+    for arguments in found:
+        assert {*arguments.split()} >= WRITTEN, arguments
+
+
 def parse_python(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert words[0] == "-m"
     parse_module(words[1:], monkeypatch)
