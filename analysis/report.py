@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 METRICS, PUBLISHED = Path("metrics"), Path("metrics/published.json")
 QUESTIONS = Path("data/encoded/test.jsonl")
 ANSWERS = Path("data/predictions/test.jsonl")
+ANSWER = ("id", "task", "answer", "finish", "tokens")
+OPTIONAL = ("probabilities", "expectations")  # closed sub-tasks have the first, numbers the second
 ERRORS = 20  # shown for each sub-task
 MARGIN = 24  # pixels around a plot: a browser's font may be wider than the one it was laid out with
 
@@ -227,7 +229,7 @@ def page() -> str:
         plots=draw(dvc_plots()),
         errors=errors(
             read_jsonl(QUESTIONS, ("id", "task", "input", "output")),
-            read_jsonl(ANSWERS, ("id", "task", "answer", "finish", "tokens"), ("probabilities",)),
+            read_jsonl(ANSWERS, ANSWER, OPTIONAL),
         ),
         revision=revision(),
     )

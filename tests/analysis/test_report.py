@@ -115,7 +115,8 @@ def test_every_plot_of_the_project_can_be_drawn(root: Path) -> None:
 def page(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the small project, with inputs that look like a script.
 
-    It has no closed sub-task, so the calibration of two is made up.
+    It has no closed sub-task and no numbers, so the calibration of two is made up, and what infer
+    adds to such answers.
     """
     folder = tmp_path_factory.mktemp("reported") / "project"
     shutil.copytree(reproduced, folder)
@@ -125,9 +126,10 @@ def page(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         row["input"] = "<script>window.hacked = 1</script><b>" + row["input"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     predictions = folder / "data" / "predictions" / "test.jsonl"
-    first, *rest = predictions.read_text(encoding="utf-8").splitlines(keepends=True)
-    changed = json.dumps(json.loads(first) | {"probabilities": {"sì": 1.0}}) + "\n"
-    predictions.write_text("".join([changed, *rest]), encoding="utf-8")
+    answered = [json.loads(line) for line in predictions.read_text(encoding="utf-8").splitlines()]
+    answered[0]["probabilities"] = {"sì": 1.0}
+    answered[1]["expectations"] = [2.5]
+    predictions.write_text("".join(json.dumps(row) + "\n" for row in answered), encoding="utf-8")
     for changed_folder in (path.parent, predictions.parent):
         write_sums(changed_folder)
     calibrated = {
