@@ -8,6 +8,8 @@ import json
 import logging
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 TEMPORARY = Path(".dvc/tmp/exps")
 NOTES = TEMPORARY / "run"  # a folder for each run, of the name of its revision
 ATTEMPTS = 3  # to show experiments while others end
+SETTLED = 2.0  # seconds in which one that has just begun, or ended, has its folder, or no note
 NOBODY = 2**30  # above the largest number that a process can have
 
 
@@ -82,27 +85,30 @@ def show() -> list[dict[str, Any]]:
     """
     from dvc.repo import Repo
 
-    if names := list(lost().values()):
-        raise InputError(
-            f"experiment {', '.join(names)}: DVC takes it for running, but its folder is gone:"
-            " make clear-experiments, unless it has just begun"
-        )
+    if missed := lost():
+        time.sleep(SETTLED)
+        if names := [name for revision, name in lost().items() if revision in missed]:
+            raise InputError(
+                f"experiment {', '.join(names)}: DVC takes it for running, but its folder is gone:"
+                " make clear-experiments"
+            )
     with Repo() as repo:
         queue, temporary = repo.experiments.celery_queue, repo.experiments.tempdir_queue
         left = [*queue.iter_queued(), *queue.iter_active(), *temporary.iter_active()]
         left += [entry for entry, _ in queue.iter_failed()]
     commits = dict.fromkeys(["HEAD", *(entry.baseline_rev for entry in left)])
     options = [option for commit in commits for option in ("--rev", commit)]
-    for attempt in range(ATTEMPTS):
-        try:
-            shown: list[dict[str, Any]] = json.loads(dvc("exp", "show", "--json", *options))
-        except InputError as error:
-            # An experiment that ends while DVC looks takes its folder away.
-            if "does not exist" not in str(error) or attempt == ATTEMPTS - 1:
-                raise
-        else:
-            return shown
-    raise AssertionError("the last attempt returns or raises")
+    return _shown(options)
+
+
+def _shown(options: Sequence[str], attempts: int = ATTEMPTS) -> list[dict[str, Any]]:
+    """What DVC prints; an experiment that ends while it looks takes its folder away."""
+    try:
+        return json.loads(dvc("exp", "show", "--json", *options))  # type: ignore[no-any-return]
+    except InputError as error:
+        if "does not exist" not in str(error) or attempts == 1:
+            raise
+        return _shown(options, attempts - 1)
 
 
 def lost() -> dict[str, str]:

@@ -275,7 +275,7 @@ def gpu(updates: int, shapes: Sequence[str]) -> None:
             print(f"{'':<28} {speed / plain:6.1f} times the plain loop", flush=True)
         release()
         if torch.cuda.device_count() > 1 and shape.quantized:
-            processes.on_every_gpu(together, batches(many), speed)
+            processes.in_processes("", together, batches(many), speed)
 
 
 def plain_way(shape: Shape) -> tuple[Callable[[Sequence[TokenRow]], float], float]:

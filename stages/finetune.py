@@ -149,9 +149,9 @@ def main() -> None:
         adapter="folder to write the adapter to",
         metrics="folder for finetune.json and finetune/",
     )
-    from stages.model.processes import on_every_gpu
+    from stages.model.processes import in_processes
 
-    on_every_gpu(finetune, encoded, adapter, metrics)
+    in_processes(read(Settings).model.base, finetune, encoded, adapter, metrics)
 
 
 if __name__ == "__main__":

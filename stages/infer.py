@@ -9,8 +9,8 @@ those with numbers their expectations; dev.jsonl, the same for dev questions, wi
 answers, on which decode learns its rules (stages/toolkit/decisions.py);
 summary.json, how many questions were scored, and how many inputs or answers were cut; and, not
 declared as an output, METRICS/cost/infer.json (stages/model/cost.py). An interrupted run goes on
-where it stopped (stages/answering/journal.py). Several GPUs share the questions
-(stages/model/processes.py); vLLM uses them from one process.
+where it stopped (stages/answering/journal.py). Several processes share the questions
+(stages/model/processes.py); vLLM uses several GPUs from one.
 
     python -m stages.infer data/encoded models/adapter data/predictions metrics
 """
@@ -153,12 +153,13 @@ def main() -> None:
         predictions="folder to write",
         metrics="folder for the record of costs",
     )
-    from stages.model.processes import on_every_gpu
+    from stages.model.processes import in_processes
 
-    if read(Settings).infer.engine == "vllm":  # it spreads the base over the GPUs itself
+    settings = read(Settings)
+    if settings.infer.engine == "vllm":  # it spreads the base over the GPUs itself
         infer(encoded, adapter, predictions, metrics)
     else:
-        on_every_gpu(infer, encoded, adapter, predictions, metrics)
+        in_processes(settings.model.base, infer, encoded, adapter, predictions, metrics)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,10 @@ def _checked(
     ways: dict[str, Callable[[], TorchEngine | PlainEngine]] = {}
     if infer.engine != "plain" and not base_of(causal).config.is_encoder_decoder:
         ways["the fast engine"] = partial(TorchEngine, causal, ends)
+    if infer.engine != "plain" and _can_be_merged(causal):
+        ways["the plain engine with the adapter merged"] = partial(
+            PlainEngine, causal, ends, pad_id, merged=True
+        )
     ways["the plain engine"] = partial(PlainEngine, causal, ends, pad_id)
     engine = first_exact(ways, trial.differences, trial.allowed, lambda: trial.own)
     if isinstance(engine, TorchEngine):
@@ -167,6 +171,13 @@ def _checked(
         trial.reference.as_path()
         engine = PlainEngine(causal, ends, pad_id, alone=True)
     return engine
+
+
+def _can_be_merged(causal: Any) -> bool:
+    """Whether the base's weights can hold an adapter with hardly any rounding."""
+    base = base_of(causal)
+    is_exact = base.dtype == torch.float32 and not getattr(base, "is_quantized", False)
+    return bool(causal is not base and is_exact)
 
 
 def _is_small_in_bf16(causal: Any) -> bool:

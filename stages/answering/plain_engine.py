@@ -26,7 +26,13 @@ class PlainEngine:
     """Answers by the model's own forward; see `stages.answering.engine.Engine`."""
 
     def __init__(
-        self, model: Any, end_ids: Collection[int], pad_id: int, *, alone: bool = False
+        self,
+        model: Any,
+        end_ids: Collection[int],
+        pad_id: int,
+        *,
+        alone: bool = False,
+        merged: bool = False,
     ) -> None:
         """Takes a model.
 
@@ -35,6 +41,8 @@ class PlainEngine:
             end_ids: of the tokens that end an answer.
             pad_id: of the token that fills short rows.
             alone: computes every prompt by itself.
+            merged: adds the adapter to the base's weights meanwhile, so that a layer is one product
+                and not three.
         """
         self._model = model.eval()
         self.end_ids, self._pad_id = frozenset(end_ids), pad_id
@@ -43,9 +51,14 @@ class PlainEngine:
         self.path = plain_path(model, pad_id, alone=alone)
         self._tokens = TOKENS[model.device.type]
         self.observe: Callable[[int, torch.Tensor], None] | None = None
+        self._merged = merged
+        if merged:
+            model.merge_adapter()
 
     def release(self) -> None:
-        """Does nothing, for nothing was changed."""
+        """Takes the adapter out of the base's weights."""
+        if self._merged:
+            self._model.unmerge_adapter()
 
     @torch.no_grad()
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[int]]]:

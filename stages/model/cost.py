@@ -227,10 +227,10 @@ def _three_digits(measured: float) -> float | None:
 
 
 def device() -> str:
-    """Returns the GPU's name, or the number of threads of a CPU."""
+    """Returns the GPU's name, or the number of threads of a CPU, those of all processes."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {here().count * torch.get_num_threads()} threads"
 
 
 def peak_memory() -> float | None:

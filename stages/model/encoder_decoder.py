@@ -5,11 +5,14 @@ it (model.start_id); loss and logits are those of the decoder. Prompts and answe
 the right: a mask hides the padding of prompts, and no token of an answer sees what follows it.
 """
 
+import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
+from transformers import DynamicCache, EncoderDecoderCache
 
 from stages.model.family import family_of
 from stages.model.packed import base_of
@@ -35,6 +38,16 @@ class Pairs(NamedTuple):
     answers: torch.Tensor
     predicting: torch.Tensor
     labels: torch.Tensor
+
+
+@contextmanager
+def _at(head: torch.nn.Module, *places: torch.Tensor) -> Iterator[None]:
+    """Has a head compute at some places alone: numbers of rows, and positions in each."""
+    handle = head.register_forward_pre_hook(lambda _, states: (states[0][places],))
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class EncoderDecoderPath(PlainPath):
@@ -87,7 +100,8 @@ class EncoderDecoderPath(PlainPath):
     ) -> Iterator[torch.Tensor]:
         """Computes what follows beginnings of answers, the same ones after every row.
 
-        Prompts go through the encoder once for all beginnings.
+        Prompts go through the encoder once for all beginnings, and the decoder's keys and values of
+        them are computed once.
 
         Args:
             rows: prompts, and what there is of an answer before the beginning.
@@ -97,22 +111,27 @@ class EncoderDecoderPath(PlainPath):
             For each beginning the logits at all its positions, of shape (rows, its tokens + 1,
             vocabulary).
         """
-        device = self.model.device
+        base, device = base_of(self.model), self.model.device
+        known = inspect.signature(base.forward).parameters
+        cache = "cache" if "cache" in known else "past_key_values"  # before transformers 5.24
         prompts = [row.ids[: row.prompt] for row in rows]
         ids, mask = (tensor.to(device) for tensor in pad(prompts, self._pad_id, left=False))
-        states = base_of(self.model).get_encoder()(input_ids=ids, attention_mask=mask)
+        states = base.get_encoder()(input_ids=ids, attention_mask=mask)
         before = torch.tensor([[len(row.ids) - row.prompt] for row in rows], device=device)
         row_numbers = torch.arange(len(rows), device=device)[:, None]
+        of_prompts = DynamicCache()
         for tokens in beginnings:
             answers = [[self.start_id, *row.ids[row.prompt :], *tokens] for row in rows]
-            output = self.model(
-                encoder_outputs=states,
-                attention_mask=mask,
-                decoder_input_ids=pad(answers, self._pad_id, left=False)[0].to(device),
-                use_cache=False,
-            )
             positions = before + torch.arange(len(tokens) + 1, device=device)
-            yield output.logits[row_numbers, positions]
+            with _at(base.get_output_embeddings(), row_numbers, positions):
+                output = self.model(
+                    encoder_outputs=states,
+                    attention_mask=mask,
+                    decoder_input_ids=pad(answers, self._pad_id, left=False)[0].to(device),
+                    use_cache=True,
+                    **{cache: EncoderDecoderCache(DynamicCache(), of_prompts)},
+                )
+            yield output.logits
 
     def generate(
         self,

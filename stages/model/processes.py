@@ -1,10 +1,10 @@
 """Several processes that share a stage's work: one for each GPU, of one host or of several.
 
 On a machine with several visible GPUs a stage starts itself again, once for each. The environment
-variable CUDA_VISIBLE_DEVICES says which are visible; STAGE_PROCESSES states the number of processes
-instead, also without a GPU. Started by torchrun or `accelerate launch`, on one host or several, a
-stage takes part in what these have set up. With one GPU or none nothing of this takes effect.
-torch.distributed starts the processes; accelerate is their communication.
+variable CUDA_VISIBLE_DEVICES says which are visible. On a machine without a GPU a small base gets
+two processes, where there are two threads. STAGE_PROCESSES states another number. Started by
+torchrun or `accelerate launch`, on one host or several, a stage takes part in what these have set
+up. torch.distributed starts the processes; accelerate is their communication.
 """
 
 import heapq
@@ -26,6 +26,10 @@ from stages.common.command import INTERRUPTED, REFUSED, InputError, explain, run
 log = logging.getLogger(__name__)
 
 VARIABLE = "STAGE_PROCESSES"
+THREADS = "OMP_NUM_THREADS"
+ON_CPU = 2  # processes for a small base without a GPU
+SMALL = 2**26  # bytes of its weights at most
+LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 START_METHOD = "spawn"  # of multiprocessing; the state of a GPU does not survive a fork
 
 Value = TypeVar("Value")
@@ -113,10 +117,11 @@ def here() -> Processes:
     return Processes(rank, count, local_rank, count // local_count, sharded)
 
 
-def on_every_gpu(work: Callable[..., None], *arguments: Any) -> None:
-    """Runs a function in one process for each visible GPU, or in this one.
+def in_processes(base: str, work: Callable[..., None], *arguments: Any) -> None:
+    """Runs a function in one process for each visible GPU, in some on a CPU, or in this one.
 
     Args:
+        base: folder or hub id of the model that is at work.
         work: a module's function; it calls `here` to know its process.
         *arguments: given to it in every process.
 
@@ -125,19 +130,25 @@ def on_every_gpu(work: Callable[..., None], *arguments: Any) -> None:
     """
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         _take_part(work, *arguments)
-    elif (count := _process_count()) > 1:
+    elif (count := _process_count(base)) > 1:
         _start(count, work, *arguments)
     else:
         work(*arguments)
 
 
-def _process_count() -> int:
+def _process_count(base: str) -> int:
     gpus = torch.cuda.device_count()
-    stated = os.environ.get(VARIABLE) or str(max(1, gpus))
+    stated = os.environ.get(VARIABLE) or str(gpus or _on_cpu(base))
     if not stated.isdecimal() or int(stated) < 1 or int(stated) > gpus > 0:
         expected = f"a number from 1 to {gpus}, one for each GPU" if gpus else "a number from 1"
         raise InputError(f"the environment variable {VARIABLE} is {stated!r}; expected {expected}")
     return int(stated)
+
+
+def _on_cpu(base: str) -> int:
+    """Two processes for a small base, with whose narrow matrices threads gain little."""
+    size = sum(path.stat().st_size for path in Path(base).glob("*.safetensors"))
+    return min(ON_CPU, torch.get_num_threads()) if 0 < size <= SMALL else 1
 
 
 def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
@@ -147,8 +158,8 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     log.info("%d processes share the work", count)
-    threads = max(1, (os.cpu_count() or 1) // count)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ[THREADS] = str(max(1, torch.get_num_threads() // count))
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)  # this host's name may be unknown to it
     logging.disable()  # the launcher would log at length the error that `_started` logs in a line
     with TemporaryDirectory() as folder:
         reported = Path(folder) / "reported"
@@ -185,7 +196,7 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
     Args:
         reported: a file that the first failing process makes, with its exit code, before it
             reports its error. The others, which fail because of it, end in silence.
-        work: see `on_every_gpu`.
+        work: see `in_processes`.
         *arguments: likewise.
     """
     logging.disable(logging.NOTSET)  # which a forked process has from the launcher
@@ -213,7 +224,7 @@ def _take_part(work: Callable[..., None], *arguments: Any) -> None:
     from accelerate import PartialState
     from transformers.utils.logging import disable_progress_bar
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # or accelerate warns
+    os.environ.setdefault(THREADS, str(torch.get_num_threads()))  # or accelerate warns
     state = PartialState(cpu=not torch.cuda.is_available())
     if not here().main:
         logging.getLogger().setLevel(logging.ERROR)

@@ -161,7 +161,11 @@ def stage_of(run: subprocess.Popen[bytes]) -> int:
 
 
 def test_what_dvc_has_lost_is_named(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "lost", lambda: {"a" * 40: "night"})
+    """One that has just begun, and has its folder at the second look, is not."""
+    night, day = {"a" * 40: "night"}, {"b" * 40: "day"}
+    looks = [night | day, night]
+    monkeypatch.setattr(runs, "SETTLED", 0.0)
+    monkeypatch.setattr(runs, "lost", lambda: looks.pop(0))
     with pytest.raises(InputError, match="experiment night: DVC takes it for running, but"):
         runs.show()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForSeq2SeqLM
 
 from stages.answering.answers import Answerer, Question
@@ -201,6 +202,33 @@ def test_quantised_bases_answer(tmp_path: Path, quantization: str) -> None:
     assert len(dict(engine.generate([Request(ids, 3) for ids in PROMPTS]))) == len(PROMPTS)
     for _, values in engine.score(PROMPTS, Candidates(WORDS)):
         assert sum(Candidates(WORDS).probabilities(values).values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "quantization", "engine", "merged"),
+    [
+        (FP32, "none", "torch", True),
+        (FP32, "none", "plain", False),
+        (torch.bfloat16, "none", "torch", False),
+        (FP32, "nf4", "torch", False),
+    ],
+)
+def test_an_adapter_is_merged_where_hardly_anything_is_rounded(
+    tmp_path: Path, dtype: torch.dtype, quantization: str, engine: str, merged: bool
+) -> None:
+    save("T5", tmp_path / "base")
+    given = settings("T5", tmp_path / "base", quantization=quantization)
+    causal = load_adapter(load_base(given, CPU, dtype), adapter("T5", tmp_path))
+    layers = [layer for layer in causal.modules() if isinstance(layer, LoraLayer)]
+    before = [layer.get_base_layer().weight.clone() for layer in layers]
+    infer = INFER.model_copy(update={"engine": engine})
+    found = exact_engine(causal, given, infer, PROMPTS)
+    assert {layer.merged for layer in layers} == {merged}
+    found.release()
+    assert not any(layer.merged for layer in layers)
+    if merged:
+        after = [layer.get_base_layer().weight for layer in layers]
+        torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-6)
 
 
 def test_vllm_is_refused(tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ def changed(root: Path, tmp_path: Path, old: str, new: str) -> Path:
         ),
         ("dropout: 0.0 ", "dropout: 1.0 ", r"finetune\.lora\.dropout: .*less than 1"),
         (
-            "learning_rate: 4.0e-3",
+            "learning_rate: 2.0e-3",
             "learning_rate: -1",
             r"finetune\.learning_rate: .*greater than 0",
         ),
-        ("learning_rate: 4.0e-3", "learning_rate: .inf", r"finetune\.learning_rate: .*finite"),
+        ("learning_rate: 2.0e-3", "learning_rate: .inf", r"finetune\.learning_rate: .*finite"),
         ("keep: best", "keep: first", r"finetune\.keep: .*'best' or 'last', found 'first'"),
         ("quantization: none", "quantization: fp4", r"model\.quantization: .*found 'fp4'"),
         ("base: data/bases/llama", "base: gruppo/modello", r"model: .*needs its commit"),
@@ -194,8 +194,8 @@ def test_params_are_laid_out_as_dvc_writes_them(root: Path, tmp_path: Path) -> N
 
 
 def test_numbers_and_words_are_read_as_yaml_1_2(root: Path, tmp_path: Path) -> None:
-    path = changed(root, tmp_path, "learning_rate: 4.0e-3", "learning_rate: 4e-3")
-    assert settings.read(finetune.Settings, path).finetune.learning_rate == 0.004
+    path = changed(root, tmp_path, "learning_rate: 2.0e-3", "learning_rate: 2e-3")
+    assert settings.read(finetune.Settings, path).finetune.learning_rate == 0.002
     path = changed(root, tmp_path, "- clinkart", "- no")
     assert "no" in settings.read(encode.Settings, path).tasks
 

@@ -1,4 +1,4 @@
-"""Pieces of work that several processes share, each of which `on_every_gpu` runs.
+"""Pieces of work that several processes share, each of which `in_processes` runs.
 
 python -m tests.helpers.shared_work KIND FOLDER [...]
 """
@@ -133,4 +133,4 @@ KINDS = {kind.__name__: kind for kind in (learn, learn_on_gpus, crash, wait, des
 if __name__ == "__main__":
     processes.START_METHOD = "fork"  # also where a test starts it by itself
     name, *arguments = sys.argv[1:]
-    run(lambda: processes.on_every_gpu(KINDS[name], *arguments))
+    run(lambda: processes.in_processes("", KINDS[name], *arguments))

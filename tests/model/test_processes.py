@@ -160,14 +160,14 @@ def test_a_number_of_processes_that_is_none_is_refused(
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, stated)
     with pytest.raises(InputError, match=rf"STAGE_PROCESSES is '{stated}'; expected a number from"):
-        processes.on_every_gpu(lambda: None)
+        processes.in_processes("", lambda: None)
 
 
 def test_one_process_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(processes.VARIABLE, raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     done: list[int] = []
-    processes.on_every_gpu(done.append, os.getpid())
+    processes.in_processes("", done.append, os.getpid())
     assert done == [os.getpid()]
     assert not torch.distributed.is_initialized()
 
@@ -177,11 +177,45 @@ def test_every_visible_gpu_gets_a_process(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv(processes.VARIABLE, raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(processes, "_start", lambda count, *_: started.append(count))
-    processes.on_every_gpu(print)
+    processes.in_processes("", print)
     assert started == [4]
     monkeypatch.setenv(processes.VARIABLE, "8")
     with pytest.raises(InputError, match="is '8'; expected a number from 1 to 4, one for each GPU"):
-        processes.on_every_gpu(print)
+        processes.in_processes("", print)
+
+
+@pytest.mark.parametrize(
+    ("size", "threads", "started"),
+    [
+        (processes.SMALL, 2, [2]),
+        (processes.SMALL, 8, [2]),
+        (processes.SMALL, 1, []),
+        (processes.SMALL + 1, 8, []),
+        (None, 8, []),
+    ],
+    ids=["two threads", "eight threads", "one thread", "a large base", "a hub id"],
+)
+def test_a_small_base_gets_two_processes_on_a_cpu(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int | None,
+    threads: int,
+    started: list[int],
+) -> None:
+    monkeypatch.delenv(processes.VARIABLE, raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    counts: list[int] = []
+    monkeypatch.setattr(processes, "_start", lambda count, *_: counts.append(count))
+    base = tmp_path / "base"
+    if size:
+        base.mkdir()
+        for half in (size // 2, size - size // 2):
+            with (base / f"{half}-{len(list(base.iterdir()))}.safetensors").open("wb") as file:
+                file.truncate(half)
+    done: list[int] = []
+    processes.in_processes(str(base) if size else "organisation/name", done.append, 1)
+    assert (counts, done) == (started, [] if started else [1])
 
 
 @pytest.fixture
