@@ -30,7 +30,8 @@ THREADS = "OMP_NUM_THREADS"
 ON_CPU = 2  # processes for a small base without a GPU
 SMALL = 2**26  # bytes of its weights at most
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
-START_METHOD = "spawn"  # of multiprocessing; the state of a GPU does not survive a fork
+FORKS = sys.platform == "linux"  # where processes without a GPU do so, which loads nothing anew
+START_METHOD = "spawn"  # of others, of multiprocessing; the state of a GPU does not survive a fork
 
 Value = TypeVar("Value")
 
@@ -173,7 +174,7 @@ def _start(count: int, work: Callable[..., None], *arguments: Any) -> None:
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),
-            start_method=START_METHOD,
+            start_method="fork" if FORKS and not torch.cuda.is_available() else START_METHOD,
         )
         try:
             elastic_launch(config, _started)(reported, work, *arguments)
@@ -199,7 +200,9 @@ def _started(reported: Path, work: Callable[..., None], *arguments: Any) -> None
         work: see `in_processes`.
         *arguments: likewise.
     """
-    logging.disable(logging.NOTSET)  # which a forked process has from the launcher
+    # A forked process has these from the launcher.
+    logging.disable(logging.NOTSET)
+    torch.set_num_threads(int(os.environ[THREADS]))
 
     def main() -> None:
         try:
