@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from stages.answering.answers import Answerer
 from stages.answering.candidates import Candidates, Tree
@@ -34,6 +35,7 @@ from stages.model.device import device_and_dtype, free_memory
 from stages.model.family import check_engine
 from stages.model.heads import HeadRow, exact_heads_path, load_heads
 from stages.model.loading import load_base
+from stages.model.lora import is_plain
 from stages.model.packed import base_of
 from stages.model.plain import PlainPath
 from stages.model.settings import Model
@@ -176,8 +178,9 @@ def _checked(
 def _can_be_merged(causal: Any) -> bool:
     """Whether the base's weights can hold an adapter with hardly any rounding."""
     base = base_of(causal)
+    layers = [layer for layer in causal.modules() if isinstance(layer, BaseTunerLayer)]
     is_exact = base.dtype == torch.float32 and not getattr(base, "is_quantized", False)
-    return bool(causal is not base and is_exact)
+    return bool(layers) and is_exact and all(map(is_plain, layers))
 
 
 def _is_small_in_bf16(causal: Any) -> bool:

@@ -79,8 +79,8 @@ class FlatLora(TrainedWeights):
         """
         self._dtype = dtype
         layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
-        for layer in layers:
-            _check_plain(layer)
+        if not all(map(is_plain, layers)):
+            raise NotImplementedError("a layer of the adapter has more than LoRA's two matrices")
         shared = _by_input(layers, run) if run else [[layer] for layer in layers]
         self._groups = [_Group(members) for alike in shared for members in _joinable(alike)]
         super().__init__([matrix for group in self._groups for matrix in group.matrices()])
@@ -274,16 +274,15 @@ def _joinable(alike: Sequence[Any]) -> list[list[Any]]:
     return list(parts.values())
 
 
-def _check_plain(layer: Any) -> None:
-    """Makes sure that a layer is base(x) + scaling * up(down(dropout(x))) and nothing else."""
+def is_plain(layer: Any) -> bool:
+    """Whether peft's layer is base(x) + scaling * up(down(dropout(x))) and nothing else."""
     (adapter,) = layer.active_adapters
-    if (
-        type(layer) not in (Linear, Linear4bit, Linear8bitLt)
-        or not isinstance(layer.get_base_layer(), torch.nn.Linear)
-        or layer.lora_variant.get(adapter) is not None
-        or layer.lora_bias[adapter]
-    ):
-        raise NotImplementedError("a layer of the adapter has more than LoRA's two matrices")
+    return (
+        type(layer) in (Linear, Linear4bit, Linear8bitLt)
+        and isinstance(layer.get_base_layer(), torch.nn.Linear)
+        and layer.lora_variant.get(adapter) is None
+        and not layer.lora_bias[adapter]
+    )
 
 
 def _matrices(layer: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:
