@@ -17,6 +17,7 @@ from analysis.runs import show
 from stages.check import check
 from stages.common.command import InputError, argument_parser, run
 from stages.common.settings import PARAMS, load
+from stages.common.tracked import git
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +49,13 @@ def untracked(folder: Path) -> list[str]:
         Files that neither git tracks nor DVC, or the folder if it has none that is tracked; nothing
         without git, or of a folder elsewhere.
     """
-
-    def listed(*arguments: str) -> list[str]:
-        command = ["git", "ls-files", "-z", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            raise OSError(done.stderr)
-        return [name for name in done.stdout.split("\0") if name]
-
-    try:
-        # DVC has git ignore what it tracks.
-        if others := listed("--others", "--exclude-standard", "--", str(folder)):
-            return others
-        pointers = [f"{each}.dvc" for each in (folder, *folder.parents) if each.name]
-        return [] if listed("--", str(folder), *pointers) else [str(folder)]
-    except OSError:
+    others = git("ls-files", "-z", "--others", "--exclude-standard", "--", str(folder))
+    if others is None:
         return []
+    if others:  # DVC has git ignore what it tracks
+        return [name.decode() for name in others.split(b"\0") if name]
+    pointers = [f"{each}.dvc" for each in (folder, *folder.parents) if each.name]
+    return [] if git("ls-files", "--", str(folder), *pointers) else [str(folder)]
 
 
 def problems(settings: Mapping[str, Any]) -> Iterator[str]:
